@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make            builds the module for every Lua whose headers are here
+#   make demo       installs what is missing, builds, starts the embedded CDF, runs the first example against it
+#   make test       installs what is missing, builds, runs all specs; ends in "N passed, N failed"
+#                   (one file on one Lua: make test SPECS=spec/json_spec.lua LUAS=5.4)
+#   make lint       luacheck, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
+#   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
+#   make bench      spec/bench: time, CPU and memory against plain C
+#   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
+#   make soak       spec/soak: 100,000 runs with faults
+#   make torture    spec/torture: every allocation failed once
+#   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4)
+#   make format     clang-format over src/
+#   make clean      removes build/
+#
+# Variables: CC (default cc), CFLAGS, LUAS ("5.4 luajit", default: all found), BUILD (where the build goes), SPECS.
+
+CFLAGS ?= -O2
+BUILD ?= build
+
+LANGUAGE := -std=c99 -fPIC -fvisibility=hidden
+WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wundef -pedantic
+# nodelete: a resolver thread of libcurl may outlive lua_close, and must not find its code unloaded.
+LINK := -shared -Wl,-z,nodelete
+
+pc = $(if $(filter luajit,$(1)),luajit,lua$(1))
+KNOWN_LUAS := 5.4 5.3 5.1 luajit
+LUAS ?= $(shell for lua in $(KNOWN_LUAS); do pkg-config --exists $$(echo lua$$lua | sed s/lualuajit/luajit/) && echo $$lua; done)
+
+SOURCES := $(wildcard src/*.c)
+HEADERS := $(wildcard src/*.h)
+CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
+
+.PHONY: build
+build: $(if $(SOURCES),$(LUAS:%=$(BUILD)/%/cdfworkflow/core.so))
+	@test -n "$(strip $(LUAS))" || { echo "No Lua headers found: run spec/support/install.sh" >&2; exit 1; }
+
+define compile
+@mkdir -p $$(@D)
+	$$(CC) $(LANGUAGE) $(WARNINGS) $$(CFLAGS) $(CURL_CFLAGS) \
+	  $(or $(LUA_CFLAGS),$$(shell pkg-config --cflags $(call pc,$(1)))) -MMD -MP -c -o $$@ $$<
+endef
+
+# The shared object is moved into place whole, so that a program that is just starting never loads half of it.
+define lua_rules
+$(BUILD)/$(1)/cdfworkflow/core.so: $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
+	@mkdir -p $$(@D)
+	$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@mv $$@.new $$@
+
+$(BUILD)/$(1)/%.o: src/%.c
+	$(compile)
+
+# The rooms that know no Lua, opened to their specs.
+$(BUILD)/$(1)/rooms.so: $(BUILD)/$(1)/rooms.o $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
+	$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@mv $$@.new $$@
+
+$(BUILD)/$(1)/%.o: spec/support/%.c
+	$(compile)
+
+-include $(SOURCES:src/%.c=$(BUILD)/$(1)/%.d) $(BUILD)/$(1)/rooms.d
+endef
+$(foreach lua,$(LUAS),$(eval $(call lua_rules,$(lua))))
+
+# What is installed first changes what is found, so each step is a make of its own.
+STEP := @$(MAKE) --no-print-directory -j2
+
+.PHONY: demo
+demo:
+	@spec/support/install.sh demo
+	$(STEP) build LUAS=5.4
+	@spec/support/demo.sh
+
+.PHONY: test specs
+test:
+	@spec/support/install.sh test
+	$(STEP) specs
+
+.PHONY: build-for-specs
+build-for-specs: build $(LUAS:%=$(BUILD)/%/rooms.so)
+
+specs: build-for-specs
+	@BUILD=$(BUILD) spec/support/run.sh "$(LUAS)" $(SPECS)
+
+.PHONY: asan
+asan:
+	@spec/support/install.sh test
+	$(STEP) build-for-specs BUILD=build/asan CC=gcc \
+	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
+	@spec/support/asan.sh "$(LUAS)" $(SPECS)
+
+.PHONY: lint lint-lua lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
+lint:
+	@spec/support/install.sh lint
+	$(STEP) --keep-going lint-lua lint-symbols lint-format lint-cppcheck lint-tidy
+
+lint-lua:
+	luacheck --quiet lua spec rockspec
+
+lint-compilers:
+	@$(MAKE) --no-print-directory build BUILD=build/lint/gcc CC=gcc CFLAGS="-O2 -Werror"
+	@$(MAKE) --no-print-directory build BUILD=build/lint/clang CC=clang CFLAGS="-O2 -Werror"
+
+lint-symbols: lint-compilers
+	@for object in build/lint/*/*/cdfworkflow/core.so; do \
+	  exported=$$(nm -D --defined-only $$object | awk '{ print $$3 }'); \
+	  [ "$$exported" = luaopen_cdfworkflow_core ] || { echo "$$object exports $$exported" >&2; exit 1; }; \
+	done
+
+lint-format:
+	clang-format --dry-run --Werror $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
+
+lint-cppcheck:
+	cppcheck --quiet --std=c99 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 src
+
+lint-tidy:
+	clang-tidy --quiet --warnings-as-errors='*' $(SOURCES) -- $(LANGUAGE) $(CURL_CFLAGS) \
+	  $(shell pkg-config --cflags lua5.4)
+
+.PHONY: bench soak torture fuzz
+bench soak torture:
+	@spec/support/install.sh test
+	$(STEP) build
+	@spec/$@/run.sh
+
+fuzz:
+	@spec/support/install.sh fuzz
+	@spec/fuzz/run.sh
+
+PREFIX ?= /usr/local
+LUA_VERSION ?= 5.4
+.PHONY: install
+install:
+	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree $(PREFIX) rockspec/cdfworkflow-scm-1.rockspec
+
+# What the rockspec calls. luarocks knows where its Lua and its libcurl are; the build may have been for another Lua.
+.PHONY: rock rock-install
+rock:
+	@rm -rf $(BUILD)/rock
+	$(STEP) build LUAS=rock \
+	  LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" LDFLAGS="-L$(CURL_LIBDIR)"
+
+rock-install:
+	install -D -t $(LIBDIR)/cdfworkflow $(BUILD)/rock/cdfworkflow/core.so
+	cd lua && find cdfworkflow -name '*.lua' -exec install -D -m 644 '{}' '$(LUADIR)/{}' ';'
+
+.PHONY: clean format
+clean:
+	rm -rf build
+
+format:
+	clang-format -i $(SOURCES) $(HEADERS)

@@ -1,0 +1,82 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The rock: both rockspecs, and what luarocks makes of them in a tree of its own.
+-- Runs on: 5.4
+
+local shell = require "shell"
+
+-- With the Lua that the system has, not the one that `make asan` puts before it.
+local function luarocks(arguments)
+  return shell.run("PATH=${PATH##*/build/asan/bin:} luarocks --lua-version=5.4 " .. arguments)
+end
+
+local function rockspec(path)
+  local fields = {}
+  assert(loadfile(path, "t", fields))()
+  return fields
+end
+
+local function folder()
+  return (shell.run "mktemp -d"):gsub("\n", "")
+end
+
+describe("the rock", function()
+  local tree, elsewhere
+
+  setup(function()
+    tree, elsewhere = folder(), folder()
+    local output, status = luarocks("make --deps-mode=none --tree " .. tree)
+    assert(status == 0, output)
+  end)
+
+  teardown(function()
+    shell.run(("rm -rf %s %s"):format(tree, elsewhere))
+  end)
+
+  -- Runs a script in a folder outside the checkout, with the tree and Debian's own modules in reach and nothing else.
+  local function run_with_the_rock(source)
+    local paths = ("LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;' LUA_CPATH='%s/lib/lua/5.4/?.so;;'")
+      :format(tree, tree, tree)
+    return shell.run(("cd %s && env %s lua5.4 -e %s"):format(elsewhere, paths, shell.quote(source)))
+  end
+
+  it("has rockspecs that luarocks finds right and that differ in the version only", function()
+    local scm = rockspec "rockspec/cdfworkflow-scm-1.rockspec"
+    local release = rockspec "rockspec/cdfworkflow-0.1.0-1.rockspec"
+    assert.equal("scm-1", scm.version)
+    assert.equal("0.1.0-1", release.version)
+    release.version = scm.version
+    assert.same(scm, release)
+    for _, name in ipairs { "scm-1", "0.1.0-1" } do
+      local output, status = luarocks(("lint rockspec/cdfworkflow-%s.rockspec"):format(name))
+      assert.equal(0, status, output)
+    end
+  end)
+
+  it("installs every Lua file", function()
+    local ours = shell.run "cd lua && find . -name '*.lua' | sort"
+    assert.equal(ours, (shell.run(("cd %s/share/lua/5.4 && find . -name '*.lua' | sort"):format(tree))))
+    assert.truthy(ours:find("./cdfworkflow/init.lua", 1, true))
+  end)
+
+  it("works from the tree, outside the checkout", function()
+    local output, status = run_with_the_rock [[
+      local cdf = require "cdfworkflow"
+      local client = cdf.client {
+        project = "my-project", cluster = "westeurope-1", credentials = cdf.credentials { token = "secret" },
+      }
+      print(package.searchpath("cdfworkflow", package.path))
+      print(package.searchpath("cdfworkflow.core", package.cpath))
+      print(tostring(client))
+    ]]
+    assert.equal(0, status, output)
+    assert.truthy(output:find(tree .. "/share/lua/5.4/cdfworkflow/init.lua", 1, true), output)
+    assert.truthy(output:find(tree .. "/lib/lua/5.4/cdfworkflow/core.so", 1, true), output)
+    assert.truthy(output:find("my-project", 1, true), output)
+  end)
+
+  it("installs the embedded CDF as a program", function()
+    local output, status = shell.run(("cd %s && %s/bin/cdfworkflow-sim --help"):format(elsewhere, tree))
+    assert.equal(0, status, output)
+    assert.truthy(output:find("--project", 1, true), output)
+  end)
+end)

@@ -1,0 +1,108 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `fuzz`.
+# On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+# One line each: Debian's package, and a command that succeeds when it is there, from wherever it came.
+demo_needs() {
+  cat <<'LIST'
+gcc                   | command -v "${CC:-cc}"
+pkg-config            | command -v pkg-config
+lua5.4                | command -v lua5.4
+liblua5.4-dev         | pkg-config --exists lua5.4
+libcurl4-openssl-dev  | pkg-config --exists libcurl
+lua-cjson             | lua5.4 -e 'require "cjson"'
+lua-zlib              | lua5.4 -e 'require "zlib"'
+lua-argparse          | lua5.4 -e 'require "argparse"'
+lua-http              | LUA_PATH='/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;;' lua5.4 -e 'require "http.server"'
+tzdata                | test -e /usr/share/zoneinfo/Europe/Oslo
+LIST
+}
+
+test_needs() {
+  demo_needs
+  cat <<'LIST'
+lua5.3                | command -v lua5.3
+liblua5.3-dev         | pkg-config --exists lua5.3
+lua5.1                | command -v lua5.1
+liblua5.1-0-dev       | pkg-config --exists lua5.1
+luajit2               | command -v luajit
+libluajit2-5.1-dev    | pkg-config --exists luajit
+lua-busted            | command -v busted
+lua-luv               | lua5.4 -e 'require "luv"'
+lua-cqueues           | lua5.4 -e 'require "cqueues"'
+luarocks              | command -v luarocks
+python3               | command -v python3
+openssl               | command -v openssl
+curl                  | command -v curl
+nodejs                | command -v node
+npm                   | command -v npm
+haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
+nginx                 | PATH=$PATH:/usr/sbin command -v nginx
+libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
+lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
+nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
+LIST
+}
+
+lint_needs() {
+  demo_needs
+  cat <<'LIST'
+liblua5.3-dev         | pkg-config --exists lua5.3
+liblua5.1-0-dev       | pkg-config --exists lua5.1
+libluajit2-5.1-dev    | pkg-config --exists luajit
+lua-check             | command -v luacheck
+clang                 | command -v clang
+clang-format          | command -v clang-format
+clang-tidy            | command -v clang-tidy
+cppcheck              | command -v cppcheck
+LIST
+}
+
+fuzz_needs() {
+  demo_needs
+  cat <<'LIST'
+clang                 | command -v clang
+libclang-rt-14-dev    | test -e "$(clang --print-file-name="libclang_rt.fuzzer-$(uname -m).a")"
+LIST
+}
+
+missing() {
+  local package probe
+  "$1_needs" | while IFS='|' read -r package probe; do
+    (eval "$probe") >/dev/null 2>&1 </dev/null || echo "${package// /}"
+  done
+}
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() {
+  local packages
+  packages=$(missing "$1")
+  [ -n "$packages" ] || return 0
+  if ! [ -e /etc/debian_version ] || ! command -v apt-get >/dev/null; then
+    echo "This is no Debian system. Please install what these Debian packages hold, then try again:" $packages >&2
+    exit 1
+  fi
+  if [ "$(id -u)" != 0 ] && ! command -v sudo >/dev/null; then
+    echo "Not root, and sudo is not here. As root: apt-get install --no-install-recommends" $packages >&2
+    exit 1
+  fi
+  echo "Installing" $packages >&2
+  as_root apt-get update -qq </dev/null >&2
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $packages </dev/null >&2
+  packages=$(missing "$1")
+  [ -z "$packages" ] || { echo "Installed, and still not usable:" $packages >&2; exit 1; }
+}
+
+# The lock file names versions and checksums; npm takes them from whichever registry it is set up with.
+install_node_modules() {
+  [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error </dev/null >&2
+}
+
+install_packages "$1"
+if [ "$1" = test ]; then install_node_modules; fi

@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opens the rooms of src/ that know no Lua (text, policy, auth) to specs. Built for tests only. */
+#include <string.h>
+
+#include "../../src/auth.h"
+#include "../../src/compat.h"
+#include "../../src/policy.h"
+#include "../../src/text.h"
+
+static const char *const repeats[] = {"safe", "run", "unsafe", NULL};
+static const char *const verdicts[] = {"done", "retry", "fail", "ambiguous", "denied"};
+
+static double number_field(lua_State *L, const char *name, double fallback) {
+  lua_getfield(L, 2, name);
+  double value = lua_isnil(L, -1) ? fallback : lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  return value;
+}
+
+static bool boolean_field(lua_State *L, const char *name) {
+  lua_getfield(L, 2, name);
+  bool value = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return value;
+}
+
+static cdfw_outcome read_outcome(lua_State *L) {
+  cdfw_outcome outcome;
+  memset(&outcome, 0, sizeof outcome);
+  lua_getfield(L, 2, "failure");
+  if (!lua_isnil(L, -1)) outcome.failure = cdfw_failure_from_name(lua_tostring(L, -1));
+  lua_pop(L, 1);
+  outcome.status = (int)number_field(L, "status", 0);
+  outcome.retry_after = number_field(L, "retry_after", -1);
+  outcome.sent = boolean_field(L, "sent");
+  outcome.auto_retryable = boolean_field(L, "auto_retryable");
+  outcome.unreadable = boolean_field(L, "unreadable");
+  return outcome;
+}
+
+/* judge(repeat, outcome) → verdict, passing */
+static int judge(lua_State *L) {
+  cdfw_repeat repeat = (cdfw_repeat)luaL_checkoption(L, 1, NULL, repeats);
+  cdfw_outcome outcome = read_outcome(L);
+  lua_pushstring(L, verdicts[cdfw_policy_judge(repeat, &outcome)]);
+  lua_pushboolean(L, cdfw_policy_is_passing(&outcome));
+  return 2;
+}
+
+static int delay(lua_State *L) {
+  lua_pushnumber(L, cdfw_policy_delay((unsigned)luaL_checkinteger(L, 1), luaL_checknumber(L, 2),
+                                      luaL_checknumber(L, 3)));
+  return 1;
+}
+
+static int retry_after(lua_State *L) {
+  lua_pushnumber(L, cdfw_policy_retry_after(luaL_optstring(L, 1, NULL), luaL_optstring(L, 2, NULL),
+                                            luaL_optnumber(L, 3, 0)));
+  return 1;
+}
+
+static int http_date(lua_State *L) {
+  lua_pushnumber(L, cdfw_policy_http_date(luaL_checkstring(L, 1)));
+  return 1;
+}
+
+/* budget(text): "s" spends, "e" earns, one after the other → a string of "y" and "n" for the spends
+ */
+static int budget(lua_State *L) {
+  cdfw_budget purse;
+  luaL_Buffer answers;
+  cdfw_budget_init(&purse);
+  luaL_buffinit(L, &answers);
+  for (const char *c = luaL_checkstring(L, 1); *c != '\0'; c++) {
+    if (*c == 'e')
+      cdfw_budget_earn(&purse);
+    else
+      luaL_addchar(&answers, cdfw_budget_spend(&purse) ? 'y' : 'n');
+  }
+  luaL_pushresult(&answers);
+  return 1;
+}
+
+typedef const char *(*finder)(const char *text, size_t length);
+
+static int problem(lua_State *L) {
+  static const char *const kinds[] = {"identifier", "header", "token", "url", NULL};
+  static const finder finders[] = {cdfw_text_identifier_problem, cdfw_text_header_problem,
+                                   cdfw_text_token_problem, cdfw_text_url_problem};
+  size_t length;
+  const char *text = luaL_checklstring(L, 2, &length);
+  lua_pushstring(L, finders[luaL_checkoption(L, 1, NULL, kinds)](text, length));
+  return 1;
+}
+
+typedef bool (*adder)(cdfw_buffer *out, const char *text, size_t length);
+
+static int encode(lua_State *L) {
+  static const char *const kinds[] = {"segment", "form", "json", NULL};
+  static const adder adders[] = {cdfw_text_add_segment, cdfw_text_add_form,
+                                 cdfw_text_add_json_string};
+  size_t length;
+  cdfw_buffer out;
+  const char *text = luaL_checklstring(L, 2, &length);
+  adder add = adders[luaL_checkoption(L, 1, NULL, kinds)];
+  cdfw_buffer_init(&out, (size_t)luaL_optinteger(L, 3, 1 << 20), true);
+  bool added = add(&out, text, length);
+  /* A test program; the buffer is lost when pushing raises. */
+  lua_pushlstring(L, cdfw_buffer_text(&out), out.length);
+  lua_pushboolean(L, added);
+  cdfw_buffer_free(&out);
+  return 2;
+}
+
+static int is_utf8(lua_State *L) {
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  lua_pushboolean(L, cdfw_text_is_utf8(text, length));
+  lua_pushinteger(L, (lua_Integer)cdfw_text_characters(text, length));
+  return 2;
+}
+
+/* {==== auth ==== */
+
+static cdfw_auth *check_auth(lua_State *L) {
+  return luaL_checkudata(L, 1, "rooms.auth");
+}
+
+static int auth_new(lua_State *L) {
+  cdfw_auth *auth = lua_newuserdata(L, sizeof *auth);
+  cdfw_auth_init(auth);
+  luaL_getmetatable(L, "rooms.auth");
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+/* Callers are told apart by an integer. */
+static const void *who(lua_State *L) {
+  static const char callers[16];
+  return &callers[luaL_checkinteger(L, 2) & 15];
+}
+
+/* auth:ask(who, now, limit) → "ready", "fetch" or "wait" */
+static int auth_ask(lua_State *L) {
+  static const char *const needs[] = {"ready", "fetch", "wait"};
+  cdfw_auth_need need =
+      cdfw_auth_ask(check_auth(L), who(L), luaL_checknumber(L, 3), luaL_checknumber(L, 4));
+  lua_pushstring(L, needs[need]);
+  return 1;
+}
+
+/* auth:take(token, now, lifetime, random) → refresh_at, expires */
+static int auth_take(lua_State *L) {
+  size_t length;
+  cdfw_auth *auth = check_auth(L);
+  const char *token = luaL_checklstring(L, 2, &length);
+  cdfw_auth_take(auth, token, length, luaL_checknumber(L, 3), luaL_checknumber(L, 4),
+                 luaL_checknumber(L, 5));
+  lua_pushnumber(L, auth->refresh_at);
+  lua_pushnumber(L, auth->expires);
+  return 2;
+}
+
+static int auth_fail(lua_State *L) {
+  lua_pushboolean(L, cdfw_auth_fail(check_auth(L), luaL_checknumber(L, 2)));
+  return 1;
+}
+
+static int auth_refuse(lua_State *L) {
+  cdfw_auth_refuse(check_auth(L), (unsigned)luaL_checkinteger(L, 2));
+  return 0;
+}
+
+static int auth_leave(lua_State *L) {
+  cdfw_auth_leave(check_auth(L), who(L));
+  return 0;
+}
+
+static int auth_token(lua_State *L) {
+  cdfw_auth *auth = check_auth(L);
+  lua_pushlstring(L, cdfw_buffer_text(&auth->token), auth->token.length);
+  lua_pushinteger(L, (lua_Integer)auth->serial);
+  return 2;
+}
+
+static int auth_gc(lua_State *L) {
+  cdfw_auth_free(check_auth(L));
+  return 0;
+}
+
+static const luaL_Reg auth_methods[] = {
+    {"ask", auth_ask},     {"take", auth_take},   {"fail", auth_fail}, {"refuse", auth_refuse},
+    {"leave", auth_leave}, {"token", auth_token}, {"__gc", auth_gc},   {NULL, NULL}};
+
+/* }==== */
+
+static const luaL_Reg functions[] = {{"judge", judge},
+                                     {"delay", delay},
+                                     {"retry_after", retry_after},
+                                     {"http_date", http_date},
+                                     {"budget", budget},
+                                     {"auth", auth_new},
+                                     {"problem", problem},
+                                     {"encode", encode},
+                                     {"is_utf8", is_utf8},
+                                     {NULL, NULL}};
+
+__attribute__((visibility("default"))) int luaopen_rooms(lua_State *L);
+
+__attribute__((visibility("default"))) int luaopen_rooms(lua_State *L) {
+  luaL_newmetatable(L, "rooms.auth");
+  cdfw_setfuncs(L, auth_methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  cdfw_newlib(L, functions);
+  return 1;
+}
