@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Token lifetimes and whose turn it is to fetch, on a clock made of numbers.
+
+local rooms = require "rooms"
+
+describe("an access token", function()
+  local auth
+  before_each(function() auth = rooms.auth() end)
+
+  it("is fetched first by one, and the others wait", function()
+    assert.equal("fetch", auth:ask(1, 0, 60))
+    assert.equal("wait", auth:ask(2, 0, 60))
+    assert.equal("fetch", auth:ask(1, 1, 60))
+    auth:take("t", 2, 3600, 0)
+    assert.equal("ready", auth:ask(2, 2, 60))
+    assert.equal("t", (auth:token()))
+  end)
+
+  it("is renewed ahead of its end, by one, while the others use the old one", function()
+    auth:take("old", 0, 3600, 0)
+    assert.equal("ready", auth:ask(1, 3569.9, 9999))
+    assert.equal("fetch", auth:ask(1, 3570, 9999))
+    assert.equal("ready", auth:ask(2, 3570, 9999))
+    assert.equal("wait", auth:ask(2, 3600, 9999))
+  end)
+
+  it("is renewed at a moment that differs between processes", function()
+    local early = auth:take("t", 0, 3600, 0.999)
+    local late = auth:take("t", 0, 3600, 0)
+    assert.near(3555, early, 0.1)
+    assert.equal(3570, late)
+  end)
+
+  it("that lives shorter than the leeway is not fetched anew for every call", function()
+    auth:take("short", 100, 20, 0)
+    assert.equal("ready", auth:ask(1, 109, 200))
+    assert.equal("fetch", auth:ask(1, 110, 200))
+  end)
+
+  it("without an end is never renewed", function()
+    auth:take("static", 0, math.huge, 0)
+    assert.equal("ready", auth:ask(1, 1e12, 1e13))
+  end)
+
+  it("stays in use when its renewal fails, and the next try is later", function()
+    auth:take("old", 0, 3600, 0)
+    assert.equal("fetch", auth:ask(1, 3570, 9999))
+    assert.is_true(auth:fail(3571))
+    assert.equal("ready", auth:ask(2, 3572, 9999))
+    assert.equal("fetch", auth:ask(2, 3581, 9999))
+    assert.is_true(auth:fail(3595))
+    assert.equal("ready", auth:ask(2, 3599.9, 9999))
+    assert.equal("fetch", auth:ask(2, 3600, 9999))
+    assert.is_false(auth:fail(3601))
+  end)
+
+  it("that the API refused is not used again, unless it was replaced meanwhile", function()
+    auth:take("one", 0, 3600, 0)
+    local _, serial = auth:token()
+    auth:take("two", 1, 3600, 0)
+    auth:refuse(serial)
+    assert.equal("ready", auth:ask(1, 2, 60))
+    local _, second = auth:token()
+    auth:refuse(second)
+    assert.equal("fetch", auth:ask(1, 2, 60))
+  end)
+
+  it("is fetched by another when the first has left, or its time is over", function()
+    assert.equal("fetch", auth:ask(1, 0, 60))
+    auth:leave(2)
+    assert.equal("wait", auth:ask(2, 1, 100))
+    auth:leave(1)
+    assert.equal("fetch", auth:ask(2, 2, 100))
+    assert.equal("wait", auth:ask(3, 99, 200))
+    assert.equal("fetch", auth:ask(3, 100, 200))
+  end)
+end)

@@ -1,0 +1,418 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The operations that torture.c runs with failing memory, and what must come of them: the usual result, or an error.
+-- Most are first carried out against the embedded CDF, whose answers are then played back, so that what is tortured
+-- is the client and not the simulator.
+
+local cdf = require "cdfworkflow"
+local core = require "cdfworkflow.core"
+local simulator = require "cdfworkflow.simulator"
+
+local M = { operations = {} }
+
+local SECRET = "canary-secret-7531"
+local STUB = "http://127.0.0.1:" .. stub_port -- luacheck: globals stub_port
+
+--- {==== Judging ====
+
+--- Any value as one text, in the same order every time.
+local function picture(value)
+  if type(value) ~= "table" then return type(value) .. ":" .. tostring(value) end
+  local parts = {}
+  for key, member in pairs(value) do parts[#parts + 1] = tostring(key) .. "=" .. picture(member) end
+  table.sort(parts)
+  return "{" .. table.concat(parts, ",") .. "}"
+end
+
+local function complaint(expected, ok, result, err)
+  if not ok then
+    -- Lua raises this when its own memory is out; an iterator of the library raises error tables.
+    if type(err) == "table" then return complaint(expected, true, nil, err) end
+    if not tostring(err):find("not enough memory", 1, true) then return "raised " .. tostring(err) end
+  elseif result ~= nil then
+    local shown = picture(result)
+    if shown ~= expected then return "gave " .. shown .. " instead of " .. expected end
+  elseif type(err) == "string" then
+    if err == "" then return "gave nil and an empty message" end
+  elseif type(err) ~= "table" or type(err.kind) ~= "string" or type(err.message) ~= "string" then
+    return "gave nil and no error"
+  end
+  if picture(err):find(SECRET, 1, true) then return "the secret is in the error" end
+end
+
+--- Whether what came of the tortured run is a finding; as text.
+function M.judge(expected, ok, result, err)
+  if not ok then result, err = nil, result end
+  return complaint(expected, ok, result, err)
+end
+
+--- The same context must serve at once, now that there is memory.
+function M.again(operation, context, expected)
+  if operation.once then return end
+  if context.transport then context.transport:rewind() end
+  local ok, result, err = pcall(operation.run, context)
+  if not ok then return "did not work afterwards: raised " .. tostring(result) end
+  if result == nil then return "did not work afterwards: " .. tostring(err) end
+  local shown = picture(result)
+  if shown ~= expected then return "gave " .. shown .. " afterwards, not " .. expected end
+end
+
+function M.finish(_, context)
+  if context.client then context.client:close() end
+end
+
+--- Runs the operation once in peace and gives the picture of its result.
+function M.rehearse(operation)
+  if operation.record then operation:record() end
+  for _ = 1, 2 do
+    local context = operation:prepare()
+    local result, err = operation.run(context)
+    if result == nil then error(operation.name .. ": " .. tostring(err)) end
+    operation.expected = picture(result)
+    M.finish(operation, context)
+  end
+  return operation.expected
+end
+
+--- }====
+
+--- {==== Played back from the simulator ====
+
+local Playback = {}
+Playback.__index = Playback
+
+function Playback:rewind() self.played = {} end
+
+function Playback:now()
+  self.clock = self.clock + 0.001
+  return self.clock
+end
+
+function Playback:sleep(seconds) self.clock = self.clock + seconds end
+
+function Playback:http(request)
+  local key = request.method .. " " .. request.url
+  local answers = self.tape[key]
+  if not answers then return { failure = "connect", sent = false, message = "no answer on tape for " .. key } end
+  local position = math.min((self.played[key] or 0) + 1, #answers)
+  self.played[key] = position
+  return answers[position]
+end
+
+local function playback(tape)
+  return setmetatable({ tape = tape, played = {}, clock = 1000 }, Playback)
+end
+
+local function recorder(sim, tape)
+  local inner = sim:transport()
+  return {
+    now = function() return inner:now() end,
+    sleep = function(_, seconds) inner:sleep(seconds) end,
+    http = function(_, request)
+      local key = request.method .. " " .. request.url
+      local answer = inner:http(request)
+      tape[key] = tape[key] or {}
+      table.insert(tape[key], answer)
+      return answer
+    end,
+  }
+end
+
+local BASE_URL = "https://cdf.example"
+
+local function new_client(transport, credentials)
+  return assert(cdf.client({
+    project = "p", base_url = BASE_URL, transport = transport, max_retries = 1,
+    credentials = credentials or assert(cdf.credentials({
+      client_id = "id", client_secret = SECRET, token_url = BASE_URL .. "/oauth2/token",
+    })),
+  }))
+end
+
+local function new_simulator()
+  return simulator.new({
+    project = "p", client_id = "id", client_secret = SECRET,
+    functions = { f = function(data) return data end },
+  })
+end
+
+--- An operation on a client. `before` makes what it needs in the simulator and returns it for `run`'s context.
+local function on_client(name, run, before, options)
+  options = options or {}
+  table.insert(M.operations, {
+    name = name, once = options.once,
+    run = run,
+    record = function(self)
+      local sim, tape = new_simulator(), {}
+      local owner = new_client(sim:transport())
+      self.given = before and before(owner, sim) or nil
+      self.tape = tape
+      local result, err = run({ client = new_client(recorder(sim, tape)), given = self.given })
+      if result == nil then error(name .. ": " .. tostring(err), 0) end
+    end,
+    prepare = function(self)
+      local transport = playback(self.tape)
+      return {
+        client = new_client(transport, options.credentials and options.credentials()),
+        transport = transport, given = self.given,
+      }
+    end,
+  })
+end
+
+--- An operation with nothing but its own arguments.
+local function plain(name, run, prepare)
+  table.insert(M.operations, { name = name, run = run, prepare = prepare or function() return {} end })
+end
+
+--- }====
+
+--- {==== Values ====
+
+local VALUE = { a = { 1, 2.5, "x\n\"é", core.null, true }, b = core.array(), c = { d = { e = {} } }, [""] = "" }
+
+plain("core.encode", function() return #assert(core.encode(VALUE)) end)
+plain("core.encode, refused", function()
+  local _, message = core.encode({ a = { { b = 0 / 0 } } })
+  return message
+end)
+plain("core.encode, large", function(context) return #assert(core.encode(context.list)) end, function()
+  local list = {}
+  for i = 1, 2000 do list[i] = i end
+  return { list = list }
+end)
+plain("core.decode", function() return core.decode('{"a":[1,2.5,"x\\n\\u00e9",null,[],{"b":[[]]}]}') end)
+plain("core.decode, refused", function()
+  local _, message = core.decode('{"a":[[],}')
+  return message
+end)
+plain("core.array, is_array", function() return core.is_array(core.array({ 1 })) end)
+plain("core.segment, form", function() return { core.segment("id", "a/é b"), core.form("a b&") } end)
+plain("core.segment, refused", function()
+  local _, err = core.segment("id", " a")
+  return err
+end)
+plain("cdf.credentials, token", function() return tostring(cdf.credentials({ token = "abc" })) end)
+plain("cdf.credentials, function", function() return tostring(cdf.credentials({ token = function() end })) end)
+plain("cdf.credentials, Entra ID", function()
+  return tostring(cdf.credentials({ client_id = "id", client_secret = SECRET, tenant_id = "t", scopes = { "a", "b" } }))
+end)
+plain("cdf.credentials, refused", function()
+  local _, err = cdf.credentials({ token = "a b" })
+  return err
+end)
+plain("cdf.client", function()
+  return tostring(cdf.client({ project = "p", cluster = "c", credentials = cdf.credentials({ token = "abc" }) }))
+end)
+
+--- }====
+
+--- {==== The client ====
+
+local VERSION = {
+  workflowExternalId = "wf", version = "1",
+  workflowDefinition = { tasks = { {
+    externalId = "t", type = "function",
+    parameters = { ["function"] = { externalId = "f", data = { x = "${workflow.input.x}" } } },
+  } } },
+}
+
+local function a_version(owner)
+  assert(owner.workflows:upsert({ externalId = "wf" }))
+  assert(owner.workflows.versions:upsert(VERSION))
+end
+
+local function an_execution(owner)
+  a_version(owner)
+  return assert(owner:run("wf", "1", { input = { x = 1 } }))
+end
+
+on_client("auth", function(c)
+  local result, err = c.client:auth()
+  return result and result.tokenType, err
+end)
+on_client("auth, token function", function(c)
+  local result, err = c.client:auth()
+  return result and result.tokenType, err
+end, nil, {
+  credentials = function() return cdf.credentials({ token = function() return "abc", os.time() + 100 end }) end,
+})
+on_client("run", function(c)
+  return c.client:run("wf", "1", { input = { x = { 1, 2 } }, metadata = { a = "b" } })
+end, a_version)
+on_client("run, other credentials", function(c)
+  return c.client:run("wf", "1", { client_credentials = { client_id = "id", client_secret = SECRET } })
+end, a_version)
+on_client("run, request_id", function(c) return c.client:run("wf", "1", { request_id = "r-1" }) end, a_version)
+on_client("run, refused", function(c)
+  local execution, err = c.client:run("none", "1")
+  if execution or err.kind ~= "api" then return execution, err end
+  return { err.status, err.code, err.message }
+end)
+on_client("run, invalid", function(c)
+  local execution, err = c.client:run("wf", "1", { input = { a = { 0 / 0 } } })
+  if execution or err.kind ~= "invalid" then return execution, err end
+  return err.message
+end)
+on_client("wait", function(c)
+  local execution, err = c.client:wait(c.given)
+  return execution and execution.status, err
+end, an_execution)
+on_client("watch", function(c)
+  local kinds = {}
+  for event in c.client.workflows.executions:watch(c.given) do kinds[#kinds + 1] = event.type end
+  return kinds
+end, an_execution)
+on_client("executions: retrieve", function(c)
+  local execution, err = c.client.workflows.executions:retrieve(c.given.id)
+  return execution and execution.id, err
+end, an_execution)
+on_client("executions: list", function(c)
+  return c.client.workflows.executions:list({ workflowFilters = { { externalId = "wf" } }, status = { "RUNNING" } })
+end, an_execution)
+on_client("executions: each", function(c)
+  local ids = {}
+  for execution in c.client.workflows.executions:each({ limit = 3 }) do ids[#ids + 1] = execution.id end
+  return ids
+end, an_execution)
+on_client("executions: cancel", function(c)
+  local execution, err = c.client.workflows.executions:cancel(c.given.id, "because")
+  return execution and execution.status, err
+end, an_execution)
+on_client("executions: retry", function(c)
+  local execution, err = c.client.workflows.executions:retry(c.given.id)
+  return execution and execution.id, err
+end, function(owner)
+  local execution = an_execution(owner)
+  assert(owner.workflows.executions:cancel(execution.id))
+  return execution
+end)
+
+on_client("workflows: upsert", function(c)
+  return c.client.workflows:upsert({ externalId = "new", description = "é" })
+end)
+on_client("workflows: retrieve", function(c) return c.client.workflows:retrieve("wf") end, a_version)
+on_client("workflows: list", function(c) return c.client.workflows:list() end, a_version)
+on_client("workflows: delete", function(c)
+  return c.client.workflows:delete({ "wf", "none" }, { ignore_unknown_ids = true })
+end, a_version)
+on_client("versions: upsert", function(c) return c.client.workflows.versions:upsert(VERSION) end, a_version)
+on_client("versions: retrieve", function(c) return c.client.workflows.versions:retrieve("wf", "1") end, a_version)
+on_client("versions: list", function(c) return c.client.workflows.versions:list() end, a_version)
+on_client("versions: delete", function(c)
+  return c.client.workflows.versions:delete({ { workflowExternalId = "wf", version = "1" } })
+end, a_version)
+
+local TRIGGER = {
+  externalId = "tr", workflowExternalId = "wf", workflowVersion = "1", input = { x = 1 },
+  triggerRule = { triggerType = "schedule", cronExpression = "0 0 * * *" },
+}
+
+local function a_trigger(owner)
+  a_version(owner)
+  return assert(owner.workflows.triggers:upsert(TRIGGER))
+end
+
+on_client("triggers: upsert", function(c) return c.client.workflows.triggers:upsert(TRIGGER) end, a_version)
+on_client("triggers: list", function(c) return c.client.workflows.triggers:list() end, a_trigger)
+on_client("triggers: history", function(c) return c.client.workflows.triggers:history("tr") end, a_trigger)
+on_client("triggers: pause", function(c) return c.client.workflows.triggers:pause("tr") end, a_trigger)
+on_client("triggers: resume", function(c) return c.client.workflows.triggers:resume("tr") end, a_trigger)
+on_client("triggers: delete", function(c) return c.client.workflows.triggers:delete("tr") end, a_trigger)
+on_client("sessions: create", function(c)
+  local session, err = c.client.sessions:create()
+  return session and session.status, err
+end)
+on_client("sessions: list", function(c) return c.client.sessions:list() end, function(owner)
+  assert(owner.sessions:create())
+end)
+on_client("sessions: revoke", function(c) return c.client.sessions:revoke({ c.given.id }) end, function(owner)
+  return assert(owner.sessions:create())
+end)
+on_client("functions: retrieve", function(c) return c.client.functions:retrieve("f") end)
+on_client("functions: list", function(c) return c.client.functions:list() end)
+on_client("functions: call", function(c)
+  local call, err = c.client.functions:call("f", { x = 1 })
+  return call and call.status, err
+end)
+on_client("schedules: create", function(c)
+  local made, err = c.client.functions.schedules:create({
+    name = "s", functionExternalId = "f", cronExpression = "0 0 * * *", data = { x = 1 },
+  })
+  return made and made.name, err
+end)
+on_client("client:schedule", function(c)
+  local made, err = c.client:schedule({
+    external_id = "tr", workflow_external_id = "wf", version = "1", cron = "0 0 * * *",
+  })
+  return made and "made", err
+end, a_version)
+on_client("client:request", function(c)
+  return c.client:request("GET", "/workflows", nil, { query = { limit = 5 } })
+end, a_version)
+
+--- }====
+
+--- {==== Over the wire ====
+
+--- An operation against the server of stub.c, through libcurl.
+local function over_the_wire(name, run, options)
+  table.insert(M.operations, {
+    name = name, run = run,
+    prepare = function()
+      return {
+        client = assert(cdf.client({
+          project = "p", base_url = options and options.base_url or STUB, max_retries = 0, max_response_size = 50000,
+          credentials = assert(cdf.credentials({
+            client_id = "id", client_secret = SECRET, token_url = STUB .. "/token",
+          })),
+        })),
+      }
+    end,
+  })
+end
+
+over_the_wire("libcurl: run", function(c) return c.client:run("wf", "1", { input = { x = 1 } }) end)
+over_the_wire("libcurl: auth", function(c)
+  local result, err = c.client:auth()
+  return result and result.tokenType, err
+end)
+over_the_wire("libcurl: request", function(c) return c.client:request("POST", "/x/list", { limit = 1 }) end)
+over_the_wire("libcurl: refused", function(c)
+  local result, err = c.client:request("GET", "/refused")
+  if result or err.kind ~= "api" then return result, err end
+  return { err.status, err.message, err.missing }
+end)
+over_the_wire("libcurl: too large", function(c)
+  local result, err = c.client:request("GET", "/large")
+  if result or err.kind ~= "protocol" then return result, err end
+  return err.message
+end)
+over_the_wire("libcurl: no server", function(c)
+  local result, err = c.client:request("GET", "/x")
+  if result or err.kind ~= "transport" then return result, err end
+  return err.kind
+end, { base_url = "http://127.0.0.1:1" })
+over_the_wire("libcurl: gather", function(c)
+  local function one() return c.client:request("GET", "/x") end
+  local results, errors = cdf.gather(one, one, one)
+  for i = 1, 3 do
+    if not results[i] then return nil, errors[i] end
+  end
+  return results
+end)
+over_the_wire("libcurl: closed while under way", function(c)
+  local made = core.request(c.client.core, "GET", "/x", nil, {})
+  local action, value = made:step("start", core.now())
+  while action == "http" and made do
+    local http = core.http({ max_connections = 2 })
+    http:submit(value)
+    http:step()
+    http:close()
+    made = nil
+  end
+  return action
+end)
+
+--- }====
+
+return M

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * One call under way, as Lua holds it: the state machine (op.h) with the requests it sends and the
+ * answers it gets. A transport drives it with call:step(event, now, …). */
+#ifndef CDFW_CALL_H
+#define CDFW_CALL_H
+
+#include "client.h"
+#include "compat.h"
+#include "message.h"
+#include "op.h"
+
+/* The member of a run's metadata that holds its request id (DESIGN section 5). */
+#define CDFW_REQUEST_ID_KEY "cdfworkflow.requestId"
+
+/* What a success of the call itself must look like. */
+typedef enum cdfw_result {
+  CDFW_RESULT_VALUE,     /* any JSON object or array; an empty body counts as {} */
+  CDFW_RESULT_EXECUTION, /* an execution, of the workflow that was asked for */
+  CDFW_RESULT_GONE,      /* as VALUE; a 404 after a lost answer means that the deletion was done */
+  CDFW_RESULT_NOTHING    /* not read */
+} cdfw_result;
+
+typedef struct cdfw_call {
+  cdfw_op op;
+  cdfw_client *client; /* kept alive by the user value */
+
+  const char *method;
+  cdfw_buffer url;
+  size_t path_offset;       /* where in `url` begins what errors show */
+  cdfw_buffer headers;      /* beside those of every call */
+  const char *content_type; /* a literal; NULL: none, or among `headers` */
+  cdfw_buffer body;         /* JSON text, without the nonce; or the bytes of an upload */
+  bool has_body;
+  cdfw_result result;
+  cdfw_buffer workflow; /* external id that a CDFW_RESULT_EXECUTION must bear; empty: any */
+
+  bool nonce_in_authentication; /* {"authentication":{"nonce":…}}, otherwise {"nonce":…} */
+  size_t nonce_offset;          /* where in `body` that goes: behind an opening brace */
+  cdfw_buffer session_body;     /* of POST /sessions */
+  cdfw_buffer session_secret;   /* the client secret in it, to be kept out of errors */
+  cdfw_buffer nonce;            /* from the session, or the caller's own */
+  double session_id;            /* to revoke it */
+
+  cdfw_buffer request_id;  /* of a run that can be looked up */
+  cdfw_buffer look_url;    /* where: the list of executions, or the execution itself */
+  cdfw_buffer look_filter; /* JSON of workflowFilters; empty: GET of the execution itself */
+  cdfw_buffer look_cursor; /* of the next page; empty: the first */
+  double first_use;        /* monotonic time of the first attempt of the call */
+  double wall_offset;      /* what makes CDF's wall clock out of the monotonic one */
+  bool knows_cdf_time;     /* the offset is from CDF's own Date header */
+} cdfw_call;
+
+/* Pushes an empty call of the client at `client_index`. [-0, +1] */
+cdfw_call *cdfw_call_push(lua_State *L, int client_index);
+/* Begins the URL of a call under the client's project, without a path. */
+void cdfw_call_begin_url(lua_State *L, cdfw_call *call);
+void cdfw_call_open(lua_State *L);
+
+#endif

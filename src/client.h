@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What all calls of one client share: where CDF is, who asks, the access token, the retry budget.
+ */
+#ifndef CDFW_CLIENT_H
+#define CDFW_CLIENT_H
+
+#include <stdint.h>
+
+#include "auth.h"
+#include "compat.h"
+#include "credentials.h"
+#include "policy.h"
+
+#define CDFW_VERSION "0.1.0"
+
+typedef struct cdfw_client {
+  cdfw_buffer base_url;   /* https://host, without a slash at the end */
+  cdfw_buffer project;    /* percent-encoded */
+  cdfw_buffer name;       /* the x-cdp-app header */
+  double timeout;         /* seconds, one call with everything it takes */
+  double connect_timeout; /* seconds */
+  unsigned max_retries;
+  size_t max_response_size;            /* bytes */
+  const cdfw_credentials *credentials; /* kept alive by the user value */
+  cdfw_auth auth;
+  cdfw_budget budget;
+  uint64_t random_state;
+} cdfw_client;
+
+/* Lua: core.client{ project =, base_url = | cluster =, credentials =, client_name =, timeout =,
+   connect_timeout =, max_retries =, max_response_size = } → client | nil, err */
+int cdfw_client_new(lua_State *L);
+cdfw_client *cdfw_client_check(lua_State *L, int index);
+/* The credentials' Lua function of the client at `index`. [-0, +1] */
+void cdfw_client_push_token_function(lua_State *L, int index);
+/* Keeps the error on the top of the stack as the reason why there is no token. [-1, +0] */
+void cdfw_client_keep_token_error(lua_State *L, int index);
+/* Pushes a copy of it. [-0, +1] */
+void cdfw_client_push_token_error(lua_State *L, int index);
+/* Lua: core.token_key(client) → what tells this token from all others, no secret in it */
+int cdfw_client_token_key(lua_State *L);
+/* Lua: core.token(client) → token, seconds left | nil. For a token_store only. */
+int cdfw_client_token(lua_State *L);
+void cdfw_client_open(lua_State *L);
+
+#endif

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The multi handle and the lists of its transfers; see engine.h. Every function that may make
+ * libcurl work ends in `settle`, so that no completion waits unseen. */
+#define _POSIX_C_SOURCE 200809L
+#include "engine.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <math.h>
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "signals.h"
+
+enum {
+  STREAMS = 1000, /* requests at once on one HTTP/2 connection, if the server lets us */
+  RESTING_MAX = 32
+};
+
+/* libcurl gets this much longer to end a transfer itself, since it knows better what it waited for.
+ */
+static const double GRACE = 0.01;
+
+/* A signal that comes just before a wait begins is not noticed by it; this bounds the delay. */
+static const double SLICE = 0.25;
+
+/* {==== Lists ==== */
+
+static void link_running(cdfw_engine *engine, cdfw_transfer *transfer) {
+  transfer->previous = NULL;
+  transfer->next = engine->running;
+  if (engine->running != NULL) engine->running->previous = transfer;
+  engine->running = transfer;
+}
+
+static void unlink_running(cdfw_engine *engine, cdfw_transfer *transfer) {
+  if (transfer->previous != NULL)
+    transfer->previous->next = transfer->next;
+  else
+    engine->running = transfer->next;
+  if (transfer->next != NULL) transfer->next->previous = transfer->previous;
+}
+
+static void link_finished(cdfw_engine *engine, cdfw_transfer *transfer) {
+  transfer->next = NULL;
+  if (engine->finished == NULL)
+    engine->finished = transfer;
+  else
+    engine->last->next = transfer;
+  engine->last = transfer;
+}
+
+static void link_resting(cdfw_engine *engine, cdfw_transfer *transfer) {
+  transfer->next = engine->resting;
+  engine->resting = transfer;
+  engine->resting_count++;
+}
+
+static void free_list(cdfw_transfer *transfer) {
+  while (transfer != NULL) {
+    cdfw_transfer *next = transfer->next;
+    cdfw_transfer_free(transfer);
+    transfer = next;
+  }
+}
+
+/* }==== */
+
+/* {==== The multi handle ==== */
+
+static CURLcode library_state;
+
+static void start_library(void) {
+  library_state = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+static void set_limits(CURLM *multi, long connections) {
+  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
+  curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
+  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections);
+  curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
+}
+
+static bool library_ready(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  return pthread_once(&once, start_library) == 0 && library_state == CURLE_OK;
+}
+
+static bool open_multi(cdfw_engine *engine) {
+  if (engine->multi != NULL) return true;
+  if (!library_ready()) return false;
+  CURLM *multi = curl_multi_init();
+  if (multi == NULL) return false;
+  if (!cdfw_driver_open(&engine->driver, multi)) {
+    int reason = errno;
+    curl_multi_cleanup(multi);
+    errno = reason;
+    return false;
+  }
+  set_limits(multi, engine->settings.max_connections);
+  engine->multi = multi;
+  engine->owner = getpid();
+  return true;
+}
+
+static void close_multi(cdfw_engine *engine) {
+  curl_multi_cleanup(engine->multi);
+  cdfw_driver_close(&engine->driver);
+  engine->multi = NULL;
+}
+
+static void detach(cdfw_engine *engine, cdfw_transfer *transfer) {
+  unlink_running(engine, transfer);
+  curl_multi_remove_handle(engine->multi, transfer->easy);
+}
+
+/* libcurl's multi handle has become unusable: its transfers fail, the next submit makes a new one.
+ */
+static void collapse(cdfw_engine *engine) {
+  while (engine->running != NULL) {
+    cdfw_transfer *transfer = engine->running;
+    detach(engine, transfer);
+    cdfw_transfer_fail(transfer, CDFW_FAILURE_LOCAL, transfer->begun, "libcurl gave up");
+    link_finished(engine, transfer);
+  }
+  close_multi(engine);
+}
+
+/* In a forked child: the connections belong to the parent, so nothing may be said on them. libcurl
+   cannot free them in silence, nor without the parent's resolver threads, so their memory stays. */
+static void leave_to_parent(cdfw_engine *engine) {
+  if (engine->multi == NULL || engine->owner == getpid()) return;
+  while (engine->running != NULL) {
+    cdfw_transfer *transfer = engine->running;
+    unlink_running(engine, transfer);
+    transfer->easy = NULL;
+    cdfw_transfer_fail(transfer, CDFW_FAILURE_CANCELLED, true,
+                       "the process forked while the request was under way");
+    link_finished(engine, transfer);
+  }
+  cdfw_driver_abandon(&engine->driver);
+  engine->multi = NULL;
+}
+
+static void collect(cdfw_engine *engine) {
+  CURLMsg *message;
+  int left;
+  while ((message = curl_multi_info_read(engine->multi, &left)) != NULL) {
+    if (message->msg != CURLMSG_DONE) continue;
+    CURLcode code = message->data.result;
+    char *transfer_address = NULL;
+    curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer_address);
+    cdfw_transfer *transfer = (cdfw_transfer *)(void *)transfer_address;
+    detach(engine, transfer);
+    cdfw_transfer_conclude(transfer, (int)code);
+    link_finished(engine, transfer);
+  }
+}
+
+/* libcurl keeps no time for a transfer that still waits for a connection to become free. */
+static void expire(cdfw_engine *engine) {
+  double now = cdfw_driver_now();
+  if (now < engine->soonest) return;
+  engine->soonest = INFINITY;
+  for (cdfw_transfer *transfer = engine->running, *next; transfer != NULL; transfer = next) {
+    next = transfer->next;
+    if (transfer->begun) continue;
+    if (transfer->deadline > now) {
+      if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
+      continue;
+    }
+    detach(engine, transfer);
+    cdfw_transfer_fail(transfer, CDFW_FAILURE_TIMEOUT, false, "no connection was free in time");
+    link_finished(engine, transfer);
+  }
+}
+
+/* When the engine wants a turn even if no socket stirs. */
+static double due_time(const cdfw_engine *engine) {
+  double due = cdfw_driver_due(&engine->driver);
+  if (engine->finished != NULL) return cdfw_driver_now();
+  return engine->soonest < due ? engine->soonest : due;
+}
+
+static void settle(cdfw_engine *engine, bool well) {
+  collect(engine);
+  if (!well) {
+    collapse(engine);
+    return;
+  }
+  expire(engine);
+  if (engine->running == NULL) engine->soonest = INFINITY;
+  cdfw_driver_arm(&engine->driver, due_time(engine));
+}
+
+/* Lets libcurl do what is due. */
+static void turn(cdfw_engine *engine) {
+  sigset_t signals;
+  cdfw_signals_hold(&signals);
+  settle(engine, cdfw_driver_act(&engine->driver));
+  cdfw_signals_release(&signals);
+}
+
+/* }==== */
+
+void cdfw_engine_init(cdfw_engine *engine) {
+  memset(engine, 0, sizeof *engine);
+  engine->soonest = INFINITY;
+  cdfw_buffer_init(&engine->settings.ca_file, CDFW_MAX_URL, false);
+  cdfw_buffer_init(&engine->settings.proxy, CDFW_MAX_URL, true);
+}
+
+void cdfw_engine_close(cdfw_engine *engine) {
+  sigset_t signals;
+  leave_to_parent(engine);
+  cdfw_signals_hold(&signals);
+  while (engine->running != NULL) {
+    cdfw_transfer *transfer = engine->running;
+    detach(engine, transfer);
+    link_resting(engine, transfer);
+  }
+  free_list(engine->finished);
+  free_list(engine->resting);
+  if (engine->multi != NULL) close_multi(engine);
+  cdfw_signals_release(&signals);
+  cdfw_buffer_free(&engine->settings.ca_file);
+  cdfw_buffer_free(&engine->settings.proxy);
+  cdfw_engine_init(engine);
+}
+
+/* {==== Transfers ==== */
+
+cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine) {
+  if (engine->resting == NULL && library_ready()) {
+    cdfw_transfer *transfer = cdfw_transfer_new(&engine->settings, &engine->driver);
+    if (transfer != NULL) link_resting(engine, transfer);
+  }
+  return engine->resting;
+}
+
+/* What kept the transfer from starting, or NULL. */
+static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdfw_request *request,
+                         cdfw_response *response) {
+  errno = 0;
+  if (!open_multi(engine)) return errno != 0 ? strerror(errno) : "libcurl could not be started";
+  if (!cdfw_transfer_load(transfer, request, response)) return "not enough memory";
+  CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
+  return code == CURLM_OK ? NULL : curl_multi_strerror(code);
+}
+
+int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
+                           cdfw_response *response) {
+  leave_to_parent(engine);
+  cdfw_transfer *transfer = engine->resting;
+  engine->resting = transfer->next;
+  engine->resting_count--;
+  engine->pending++;
+  int64_t id = transfer->id = ++engine->last_id;
+  const char *trouble = start(engine, transfer, request, response);
+  if (trouble == NULL) {
+    link_running(engine, transfer);
+    transfer->deadline = cdfw_driver_now() + request->timeout + GRACE;
+    if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
+  } else {
+    transfer->response = response;
+    cdfw_transfer_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
+    link_finished(engine, transfer);
+  }
+  if (engine->multi != NULL) turn(engine);
+  return id;
+}
+
+void cdfw_engine_step(cdfw_engine *engine) {
+  leave_to_parent(engine);
+  if (engine->multi == NULL) return;
+  cdfw_driver_wait(&engine->driver, 0);
+  turn(engine);
+}
+
+static void sleep_for(double seconds) {
+  struct timespec time = {(time_t)seconds, 0};
+  time.tv_nsec = (long)((seconds - (double)time.tv_sec) * 1e9);
+  nanosleep(&time, NULL);
+}
+
+void cdfw_engine_wait(cdfw_engine *engine, double seconds) {
+  bool interrupted = false;
+  double slice = seconds < SLICE ? seconds : SLICE;
+  double end = cdfw_driver_now() + slice;
+  leave_to_parent(engine);
+  if (engine->finished == NULL && engine->multi == NULL && slice > 0) sleep_for(slice);
+  while (engine->finished == NULL && engine->multi != NULL && !interrupted) {
+    double until = engine->soonest < end ? engine->soonest : end;
+    interrupted = cdfw_driver_wait(&engine->driver, until);
+    turn(engine);
+    if (cdfw_driver_now() >= end) break;
+  }
+}
+
+cdfw_transfer *cdfw_engine_take(cdfw_engine *engine) {
+  leave_to_parent(engine);
+  cdfw_transfer *transfer = engine->finished;
+  if (transfer == NULL) return NULL;
+  engine->finished = transfer->next;
+  engine->pending--;
+  return transfer;
+}
+
+static cdfw_transfer *take_finished(cdfw_engine *engine, int64_t id) {
+  cdfw_transfer *previous = NULL, *transfer = engine->finished;
+  for (; transfer != NULL && transfer->id != id; transfer = transfer->next)
+    previous = transfer;
+  if (transfer == NULL) return NULL;
+  if (previous != NULL)
+    previous->next = transfer->next;
+  else
+    engine->finished = transfer->next;
+  if (engine->last == transfer) engine->last = previous;
+  return transfer;
+}
+
+static cdfw_transfer *take_running(cdfw_engine *engine, int64_t id) {
+  cdfw_transfer *transfer = engine->running;
+  while (transfer != NULL && transfer->id != id)
+    transfer = transfer->next;
+  if (transfer == NULL) return NULL;
+  sigset_t signals;
+  cdfw_signals_hold(&signals);
+  detach(engine, transfer);
+  settle(engine, true); /* its place may have gone to another */
+  cdfw_signals_release(&signals);
+  return transfer;
+}
+
+cdfw_transfer *cdfw_engine_cancel(cdfw_engine *engine, int64_t id) {
+  leave_to_parent(engine);
+  cdfw_transfer *transfer = take_finished(engine, id);
+  if (transfer == NULL) transfer = take_running(engine, id);
+  if (transfer != NULL) engine->pending--;
+  return transfer;
+}
+
+void cdfw_engine_rest(cdfw_engine *engine, cdfw_transfer *transfer) {
+  cdfw_transfer_rest(transfer);
+  if (transfer->easy == NULL || engine->resting_count >= RESTING_MAX)
+    cdfw_transfer_free(transfer);
+  else
+    link_resting(engine, transfer);
+}
+
+/* }==== */
+
+int cdfw_engine_descriptor(cdfw_engine *engine, const char **why) {
+  leave_to_parent(engine);
+  errno = 0;
+  if (!open_multi(engine)) {
+    *why = errno != 0 ? strerror(errno) : "libcurl could not be started";
+    return -1;
+  }
+  *why = "this system has no epoll: call step as often as timeout says";
+  int descriptor = cdfw_driver_share(&engine->driver);
+  cdfw_driver_arm(&engine->driver, due_time(engine));
+  return descriptor;
+}
+
+double cdfw_engine_timeout(cdfw_engine *engine) {
+  leave_to_parent(engine);
+  if (engine->finished != NULL) return 0;
+  if (engine->multi == NULL) return -1;
+  double due = due_time(engine);
+  if (due == INFINITY) return -1;
+  double wait = due - cdfw_driver_now();
+  return wait > 0 ? wait : 0;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Many transfers at once over one libcurl multi handle, made at the first submit.
+ * Knows nothing of Lua. */
+#ifndef CDFW_ENGINE_H
+#define CDFW_ENGINE_H
+
+#include <sys/types.h>
+
+#include "transfer.h"
+
+typedef struct cdfw_engine {
+  cdfw_settings settings;
+  void *multi;             /* CURLM; NULL before the first submit and after close */
+  cdfw_driver driver;      /* waits for it */
+  pid_t owner;             /* the process that made it */
+  cdfw_transfer *running;  /* in the multi handle */
+  cdfw_transfer *finished; /* the oldest that waits to be taken */
+  cdfw_transfer *last;     /* the newest of them */
+  cdfw_transfer *resting;  /* to be used again */
+  size_t resting_count;
+  double soonest; /* no running transfer has its deadline before this time */
+  size_t pending; /* submitted and not yet taken or cancelled */
+  int64_t last_id;
+} cdfw_engine;
+
+/* Makes an engine of zeroed memory; allocates nothing. */
+void cdfw_engine_init(cdfw_engine *engine);
+/* Gives everything up, transfers under way included. The engine is then as before the first submit;
+   its settings are freed too. */
+void cdfw_engine_close(cdfw_engine *engine);
+
+/* The transfer that the next submit will use, or NULL without memory. */
+cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine);
+/* Starts the reserved transfer and gives it an id. What goes wrong is an outcome like any other.
+   `response` must live until the transfer is taken or cancelled; the request may go at once. */
+int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
+                           cdfw_response *response);
+/* Does what can be done without waiting. */
+void cdfw_engine_step(cdfw_engine *engine);
+/* The same, and waits until something is finished, the time is over, a signal came, or a slice of
+   time has passed, after which the caller's own signal handlers should get their turn. */
+void cdfw_engine_wait(cdfw_engine *engine, double seconds);
+/* Takes the oldest finished transfer, or gives NULL. Hand it to cdfw_engine_rest after use. */
+cdfw_transfer *cdfw_engine_take(cdfw_engine *engine);
+/* Takes a transfer out, whatever its state, or gives NULL. Likewise. */
+cdfw_transfer *cdfw_engine_cancel(cdfw_engine *engine, int64_t id);
+void cdfw_engine_rest(cdfw_engine *engine, cdfw_transfer *transfer);
+
+/* The one descriptor to poll, or -1 with *why. */
+int cdfw_engine_descriptor(cdfw_engine *engine, const char **why);
+/* Seconds until a step is due even if no descriptor stirs; negative: none is. */
+double cdfw_engine_timeout(cdfw_engine *engine);
+
+#endif

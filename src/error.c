@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Error tables; see error.h. Texts from outside are made one line and are cut, so that an error can
+ * go into any log. */
+#include "error.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+static const char error_class[] = "cdfworkflow.error";
+
+enum {
+  LONGEST_TEXT = 1000, /* bytes of a text from outside that are worth showing */
+  DEEPEST = 16         /* levels of `missing`, `duplicated` and `extra` that are kept */
+};
+
+/* A secret shorter than this would blot out ordinary words, and is no secret. */
+static const size_t shortest_secret = 4;
+
+/* Where a text longer than the limit may be cut without splitting a UTF-8 character. */
+static size_t cut_length(const char *text, size_t length) {
+  if (length <= LONGEST_TEXT) return length;
+  length = LONGEST_TEXT;
+  while (length > 0 && ((unsigned char)text[length] & 0xc0) == 0x80)
+    length--;
+  return length;
+}
+
+static void push_line(lua_State *L, const char *text, size_t length) {
+  luaL_Buffer line;
+  size_t shown = cut_length(text, length);
+  luaL_buffinit(L, &line);
+  for (size_t i = 0; i < shown; i++) {
+    unsigned char c = (unsigned char)text[i];
+    luaL_addchar(&line, c < 0x20 || c == 0x7f ? ' ' : text[i]);
+  }
+  if (shown < length) luaL_addstring(&line, "...");
+  luaL_pushresult(&line);
+}
+
+/* Turns the string on the top of the stack into the `message` of a new error. [-1, +1] */
+static void push_with_message(lua_State *L, const char *kind) {
+  size_t length;
+  lua_createtable(L, 0, 6);
+  luaL_getmetatable(L, error_class);
+  lua_setmetatable(L, -2);
+  lua_pushstring(L, kind);
+  lua_setfield(L, -2, "kind");
+  const char *message = lua_tolstring(L, -2, &length);
+  push_line(L, message, length);
+  lua_setfield(L, -2, "message");
+  lua_remove(L, -2);
+}
+
+void cdfw_error_push(lua_State *L, const char *kind, const char *format, ...) {
+  va_list arguments;
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  push_with_message(L, kind);
+}
+
+int cdfw_error_return(lua_State *L, const char *kind, const char *format, ...) {
+  va_list arguments;
+  lua_pushnil(L);
+  va_start(arguments, format);
+  lua_pushvfstring(L, format, arguments);
+  va_end(arguments);
+  push_with_message(L, kind);
+  return 2;
+}
+
+void cdfw_error_set(lua_State *L, const char *member, const char *text) {
+  if (text == NULL) return;
+  push_line(L, text, strlen(text));
+  lua_setfield(L, -2, member);
+}
+
+/* {==== Redaction ==== */
+
+/* The first occurrence of the secret in bytes that may hold NULs, or NULL. */
+static const char *find_secret(const char *text, size_t length, const char *secret) {
+  size_t needed = strlen(secret);
+  for (; length >= needed; text++, length--)
+    if (*text == *secret && memcmp(text, secret, needed) == 0) return text;
+  return NULL;
+}
+
+/* Whether the string at `index` holds the secret. [-0, +0] */
+static bool holds(lua_State *L, int index, const char *secret) {
+  size_t length;
+  if (lua_type(L, index) != LUA_TSTRING) return false;
+  const char *text = lua_tolstring(L, index, &length);
+  return find_secret(text, length, secret) != NULL;
+}
+
+/* Replaces the string on the top by one with a mark in place of the secret. [-1, +1] */
+static void redact_string(lua_State *L, const char *secret) {
+  luaL_Buffer clean;
+  size_t length;
+  const char *text = lua_tolstring(L, -1, &length);
+  const char *end = text + length, *found;
+  luaL_buffinit(L, &clean);
+  while ((found = find_secret(text, (size_t)(end - text), secret)) != NULL) {
+    luaL_addlstring(&clean, text, (size_t)(found - text));
+    luaL_addstring(&clean, "[redacted]");
+    text = found + strlen(secret);
+  }
+  luaL_addlstring(&clean, text, (size_t)(end - text));
+  luaL_pushresult(&clean);
+  lua_remove(L, -2);
+}
+
+/* Replaces the value on the top of the stack by one without the secret. A member whose key holds it
+   is dropped, since a table may get no new keys while it is walked. [-1, +1] */
+static void redact_value(lua_State *L, const char *secret, int depth) {
+  if (holds(L, -1, secret)) redact_string(L, secret);
+  if (!lua_istable(L, -1)) return;
+  if (depth >= DEEPEST) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, "[too deep]");
+    return;
+  }
+  luaL_checkstack(L, 6, "error too deep");
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (holds(L, -2, secret)) {
+      lua_pop(L, 1);
+      lua_pushnil(L);
+    } else {
+      redact_value(L, secret, depth + 1);
+    }
+    lua_pushvalue(L, -2);
+    lua_insert(L, -2);
+    lua_rawset(L, -4);
+  }
+}
+
+void cdfw_error_redact(lua_State *L, const char *secret) {
+  if (strlen(secret) >= shortest_secret) redact_value(L, secret, 0);
+}
+
+/* }==== */
+
+/* {==== Lua ==== */
+
+int cdfw_error_new(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  luaL_getmetatable(L, error_class);
+  lua_setmetatable(L, 1);
+  return 1;
+}
+
+/* "message (kind, request id …)"; the status is in the message already. */
+static int error_tostring(lua_State *L) {
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "message");
+  lua_getfield(L, 1, "kind");
+  lua_getfield(L, 1, "requestId");
+  const char *message = lua_tostring(L, 2);
+  const char *kind = lua_tostring(L, 3);
+  const char *request_id = lua_tostring(L, 4);
+  lua_pushfstring(L, "%s (%s%s%s)", message != NULL ? message : "no message",
+                  kind != NULL ? kind : "error", request_id != NULL ? ", request id " : "",
+                  request_id != NULL ? request_id : "");
+  return 1;
+}
+
+static const luaL_Reg error_methods[] = {{"__tostring", error_tostring}, {NULL, NULL}};
+
+void cdfw_error_open(lua_State *L) {
+  if (luaL_newmetatable(L, error_class)) {
+    cdfw_setfuncs(L, error_methods);
+    lua_pushstring(L, error_class);
+    lua_setfield(L, -2, "__name");
+  }
+  lua_pop(L, 1);
+}
+
+/* }==== */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Requests, answers and their headers; see message.h. */
+#include "message.h"
+
+#include <string.h>
+#include <strings.h>
+
+static const char *const failure_names[] = {"none",      "resolve",  "connect",   "tls",
+                                            "proxy",     "timeout",  "send",      "receive",
+                                            "too_large", "protocol", "cancelled", "local"};
+
+enum { FAILURE_COUNT = sizeof failure_names / sizeof failure_names[0] };
+
+void cdfw_request_init(cdfw_request *request) {
+  memset(request, 0, sizeof *request);
+  request->method = "GET";
+  cdfw_buffer_init(&request->url, CDFW_MAX_URL, false);
+  cdfw_buffer_init(&request->headers, CDFW_MAX_HEADERS, true);
+  cdfw_buffer_init(&request->body, CDFW_MAX_BODY, true);
+}
+
+void cdfw_request_free(cdfw_request *request) {
+  cdfw_buffer_free(&request->url);
+  cdfw_buffer_free(&request->headers);
+  cdfw_buffer_free(&request->body);
+}
+
+void cdfw_response_init(cdfw_response *response, size_t max_body) {
+  memset(response, 0, sizeof *response);
+  cdfw_buffer_init(&response->headers, CDFW_MAX_HEADERS, true);
+  cdfw_buffer_init(&response->body, max_body, true);
+}
+
+void cdfw_response_free(cdfw_response *response) {
+  cdfw_buffer_free(&response->headers);
+  cdfw_buffer_free(&response->body);
+}
+
+bool cdfw_message_add_header(cdfw_buffer *headers, const char *name, const char *value) {
+  return cdfw_buffer_adds(headers, name) && cdfw_buffer_adds(headers, ": ") &&
+         cdfw_buffer_adds(headers, value) && cdfw_buffer_addc(headers, '\0');
+}
+
+const char *cdfw_message_next_header(const cdfw_buffer *headers, const char *line) {
+  const char *next = line != NULL ? line + strlen(line) + 1 : headers->data;
+  return next != NULL && next < headers->data + headers->length ? next : NULL;
+}
+
+const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *name) {
+  size_t length = strlen(name);
+  const char *line = NULL;
+  while ((line = cdfw_message_next_header(headers, line)) != NULL) {
+    if (strncasecmp(line, name, length) != 0 || line[length] != ':') continue;
+    line += length + 1;
+    return line + strspn(line, " \t");
+  }
+  return NULL;
+}
+
+const char *cdfw_failure_name(cdfw_failure failure) {
+  return failure_names[failure];
+}
+
+cdfw_failure cdfw_failure_from_name(const char *name) {
+  for (int i = 1; i < FAILURE_COUNT; i++)
+    if (strcmp(failure_names[i], name) == 0) return (cdfw_failure)i;
+  return CDFW_FAILURE_RECEIVE;
+}

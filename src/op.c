@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * token → session → call, with retries and one deadline over it all; see op.h. */
+#include "op.h"
+
+#include <math.h>
+#include <stddef.h>
+
+/* A nonce lives about 60 s (CDF.md 3). */
+static const double nonce_lifetime = 50;
+/* How long a refresh may hold up a caller whose old token is still good. */
+static const double refresh_patience = 10;
+/* Between two looks at a token that another operation is fetching. */
+static const double join_interval = 0.01;
+/* An execution may show up in the list some seconds after it was started. */
+static const double visibility_time = 10;
+static const double look_interval = 1;
+/* The error is on its way to the caller; taking the session back may not hold it up for long. */
+static const double revoke_patience = 5;
+
+/* splitmix64, by its published constants: small, and good enough for jitter. */
+double cdfw_random(uint64_t *state) {
+  *state += UINT64_C(0x9e3779b97f4a7c15);
+  uint64_t z = *state;
+  z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+  z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+  z ^= z >> 31;
+  return (double)(z >> 11) / 9007199254740992.0;
+}
+
+void cdfw_op_leave(cdfw_op *op) {
+  if (op->auth != NULL) cdfw_auth_leave(op->auth, op);
+}
+
+static cdfw_action finish(cdfw_op *op, cdfw_ending ending) {
+  if (op->lost && ending != CDFW_ENDING_DONE) ending = CDFW_ENDING_AMBIGUOUS;
+  op->ending = ending;
+  op->over = true;
+  cdfw_op_leave(op);
+  return ending == CDFW_ENDING_DONE ? CDFW_ACTION_DONE : CDFW_ACTION_ERROR;
+}
+
+static cdfw_action request(cdfw_op *op, cdfw_phase phase) {
+  op->phase = phase;
+  op->attempts++;
+  if (op->auth != NULL) op->token_serial = op->auth->serial;
+  return CDFW_ACTION_HTTP;
+}
+
+static cdfw_action join(cdfw_op *op) {
+  if (!op->joining) op->joined_fetch = op->auth->fetches;
+  op->joining = true;
+  op->delay = join_interval;
+  return CDFW_ACTION_JOIN;
+}
+
+static cdfw_action fetch_token(cdfw_op *op) {
+  op->joining = false;
+  if (!op->token_by_function) return request(op, CDFW_PHASE_TOKEN);
+  op->phase = CDFW_PHASE_TOKEN;
+  return CDFW_ACTION_TOKEN;
+}
+
+/* With a token in hand. */
+static cdfw_action send_call(cdfw_op *op, double now) {
+  if (op->token_only) return finish(op, CDFW_ENDING_DONE);
+  op->joining = op->token_is_new = false;
+  if (op->looking) return request(op, CDFW_PHASE_LOOK);
+  /* Another attempt follows only clean refusals, or a look that found nothing: so a stale nonce can
+     be replaced. A fresh one stays, since it binds once and so guards against a second start. */
+  if (op->has_nonce && now - op->nonce_time >= nonce_lifetime) op->has_nonce = false;
+  if (op->wants_session && !op->has_nonce) return request(op, CDFW_PHASE_SESSION);
+  op->nonce_uses++;
+  return request(op, CDFW_PHASE_CALL);
+}
+
+static cdfw_action pause(cdfw_op *op, double delay) {
+  op->delay = delay;
+  return CDFW_ACTION_SLEEP;
+}
+
+/* Whatever is needed next. */
+static cdfw_action proceed(cdfw_op *op, double now) {
+  if (now >= op->deadline) return finish(op, CDFW_ENDING_DEADLINE);
+  if (op->auth == NULL || op->token_is_new) return send_call(op, now);
+  switch (cdfw_auth_ask(op->auth, op, now, op->deadline)) {
+    case CDFW_AUTH_FETCH:
+      return fetch_token(op);
+    case CDFW_AUTH_WAIT:
+      return join(op);
+    default:
+      return send_call(op, now);
+  }
+}
+
+/* Another operation's fetch is over, or was given up. */
+static cdfw_action after_join(cdfw_op *op, double now) {
+  if (op->auth->fetches != op->joined_fetch && op->auth->last_failed) {
+    op->phase = CDFW_PHASE_TOKEN;
+    return finish(op, CDFW_ENDING_JOINED);
+  }
+  return proceed(op, now);
+}
+
+static cdfw_action use_new_token(cdfw_op *op, double now) {
+  op->token_is_new = true;
+  return proceed(op, now);
+}
+
+/* No new token; the old one serves while it is good. */
+static cdfw_action without_new_token(cdfw_op *op, cdfw_ending ending, double now) {
+  return cdfw_auth_fail(op->auth, now) ? use_new_token(op, now) : finish(op, ending);
+}
+
+/* A session whose call was refused at the first attempt is of no use to anybody. After more
+   attempts the nonce may be bound after all, and is left alone. */
+static bool can_revoke(const cdfw_op *op, double now) {
+  int status = op->last.failure == CDFW_FAILURE_NONE ? op->last.status : 0;
+  return op->phase == CDFW_PHASE_CALL && op->has_nonce && op->has_session_id &&
+         op->nonce_uses == 1 && !op->lost && status >= 400 && status < 500 && status != 401 &&
+         status != 429 && now < op->deadline;
+}
+
+static cdfw_action give_up(cdfw_op *op, double now) {
+  if (op->phase == CDFW_PHASE_TOKEN) return without_new_token(op, CDFW_ENDING_OUTCOME, now);
+  if (!can_revoke(op, now)) return finish(op, CDFW_ENDING_OUTCOME);
+  op->ending = CDFW_ENDING_OUTCOME;
+  return request(op, CDFW_PHASE_REVOKE);
+}
+
+static bool has_spare_token(const cdfw_op *op, double now) {
+  return op->auth != NULL && op->auth->token.length > 0 && now < op->auth->expires;
+}
+
+/* The answer to this attempt says nothing about whether it had an effect. */
+static bool is_open(const cdfw_outcome *outcome) {
+  if (outcome->failure != CDFW_FAILURE_NONE) return outcome->sent;
+  return outcome->status == 502 || outcome->status == 504;
+}
+
+static cdfw_action repeat(cdfw_op *op, double now) {
+  if (op->phase == CDFW_PHASE_CALL && is_open(&op->last)) op->maybe_done = true;
+  if (op->phase == CDFW_PHASE_TOKEN && has_spare_token(op, now)) return give_up(op, now);
+  if (op->retries >= op->max_retries || !cdfw_budget_spend(op->budget)) return give_up(op, now);
+  op->delay = cdfw_policy_delay(op->retries, op->last.retry_after, cdfw_random(op->random_state));
+  if (now + op->delay >= op->deadline) return give_up(op, now);
+  op->retries++;
+  return CDFW_ACTION_SLEEP;
+}
+
+/* {==== Lost answers ==== */
+
+static cdfw_action look(cdfw_op *op, double now) {
+  op->lost = op->looking = true;
+  op->look_since = now;
+  return proceed(op, now);
+}
+
+static cdfw_action after_loss(cdfw_op *op, double now) {
+  return op->can_look ? look(op, now) : finish(op, CDFW_ENDING_AMBIGUOUS);
+}
+
+/* The repeat of a lost call was refused. Most likely it was started and its nonce is spent. */
+static cdfw_action after_refusal(cdfw_op *op, double now) {
+  op->refused = true;
+  return look(op, now);
+}
+
+static cdfw_action after_look(cdfw_op *op, const cdfw_outcome *outcome, double now) {
+  if (outcome->found) return finish(op, CDFW_ENDING_DONE);
+  if (outcome->more) return proceed(op, now);
+  if (op->refused || now - op->look_since < visibility_time) return pause(op, look_interval);
+  op->looking = false;
+  return proceed(op, now);
+}
+
+/* }==== */
+
+static cdfw_action after_success(cdfw_op *op, const cdfw_outcome *outcome, double now) {
+  cdfw_budget_earn(op->budget);
+  switch (op->phase) {
+    case CDFW_PHASE_TOKEN:
+      return use_new_token(op, now);
+    case CDFW_PHASE_SESSION:
+      if (op->session_only) return finish(op, CDFW_ENDING_DONE);
+      op->has_nonce = true;
+      op->nonce_time = now;
+      op->nonce_uses = 0;
+      return proceed(op, now);
+    case CDFW_PHASE_LOOK:
+      return after_look(op, outcome, now);
+    default:
+      return finish(op, CDFW_ENDING_DONE);
+  }
+}
+
+static cdfw_action after_denial(cdfw_op *op, double now) {
+  if (op->phase == CDFW_PHASE_TOKEN || op->auth == NULL || op->token_is_fixed || op->denied)
+    return give_up(op, now);
+  op->denied = true;
+  cdfw_auth_refuse(op->auth, op->token_serial);
+  return proceed(op, now);
+}
+
+static cdfw_action after_answer(cdfw_op *op, const cdfw_outcome *outcome, double now) {
+  if (op->phase == CDFW_PHASE_REVOKE) return finish(op, op->ending);
+  op->last = *outcome;
+  cdfw_repeat class = op->phase == CDFW_PHASE_CALL ? op->repeat : CDFW_REPEAT_SAFE;
+  switch (cdfw_policy_judge(class, outcome)) {
+    case CDFW_VERDICT_DONE:
+      return after_success(op, outcome, now);
+    case CDFW_VERDICT_RETRY:
+      return repeat(op, now);
+    case CDFW_VERDICT_DENIED:
+      return after_denial(op, now);
+    case CDFW_VERDICT_AMBIGUOUS:
+      return after_loss(op, now);
+    default:
+      if (op->phase == CDFW_PHASE_CALL && op->lost) return after_refusal(op, now);
+      if (op->phase == CDFW_PHASE_CALL && op->can_look && outcome->unreadable)
+        return after_loss(op, now);
+      return give_up(op, now);
+  }
+}
+
+static cdfw_action start(cdfw_op *op, double now) {
+  op->started = now;
+  op->deadline = now + op->timeout;
+  return proceed(op, now);
+}
+
+cdfw_action cdfw_op_step(cdfw_op *op, cdfw_event event, const cdfw_outcome *outcome, double now) {
+  switch (event) {
+    case CDFW_EVENT_START:
+      return start(op, now);
+    case CDFW_EVENT_ANSWER:
+      return after_answer(op, outcome, now);
+    case CDFW_EVENT_WOKE:
+      return op->joining ? after_join(op, now) : proceed(op, now);
+    case CDFW_EVENT_TOKEN:
+      /* From a store of tokens, in place of a request that was about to be sent. */
+      if (!op->token_by_function) op->attempts--;
+      return use_new_token(op, now);
+    default:
+      return without_new_token(op, CDFW_ENDING_TOKEN, now);
+  }
+}
+
+double cdfw_op_attempt_timeout(const cdfw_op *op, double now) {
+  double left = op->deadline - now;
+  if (op->phase == CDFW_PHASE_TOKEN && has_spare_token(op, now))
+    return fmin(left, refresh_patience);
+  if (op->phase == CDFW_PHASE_REVOKE) return fmin(left, revoke_patience);
+  /* An answer that never comes must leave time to look whether the call was carried out. */
+  if (op->phase == CDFW_PHASE_CALL && op->can_look) return left / 2;
+  return left;
+}
