@@ -1,0 +1,86 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Carries a call (a C state machine) through: does what it says next, by way of a transport, and tells it what
+-- happened. No rule about tokens, retries or time lives here.
+
+local core = require "cdfworkflow.core"
+local token_store = require "cdfworkflow.token_store"
+
+local drive = {}
+
+--- Asks the credentials' Lua function, which may yield: that is why Lua calls it, not C.
+local function ask_for_token(call, transport, token_function)
+  local ok, token, expires_at = pcall(token_function)
+  if not ok then return call:step("token_failed", transport:now(), tostring(token)) end
+  if type(token) ~= "string" then
+    local reason = token == nil and expires_at and tostring(expires_at) or "it gave no string"
+    return call:step("token_failed", transport:now(), reason)
+  end
+  local lifetime = expires_at and math.max(expires_at - core.time(), 0)
+  return call:step("token", transport:now(), token, lifetime)
+end
+
+local function report(client, event)
+  if client.on_event then client.on_event(event) end
+end
+
+local function exchange(call, client, request, phase)
+  local transport = client.transport
+  local url = client.on_event and request.url:match("^[^?]*")
+  local started = transport:now()
+  report(client, { type = "request", phase = phase, method = request.method, url = url })
+  local response = transport:http(request)
+  local now = transport:now()
+  report(client, {
+    type = "response", phase = phase, method = request.method, url = url, status = response.status,
+    failure = response.failure, elapsed = now - started,
+  })
+  return call:step("answer", now, core.time(), response)
+end
+
+--- A token request, unless another process has put a good token into the store.
+local function exchange_token(call, client, request, denied)
+  local store = token_store.of(client)
+  if not store then return exchange(call, client, request, "token") end
+  local token, lifetime = store:obtain(denied)
+  if token then return call:step("token", client.transport:now(), token, lifetime) end
+  local action, value, phase, flag = exchange(call, client, request, "token")
+  store:keep()
+  return action, value, phase, flag
+end
+
+local function nap(call, transport, seconds)
+  transport:sleep(seconds)
+  return call:step("woke", transport:now())
+end
+
+--- Runs the call to its end.
+---@param call userdata what `core.run`, `core.request`, … made
+---@param client cdfworkflow.Client
+---@return any result or nil
+---@return cdfworkflow.Error? err
+function drive.run(call, client)
+  local transport = client.transport
+  local impossible = transport.check and transport:check()
+  if impossible then return nil, core.error { kind = "invalid", message = impossible, retryable = false } end
+  local action, value, phase, denied = call:step("start", transport:now())
+  while true do
+    if action == "http" and phase == "token" then
+      action, value, phase, denied = exchange_token(call, client, value, denied)
+    elseif action == "http" then
+      action, value, phase, denied = exchange(call, client, value, phase)
+    elseif action == "sleep" then
+      report(client, { type = "retry", delay = value })
+      action, value, phase, denied = nap(call, transport, value)
+    elseif action == "join" then
+      action, value, phase, denied = nap(call, transport, value)
+    elseif action == "token" then
+      action, value, phase, denied = ask_for_token(call, transport, value)
+    elseif action == "done" then
+      return value
+    else
+      return nil, value
+    end
+  end
+end
+
+return drive

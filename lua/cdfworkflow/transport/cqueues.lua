@@ -1,0 +1,27 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The transport for programs on cqueues: `cdf.client{ transport = require("cdfworkflow.transport.cqueues").new() }`.
+-- Calls are made inside coroutines of the controller (`cq:wrap`); elsewhere they block.
+
+local Poll = require "cdfworkflow.transport.poll"
+
+local adapter = {}
+
+---@param options? { max_connections?: integer, ca_file?: string, proxy?: string }
+---@return cdfworkflow.transport.Poll
+function adapter.new(options)
+  local cqueues = require "cqueues"
+  local condition = require "cqueues.condition"
+  return Poll.new({
+    wait = function(handle, seconds) cqueues.poll({ pollfd = handle:fd(), events = "r" }, seconds) end,
+    sleep = function(seconds) cqueues.sleep(seconds) end,
+    signal = function()
+      local changed = condition.new(true)
+      return {
+        wait = function(_, seconds) changed:wait(seconds) end,
+        wake = function() changed:signal() end,
+      }
+    end,
+  }, options or {})
+end
+
+return adapter

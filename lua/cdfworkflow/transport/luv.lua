@@ -1,0 +1,77 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The transport for programs on luv (libuv): `cdf.client{ transport = require("cdfworkflow.transport.luv").new() }`.
+-- Calls are made inside a coroutine, which the loop resumes.
+
+local Poll = require "cdfworkflow.transport.poll"
+
+local adapter = {}
+
+local function check()
+  local co, is_main = coroutine.running()
+  if co and not is_main then return nil end
+  return "with luv, calls are made inside a coroutine: coroutine.wrap(function() client:run(...) end)()"
+end
+
+local function resume(co)
+  local ok, err = coroutine.resume(co)
+  if not ok then error(debug.traceback(co, tostring(err)), 0) end
+end
+
+--- Yields until `arm(wake)` calls its argument, or the time is over. `disarm` is called either way.
+local function suspend(uv, seconds, arm, disarm)
+  local co, woken = coroutine.running(), false
+  local timer = uv.new_timer()
+  local function wake()
+    if woken then return end
+    woken = true
+    timer:close()
+    disarm()
+    resume(co)
+  end
+  timer:start(math.ceil(seconds * 1000), 0, wake)
+  arm(wake)
+  coroutine.yield()
+end
+
+local function signal(uv)
+  local pending, wake_up = false, nil
+  return {
+    wait = function(_, seconds)
+      if not pending then
+        suspend(uv, seconds, function(wake) wake_up = wake end, function() wake_up = nil end)
+      end
+      pending = false
+    end,
+    wake = function()
+      pending = true
+      if wake_up then wake_up() end
+    end,
+  }
+end
+
+---@param options? { max_connections?: integer, ca_file?: string, proxy?: string }
+---@return cdfworkflow.transport.Poll
+function adapter.new(options)
+  local uv = require "luv"
+  local poll
+  local transport = Poll.new({
+    check = check,
+    wait = function(handle, seconds)
+      poll = poll or uv.new_poll(handle:fd())
+      suspend(uv, seconds, function(wake) poll:start("r", wake) end, function() poll:stop() end)
+    end,
+    sleep = function(seconds)
+      suspend(uv, seconds, function() end, function() end)
+    end,
+    signal = function() return signal(uv) end,
+  }, options or {})
+  local close = transport.close
+  function transport:close()
+    if poll then poll:close() end
+    poll = nil
+    close(self)
+  end
+  return transport
+end
+
+return adapter

@@ -1,0 +1,60 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The transport inside nginx/OpenResty: libcurl, moved by the worker between its other work. The worker's loop does not
+-- watch foreign descriptors, so the one who leads looks every millisecond.
+
+local Poll = require "cdfworkflow.transport.poll"
+
+local nginx = {}
+
+--- Phases in which a coroutine of nginx may wait.
+local PHASES = {
+  rewrite = true, server_rewrite = true, access = true, content = true, timer = true, preread = true, ssl_cert = true,
+  ssl_session_fetch = true, ssl_client_hello = true,
+}
+local LOOK_INTERVAL = 0.001
+
+--- Whether this program runs inside nginx.
+function nginx.is_here()
+  local ngx = rawget(_G, "ngx")
+  return type(ngx) == "table" and type(ngx.get_phase) == "function"
+end
+
+local function check()
+  local phase = ngx.get_phase()
+  if PHASES[phase] then return nil end
+  return ("nginx's phase %s cannot wait for CDF; make the call in a timer: "
+    .. "ngx.timer.at(0, function() client:run(...) end)"):format(phase)
+end
+
+local function signal()
+  local semaphore = assert(require("ngx.semaphore").new(0))
+  return {
+    wait = function(_, seconds) semaphore:wait(seconds) end,
+    wake = function() semaphore:post(1) end,
+  }
+end
+
+---@param options { max_connections?: integer, ca_file?: string, proxy?: string }
+---@return cdfworkflow.transport.Poll
+function nginx.new(options)
+  return Poll.new({
+    check = check,
+    wait = function() ngx.sleep(LOOK_INTERVAL) end,
+    sleep = function(seconds) ngx.sleep(seconds) end,
+    signal = signal,
+  }, options)
+end
+
+--- cdf.gather inside nginx: light threads, which nginx runs itself.
+---@param functions function[]
+---@return table[] outcomes one { ok, a, b } for each function
+function nginx.gather(functions)
+  local threads, outcomes = {}, {}
+  for i, fn in ipairs(functions) do
+    threads[i] = ngx.thread.spawn(function() outcomes[i] = { pcall(fn) } end)
+  end
+  for _, thread in ipairs(threads) do ngx.thread.wait(thread) end
+  return outcomes
+end
+
+return nginx

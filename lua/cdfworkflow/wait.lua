@@ -1,0 +1,257 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Waiting for things that take their time: looks again at growing intervals until it is over.
+-- Reads the clock and sleeps through the client only, so that a test's transport decides what time it is.
+
+local check = require "cdfworkflow.check"
+local core = require "cdfworkflow.core"
+
+local wait = {}
+
+---@class cdfworkflow.WatchOptions
+---@field timeout? number seconds; 25 hours unless told, an hour more than the longest execution takes
+---@field interval? number seconds between the first two looks, 1 unless told
+---@field max_interval? number seconds between two looks at most, 15 unless told
+---@field cancel? boolean cancels the execution when `timeout` has passed
+
+---@class cdfworkflow.WaitOptions : cdfworkflow.WatchOptions
+---@field on_change? fun(execution: cdfworkflow.Execution) called at the first look, and whenever the status of the
+---  execution or of one of its tasks is another
+
+---@alias cdfworkflow.EventType
+---| "execution_started"
+---| "task_scheduled" # waits for its first or next attempt
+---| "task_started"
+---| "task_completed"
+---| "task_failed" # ended without success, also where the workflow goes on without it (COMPLETED_WITH_ERRORS)
+---| "task_canceled"
+---| "task_skipped"
+---| "task_changed" # to a status that this library does not know
+---| "execution_ended" # always the last one
+
+---@class cdfworkflow.Event
+---@field type cdfworkflow.EventType
+---@field time? integer ms since the epoch, as CDF says it
+---@field task? cdfworkflow.TaskExecution
+---@field reason? string why the task or the execution did not succeed
+---@field execution cdfworkflow.Execution as seen at this look
+
+wait.WATCH_OPTIONS = { "timeout", "interval", "max_interval", "cancel" }
+wait.WAIT_OPTIONS = { "timeout", "interval", "max_interval", "cancel", "on_change" }
+
+local TIMEOUT = 25 * 3600
+local INTERVAL, MAX_INTERVAL = 1, 15
+local GROWTH = 1.5
+local SHORTEST_LOOK, LONGEST_LOOK = 1, 60 -- seconds that one look may take
+
+local ENDED = { COMPLETED = true, FAILED = true, TIMED_OUT = true, TERMINATED = true }
+
+local TASK_EVENTS = {
+  SCHEDULED = "task_scheduled",
+  IN_PROGRESS = "task_started",
+  COMPLETED = "task_completed",
+  COMPLETED_WITH_ERRORS = "task_failed",
+  FAILED = "task_failed",
+  FAILED_WITH_TERMINAL_ERROR = "task_failed",
+  TIMED_OUT = "task_failed",
+  CANCELED = "task_canceled",
+  CANCELLED = "task_canceled", -- the Python SDK's spelling (CDF.md section 6)
+  SKIPPED = "task_skipped",
+}
+
+--- Raises for options of a wrong type or out of sense.
+---@param opts table
+---@param level integer whom to blame, as `error` counts
+function wait.check(opts, level)
+  for _, name in ipairs { "timeout", "interval", "max_interval" } do
+    local value = opts[name]
+    local least = name == "timeout" and 0 or 0.001
+    local fine = value == nil or type(value) == "number" and value >= least
+    if not fine then
+      error(("%s: expected a number of seconds, got %s"):format(name, tostring(value)), level)
+    end
+  end
+  if opts.on_change ~= nil and type(opts.on_change) ~= "function" then
+    error("on_change: expected a function, got a " .. type(opts.on_change), level)
+  end
+end
+
+--- The id of what the user gave: an execution or an id. Raises for anything else.
+function wait.id_of(execution, level)
+  local id = execution
+  if type(execution) == "table" then id = execution.id end
+  if type(id) ~= "string" then
+    error("execution: expected an execution or its id, got a " .. type(execution), level)
+  end
+  return id
+end
+
+--- A function that looks, the first time at once and then after sleeping ever longer. It gives what `look` gives;
+--- errors that pass by themselves are slept over. `nil, err` when `look` fails for good or the time is up; then
+--- `err.waited` is true. `look` is told how many seconds it may take.
+---@param client table
+---@param look fun(timeout: number): any, table?
+---@param opts { timeout: number, interval?: number, max_interval?: number }
+---@return fun(): any, table?
+function wait.poller(client, look, opts)
+  local started = client:_now()
+  local interval, longest = opts.interval or INTERVAL, opts.max_interval or MAX_INTERVAL
+  local looks, trouble = 0, nil
+
+  local function time_up(waited)
+    return nil, core.error {
+      kind = "timeout", retryable = true, waited = true, attempts = looks, elapsed = waited,
+      message = ("not over after %g s of waiting%s"):format(opts.timeout,
+        trouble and "; the last look failed: " .. tostring(trouble) or ""),
+    }
+  end
+
+  local function sleep()
+    local waited = client:_now() - started
+    if waited >= opts.timeout then return time_up(waited) end
+    -- less by up to a fifth, so that those who began to wait together do not ask together
+    local pause = math.min(interval, longest) * (1 - 0.2 * math.random())
+    interval = interval * GROWTH
+    return client:_sleep(math.min(pause, opts.timeout - waited))
+  end
+
+  return function()
+    while true do
+      if looks > 0 then
+        local _, err = sleep()
+        if err then return nil, err end
+      end
+      looks = looks + 1
+      local left = math.max(started + opts.timeout - client:_now(), SHORTEST_LOOK)
+      local seen, err = look(math.min(left, client.timeout or LONGEST_LOOK))
+      if seen ~= nil then
+        trouble = nil
+        return seen
+      end
+      if not err.retryable then return nil, err end
+      trouble = err
+    end
+  end
+end
+
+--- What `on_change` goes by: the statuses, in one text.
+local function statuses(execution)
+  local parts = { execution.status }
+  for _, task in ipairs(execution.executedTasks or {}) do
+    parts[#parts + 1] = ("%s=%s"):format(tostring(task.id), tostring(task.status))
+  end
+  return table.concat(parts, "\n")
+end
+
+--- Cancels an execution that took too long. Gives the execution when it turns out to have ended meanwhile.
+local function cancel(executions, id, err)
+  local cancelled, cancel_err = executions:cancel(id, ("given up after %.0f s of waiting"):format(err.elapsed))
+  if cancelled then
+    err.execution = cancelled
+    err.message = err.message .. "; cancelled"
+    return nil, err
+  end
+  local now = executions:retrieve(id)
+  if now and ENDED[now.status] then return now end
+  err.message = err.message .. "; cancelling it failed: " .. tostring(cancel_err)
+  return nil, err
+end
+
+--- A function that gives the execution at each look, up to the one at which it has ended (second result true).
+local function follow(executions, id, opts)
+  local last
+  local client = executions.client
+  local next_look = wait.poller(client, function(timeout)
+    return client:_call("GET", "/workflows/executions/" .. id, nil, { timeout = timeout })
+  end, {
+    timeout = opts.timeout or TIMEOUT, interval = opts.interval, max_interval = opts.max_interval,
+  })
+  return function()
+    local execution, err = next_look()
+    if err then
+      err.execution = last
+      if not err.waited then return nil, err end
+      err.message = ("execution %s is %s, %s"):format(id, last and last.status or "not known", err.message)
+      if opts.cancel then execution, err = cancel(executions, id, err) end
+      if not execution then return nil, err end
+    end
+    last = execution
+    return execution, ENDED[execution.status] == true
+  end
+end
+
+--- See `executions:wait`.
+function wait.wait(executions, id, opts)
+  local uuid, err = check.uuid("id", id)
+  if not uuid then return nil, err end
+  local next_look = follow(executions, uuid, opts)
+  local before
+  while true do
+    local execution, ended = next_look()
+    if not execution then return nil, ended end
+    local now = statuses(execution)
+    if opts.on_change and now ~= before then opts.on_change(execution) end
+    if ended then return execution end
+    before = now
+  end
+end
+
+--- The events that lead from how a task was seen before to how it is now.
+local function task_events(add, before, task)
+  local again = before and before.startTime and task.startTime and before.startTime ~= task.startTime
+  if before and before.status == task.status and not again then return end
+  local kind = TASK_EVENTS[task.status] or "task_changed"
+  local was_running = before and before.status == "IN_PROGRESS" and not again
+  if kind ~= "task_started" and task.startTime and task.endTime and not was_running then
+    add("task_started", task.startTime, task) -- it began and ended between two looks
+  end
+  local time = task.endTime
+  if kind == "task_started" then time = task.startTime end
+  add(kind, time, task, kind ~= "task_started" and task.reasonForIncompletion or nil)
+end
+
+--- What happened between two looks, in the order in which it happened.
+local function changes(seen, execution, ended)
+  local events = {}
+  local function add(kind, time, task, reason)
+    events[#events + 1] = {
+      type = kind, time = time, task = task, reason = reason, execution = execution,
+      rank = kind == "execution_ended" and math.huge or kind == "execution_started" and 0 or time or 2 ^ 53,
+      order = #events,
+    }
+  end
+  if not seen.started and (execution.startTime or ended) then
+    seen.started = true
+    add("execution_started", execution.startTime)
+  end
+  for _, task in ipairs(execution.executedTasks or {}) do
+    task_events(add, seen.tasks[task.id], task)
+    seen.tasks[task.id] = { status = task.status, startTime = task.startTime }
+  end
+  if ended then add("execution_ended", execution.endTime, nil, execution.reasonForIncompletion) end
+  table.sort(events, function(a, b)
+    if a.rank ~= b.rank then return a.rank < b.rank end
+    return a.order < b.order
+  end)
+  for _, event in ipairs(events) do event.rank, event.order = nil, nil end
+  return events
+end
+
+--- See `executions:watch`.
+function wait.watch(executions, id, opts)
+  local uuid, invalid = check.uuid("id", id)
+  if not uuid then error(invalid, 0) end
+  local next_look = follow(executions, uuid, opts)
+  local seen, events, at, over = { started = false, tasks = {} }, {}, 0, false
+  return function()
+    while at >= #events do
+      if over then return nil end
+      local execution, ended = next_look()
+      if not execution then error(ended, 0) end
+      events, at, over = changes(seen, execution, ended), 0, ended
+    end
+    at = at + 1
+    return events[at]
+  end
+end
+
+return wait
