@@ -1,0 +1,424 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The embedded CDF: a function from request to response, with a clock that only its owner moves. No I/O. What
+-- it knows is in `sim.state`, plain data that can be saved as JSON; what it was told (secrets, Lua functions) is not.
+
+local auth = require "cdfworkflow.simulator.auth"
+local body = require "cdfworkflow.simulator.body"
+local core = require "cdfworkflow.core"
+local faults = require "cdfworkflow.simulator.faults"
+local functions = require "cdfworkflow.simulator.functions"
+local options = require "cdfworkflow.options"
+local project = require "cdfworkflow.simulator.project"
+local random = require "cdfworkflow.simulator.random"
+local refusal = require "cdfworkflow.simulator.refusal"
+local router = require "cdfworkflow.simulator.router"
+local schema = require "cdfworkflow.simulator.schema"
+local transport = require "cdfworkflow.simulator.transport"
+local triggers = require "cdfworkflow.simulator.triggers"
+
+local refuse = refusal.refuse
+
+local M = {}
+
+---@class cdfworkflow.simulator.Request
+---@field method string
+---@field path string raw, percent-encoded, with the query
+---@field headers table<string, string> lower-case names
+---@field body string?
+---@field base_url string? where the client reached the server; default: from the Host header
+---@field scheme string? with the Host header; default http
+
+---@class cdfworkflow.simulator.Response
+---@field status integer 0 when the connection is to be cut before anything was done
+---@field headers table<string, string> lower-case names
+---@field body string
+---@field fault { drop: string?, delay: number?, truncate: integer? }? for the server to carry out
+
+---@class cdfworkflow.simulator.Simulator
+---@field state table everything that is saved: `clock`, `random`, `tokens`, `uploads`, `projects`
+---@field projects table<string, cdfworkflow.simulator.Project>
+---@field log { method: string, path: string, operation: string?, status: integer }[]|nil set to nil to keep none
+local Simulator = {}
+Simulator.__index = Simulator
+
+local OPTIONS = {
+  "project", "projects", "client_id", "client_secret", "tokens", "principals", "clock", "seed", "token_lifetime",
+  "functions", "transformations", "simulations", "state",
+}
+
+local START = 1767225600000 -- 2026-01-01T00:00:00Z
+
+-- The rooms, and where their operations lie: under a project unless they say their whole path.
+local ROOMS = {
+  "auth", "sessions", "workflows", "versions", "executions", "triggers", "functions", "calls", "schedules", "files",
+}
+local PROJECT_PATH = "/api/v1/projects/{project}"
+
+local function new_router()
+  local routes = router.new()
+  for _, room in ipairs(ROOMS) do
+    for _, operation in ipairs(require("cdfworkflow.simulator." .. room).operations) do
+      local entry = {}
+      for name, value in pairs(operation) do
+        entry[name] = value
+      end
+      if operation.acl then
+        entry.path = PROJECT_PATH .. operation.path
+      end
+      entry.check = schema.body[operation.operation]
+      routes:add(entry)
+    end
+  end
+  return routes
+end
+
+local ROUTES = new_router()
+
+-- Making one ------------------------------------------------------------------------------------------------------
+
+local function sorted_names(map)
+  local names = {}
+  for name in pairs(map) do
+    names[#names + 1] = name
+  end
+  table.sort(names)
+  return names
+end
+
+-- What was asked for, then what else the loaded state holds.
+local function project_names(given)
+  local saved = sorted_names(given.state and given.state.projects or {})
+  local names, known = {}, {}
+  local function add(list)
+    for _, name in ipairs(list) do
+      names[#names + 1] = not known[name] and name or nil
+      known[name] = true
+    end
+  end
+  add(given.projects or { given.project })
+  add(saved)
+  add(#names == 0 and { "my-project" } or {})
+  return names
+end
+
+local function principals_of(given)
+  local list = {}
+  if given.client_id or given.tokens or not given.principals then
+    list[1] = {
+      client_id = given.client_id or "client-id",
+      client_secret = given.client_secret or "client-secret",
+      tokens = given.tokens,
+    }
+  end
+  for _, principal in ipairs(given.principals or {}) do
+    list[#list + 1] = principal
+  end
+  return list
+end
+
+local function new_state(given)
+  return {
+    clock = given.clock or START,
+    random = random.start(given.seed or 1),
+    tokens = {},
+    uploads = {},
+    projects = {},
+  }
+end
+
+---@class cdfworkflow.simulator.Options
+---@field project string? default "my-project"
+---@field projects string[]? instead of `project`
+---@field client_id string? default "client-id"
+---@field client_secret string? default "client-secret"
+---@field tokens string[]? bearer tokens of that client that never expire
+---@field principals cdfworkflow.simulator.Principal[]? further clients
+---@field clock integer? milliseconds since the epoch; default 2026-01-01T00:00:00Z
+---@field seed integer? for ids, nonces and tokens; default 1
+---@field token_lifetime number? seconds; default 3600
+---@field functions table<string, function>? Lua functions that stand for Cognite Functions, by external id
+---@field transformations table<string, function>? `fn(parameters, context)`; returns seconds that it takes
+---@field simulations table<string, function>? the same, by the external id of the routine
+---@field state table? what `export` of another simulator gave
+
+---@param given cdfworkflow.simulator.Options?
+---@return cdfworkflow.simulator.Simulator
+function M.new(given)
+  given = options.check(given, OPTIONS, "simulator.new")
+  local self = setmetatable({
+    state = given.state or new_state(given),
+    projects = {},
+    project_names = project_names(given),
+    faults = faults.new(),
+    handlers = {},
+    transformations = given.transformations or {},
+    simulations = given.simulations or {},
+    token_lifetime = given.token_lifetime or 3600,
+    log = {},
+  }, Simulator)
+  self.directory = auth.directory(principals_of(given), self.project_names)
+  for _, name in ipairs(self.project_names) do
+    self.projects[name] = project.new(self, name, self.state.projects[name])
+    self.state.projects[name] = self.projects[name].stored
+  end
+  -- In a fixed order, so that the ids come out the same every time.
+  for _, external_id in ipairs(sorted_names(given.functions or {})) do
+    self:function_handler(external_id, given.functions[external_id])
+  end
+  return self
+end
+
+---@return table # a copy of `sim.state`, for `simulator.new{ state = … }`
+function Simulator:export()
+  return core.decode(assert(core.encode(self.state)))
+end
+
+---Registers a Lua function that stands for a Cognite Function, in every project. It is called as
+---`fn(data, context)` and returns the response and, if it likes, how many seconds it takes on the simulator's clock.
+---@param external_id string
+---@param handler fun(data: table, context: table): any, number?
+function Simulator:function_handler(external_id, handler)
+  assert(type(handler) == "function", "a function handler is a Lua function")
+  self.handlers[external_id] = handler
+  for _, name in ipairs(self.project_names) do
+    functions.register(self.projects[name], external_id)
+  end
+end
+
+---Orders a fault for a request to come.
+---@param fault cdfworkflow.simulator.Fault
+function Simulator:fault(fault)
+  self.faults:order(fault)
+end
+
+---@return table # a client transport with no socket
+function Simulator:transport()
+  return transport.new(self)
+end
+
+---Fires a trigger now, as if its data had come (or, for a schedule, its time).
+---@param external_id string
+---@param items table[]? what the data trigger saw; becomes `${workflow.input.items}`
+---@param project_name string? default: the first project
+function Simulator:fire_trigger(external_id, items, project_name)
+  triggers.fire(self.projects[project_name or self.project_names[1]], external_id, items)
+end
+
+-- Time ------------------------------------------------------------------------------------------------------------
+
+---@return integer # milliseconds since the epoch
+function Simulator:now()
+  return self.state.clock
+end
+
+---@return integer|nil # when something is due, in milliseconds
+function Simulator:next_due()
+  local due
+  for _, name in ipairs(self.project_names) do
+    local when = self.projects[name]:next_due()
+    if when and (not due or when < due) then
+      due = when
+    end
+  end
+  return due
+end
+
+-- A Lua function that stands for a Cognite Function may call back, or sleep, through a client while this runs; then
+-- only the clock moves, and the outer turn goes on with what has become due.
+local function run_until(self, target)
+  self.running = true
+  local ok, problem = pcall(function()
+    local due = self:next_due()
+    while due and due <= math.max(target, self.state.clock) do
+      self.state.clock = math.max(self.state.clock, due)
+      for _, name in ipairs(self.project_names) do
+        self.projects[name]:run_due()
+      end
+      due = self:next_due()
+    end
+  end)
+  self.running = false
+  if not ok then
+    error(problem, 0)
+  end
+end
+
+---Moves the clock, and lets everything happen that is due on the way, each at its time.
+---@param seconds number
+function Simulator:advance(seconds)
+  assert(type(seconds) == "number" and seconds >= 0, "advance needs seconds, not negative")
+  local target = self.state.clock + math.floor(seconds * 1000 + 0.5)
+  if not self.running then
+    run_until(self, target)
+  end
+  self.state.clock = math.max(self.state.clock, target)
+end
+
+-- From request to response ----------------------------------------------------------------------------------------
+
+local function json(self, status, value)
+  local text = assert(core.encode(value))
+  return {
+    status = status,
+    headers = { ["content-type"] = "application/json", ["x-request-id"] = random.uuid(self.state) },
+    body = text,
+  }
+end
+
+local function check_access(call, principal)
+  call.project = call.sim.projects[call.params.project]
+  call.principal = principal or auth.principal(call)
+  if not call.project or not auth.may_enter(call.principal, call.project.name) then
+    refuse(401, "Unauthorized")
+  end
+  local acl, action = call.operation.acl[1], call.operation.acl[2]
+  if not auth.has(call.principal, acl, action) then
+    refuse(403, ("Missing capability %s:%s"):format(acl, action))
+  end
+end
+
+local function violation(message)
+  refuse(400, ("Request had 1 constraint violations. Please fix the request and try again. [%s]"):format(message))
+end
+
+local function read_params(call)
+  for name, given in pairs(call.params) do
+    local read = schema.path[name]
+    if read then
+      local value, message = read(given, name)
+      call.params[name] = value or violation(message)
+    end
+  end
+end
+
+local function read_query(call, given)
+  call.query = {}
+  for _, name in ipairs(call.operation.query or {}) do
+    if given[name] then
+      local value, message = schema.query[name](given[name], name)
+      if value == nil then
+        violation(message)
+      end
+      call.query[name] = value
+    end
+  end
+end
+
+local function check_version_header(call)
+  local version = call.headers["cdf-version"]
+  if version and not (version:gsub("%-beta$", ""):gsub("%-alpha$", "")):find("^%d%d%d%d%d%d%d%d$") then
+    violation("cdf-version is not well-formed")
+  end
+end
+
+local function prepare(call, query, principal)
+  local operation = call.operation
+  if operation.acl then
+    check_access(call, principal)
+  end
+  if operation.bare then
+    return
+  end
+  check_version_header(call)
+  read_params(call)
+  read_query(call, query)
+  if operation.check then
+    call.body = body.read(call)
+    local message = operation.check(call.body, "body")
+    if message then
+      violation(message)
+    end
+  end
+end
+
+local function serve(call, query, principal)
+  call.body_text = call.request.body or ""
+  prepare(call, query, principal)
+  local value, more = call.operation.handle(call)
+  if value == nil then
+    return more -- a whole response, where CDF's JSON is not what is spoken
+  end
+  local response = json(call.sim, more or 200, value)
+  if call.operation.bare then
+    response.headers["x-request-id"] = nil -- the identity provider has none
+  end
+  return response
+end
+
+local function traced(problem)
+  return refusal.is(problem) and problem or debug.traceback(tostring(problem), 2)
+end
+
+local function not_routed(self, methods)
+  if not methods then
+    return json(self, 404, refusal.envelope(404, "Not found"))
+  end
+  local response = json(self, 405, refusal.envelope(405, "Method not allowed"))
+  response.headers.allow = methods
+  return response
+end
+
+local function find_route(request)
+  local path, segments, query = router.split(request.path)
+  local operation, params = ROUTES:find(request.method, segments)
+  return { path = path, query = query, operation = operation, params = params }
+end
+
+local function answer(self, request, route, principal)
+  local operation = route.operation
+  if not operation then
+    return not_routed(self, route.params)
+  end
+  local call = {
+    sim = self, request = request, headers = request.headers or {}, operation = operation, params = route.params,
+  }
+  local ok, result = xpcall(function()
+    return serve(call, route.query, principal)
+  end, traced)
+  if ok then
+    return result
+  elseif not refusal.is(result) then
+    error(result, 0)
+  end
+  return json(self, result.status, refusal.envelope(result.status, result.message, result.more))
+end
+
+---Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
+---@param request cdfworkflow.simulator.Request
+---@param principal cdfworkflow.simulator.Principal?
+---@return cdfworkflow.simulator.Response
+function Simulator:answer(request, principal)
+  return answer(self, request, find_route(request), principal)
+end
+
+local function note(self, request, operation, response)
+  if self.log then
+    self.log[#self.log + 1] = {
+      method = request.method, path = request.path, operation = operation, status = response.status,
+    }
+  end
+end
+
+---Answers one request as CDF would, at the present time of the simulator's clock.
+---@param request cdfworkflow.simulator.Request
+---@return cdfworkflow.simulator.Response
+function Simulator:handle(request)
+  if not self.running then
+    run_until(self, self.state.clock)
+  end
+  local route = find_route(request)
+  local operation = route.operation and route.operation.operation
+  local fault = self.faults:take(request.method, route.path, operation)
+  local response
+  if fault then
+    response = faults.apply(fault, function()
+      return answer(self, request, route)
+    end)
+  else
+    response = answer(self, request, route)
+  end
+  note(self, request, operation, response)
+  return response
+end
+
+return M

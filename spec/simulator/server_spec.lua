@@ -1,0 +1,255 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The simulator behind real sockets: HTTP/1.1, HTTP/2, TLS, ordered faults on the wire, limits, the clock, the end.
+-- curl is the client, since it is none of ours and speaks everything.
+
+local core = require "cdfworkflow.core"
+local server = require "server"
+
+local function write(path, text)
+  local file = assert(io.open(path, "wb"))
+  file:write(text)
+  assert(file:close())
+end
+
+local scratch
+
+-- Runs curl; gives the body, what -w asked for, and curl's own exit status.
+local function curl(arguments, wanted)
+  local command = ("curl -sk --noproxy '*' --max-time 20 -o '%s/body' -w '%s' %s; echo \" $?\""):format(scratch,
+    wanted or "%{http_code}", arguments)
+  os.remove(scratch .. "/body")
+  local pipe = assert(io.popen(command))
+  local facts, status = pipe:read("*a"):match("^(.*) (%d+)\n$")
+  pipe:close()
+  local file = io.open(scratch .. "/body", "rb")
+  local body = file and file:read("*a")
+  if file then file:close() end
+  return body, facts, tonumber(status)
+end
+
+local FORM = "-d 'grant_type=client_credentials&client_id=client-id&client_secret=client-secret'"
+local UNSIGNED = "/api/v1/projects/my-project/workflows"
+
+setup(function()
+  scratch = os.tmpname()
+  os.remove(scratch)
+  os.execute("mkdir " .. scratch)
+  os.execute(("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out certificate.pem -days 2"
+    .. " -subj /CN=localhost 2>/dev/null && openssl genrsa -out other.pem 2048 2>/dev/null"):format(scratch))
+end)
+
+teardown(function() os.execute("rm -r " .. scratch) end)
+
+for _, kind in ipairs {
+  { name = "HTTP/1.1", flags = "--http1.1", version = "1.1", half = 18 },
+  { name = "HTTP/1.1 over TLS", flags = "--http1.1", version = "1.1", tls = true, half = 18 },
+  { name = "HTTP/2 over TLS", flags = "--http2", version = "2", tls = true, half = 18 },
+} do
+  describe("over " .. kind.name, function()
+    local sim
+
+    setup(function()
+      local args = { "--clock", "manual" }
+      if kind.tls then
+        for _, word in ipairs { "--certificate", scratch .. "/certificate.pem", "--key", scratch .. "/key.pem" } do
+          args[#args + 1] = word
+        end
+      end
+      sim = server.start(args)
+    end)
+
+    teardown(function() sim:stop() end)
+
+    local function ask(path, more, wanted)
+      return curl(kind.flags .. " " .. (more or "") .. " '" .. sim.url .. path .. "'", wanted)
+    end
+
+    it("answers, with status, headers and body as the simulator says", function()
+      local body, facts = ask("/oauth2/token", FORM, "%{http_code} %{http_version} %{content_type}")
+      assert.equal("200 " .. kind.version .. " application/json", facts)
+      assert.matches("^sim%.", assert(core.decode(body)).access_token)
+      body, facts = ask(UNSIGNED)
+      assert.equal("401", facts)
+      assert.equal("Unauthorized", core.decode(body).error.message)
+    end)
+
+    it("hands on the path as it was sent", function()
+      ask("/a%2Fb/%20c/..%2e?q=%2B+&x", "--path-as-is")
+      local log = sim:log()
+      assert.equal("/a%2Fb/%20c/..%2e?q=%2B+&x", log[#log].path)
+    end)
+
+    it("keeps the connection", function()
+      local _, facts = curl(("%s -o /dev/null '%s/x' '%s/y'"):format(kind.flags, sim.url, sim.url), "%{num_connects}")
+      assert.equal("10", facts)
+    end)
+
+    it("answers HEAD without a body", function()
+      local _, facts, status = ask("/", "--head", "%{http_code} %{size_download}")
+      assert.equal("200 0", facts)
+      assert.equal(0, status)
+    end)
+
+    it("takes bodies up to a limit, in one piece or in chunks", function()
+      write(scratch .. "/fits", ("x"):rep(16 * 1024 * 1024))
+      write(scratch .. "/large", ("x"):rep(16 * 1024 * 1024 + 1))
+      for _, way in ipairs { "", "-H 'Transfer-Encoding: chunked'", "-H 'Expect:'" } do
+        local _, facts = ask("/oauth2/token", way .. " --data-binary @" .. scratch .. "/fits")
+        assert.equal("400", facts)
+        local body
+        body, facts = ask("/oauth2/token", way .. " --data-binary @" .. scratch .. "/large")
+        assert.equal("413", facts)
+        assert.equal(413, core.decode(body).error.code)
+      end
+    end)
+
+    it("carries out an ordered delay", function()
+      sim:fault { delay = 0.3, match = { operation = "token" } }
+      local _, facts = ask("/oauth2/token", FORM, "%{http_code} %{time_total}")
+      local status, seconds = facts:match("^(%d+) (.*)$")
+      assert.equal("200", status)
+      assert.is_true(tonumber(seconds) >= 0.3)
+    end)
+
+    for when, handled in pairs { before = false, after = true } do
+      it("cuts the connection " .. when .. " a request is handled", function()
+        local token = core.decode((ask("/oauth2/token", FORM))).access_token
+        local bearer = "-H 'Authorization: Bearer " .. token .. "' -H 'Content-Type: application/json'"
+        sim:fault { drop = when, match = { operation = "upsertWorkflows", path = UNSIGNED .. "$" } }
+        local item = ("-d '{\"items\":[{\"externalId\":\"%s\"}]}'"):format(when)
+        local body, facts, status = ask(UNSIGNED, bearer .. " " .. item)
+        assert.equal("000", facts)
+        assert.is_nil(body)
+        assert.truthy(status == 52 or status == 56 or status == 92 or status == 16 or status == 18)
+        body = ask(UNSIGNED .. "/" .. when, bearer)
+        assert.equal(handled, core.decode(body).externalId == when)
+      end)
+    end
+
+    it("promises a whole body and cuts it short", function()
+      local full = ask(UNSIGNED)
+      for _, bytes in ipairs { 0, 5, 100000 } do
+        sim:fault { truncate = bytes }
+        local body, facts, status = ask(UNSIGNED, nil, "%{http_code}")
+        assert.equal("401", facts)
+        assert.equal(kind.half, status)
+        assert.equal(full:sub(1, math.min(bytes, #full - 1)), (body or ""))
+      end
+      assert.equal(full, (ask(UNSIGNED)))
+    end)
+
+    it("serves the page and nothing else beside the API", function()
+      local body, facts = ask("/", nil, "%{http_code} %{content_type}")
+      assert.equal("200 text/html; charset=utf-8", facts)
+      assert.matches("<title>cdfworkflow%-sim</title>", body)
+      assert.equal("404 text/html; charset=utf-8", (select(2, ask("/ui/none", nil, "%{http_code} %{content_type}"))))
+      assert.equal("404 application/json", (select(2, ask("/uixyz", nil, "%{http_code} %{content_type}"))))
+      assert.equal("404", (select(2, ask("/", "-X POST"))))
+    end)
+  end)
+end
+
+describe("the seam for tests", function()
+  local sim
+
+  setup(function() sim = server.start { "--clock", "manual" } end)
+  teardown(function() sim:stop() end)
+
+  it("moves the clock, orders faults, and shows the requests", function()
+    local now = sim:advance(0)
+    assert.equal(now + 90500, sim:advance(90.5))
+    sim:fault { status = 503, match = { operation = "token" } }
+    local _, facts = curl(FORM .. " " .. sim.url .. "/oauth2/token")
+    assert.equal("503", facts)
+    local log = sim:log()
+    assert.same({ method = "POST", path = "/oauth2/token", operation = "issueToken", status = 503 }, log[#log])
+  end)
+
+  it("says what is wrong", function()
+    local function refused(status, message, arguments)
+      local body, facts = curl(arguments)
+      assert.equal(status, facts)
+      assert.matches(message, core.decode(body).error.message)
+    end
+    refused("400", "seconds", "-d '{\"seconds\": -1}' " .. sim.url .. "/_simulator/advance")
+    refused("400", "JSON object", "-d nonsense " .. sim.url .. "/_simulator/advance")
+    refused("400", 'unknown option "statsu"', "-d '{\"statsu\": 1}' " .. sim.url .. "/_simulator/fault")
+    refused("404", "no such control", sim.url .. "/_simulator/advance")
+    refused("403", "programs on this machine",
+      "-H 'Origin: http://page.example' -d '{\"seconds\": 1}' " .. sim.url .. "/_simulator/advance")
+  end)
+end)
+
+describe("the server", function()
+  -- Its process id, its own output, and its exit status, each on a line.
+  local function start_alone(args)
+    local script = "echo $$; exec " .. server.command(args)
+    return assert(io.popen("sh -c '" .. script:gsub("'", "'\\''") .. "' 2>&1; echo status $?"))
+  end
+
+  it("has no seam unless it is asked for", function()
+    local output = start_alone { "--port", "0" }
+    local pid, url = output:read("*l"), output:read("*l"):match("http.*$")
+    local _, facts = curl("-d '{\"seconds\": 1}' " .. url .. "/_simulator/advance")
+    os.execute("kill -TERM " .. pid)
+    output:close()
+    assert.equal("404", facts)
+  end)
+
+  it("keeps the simulator's clock at the wall's, and wakes for what is due", function()
+    write(scratch .. "/slow.lua", [[return {
+      functions = { slow = function() return { done = true }, 0.4 end },
+      versions = { { workflowExternalId = "w", version = "1", workflowDefinition = { tasks = {
+        { externalId = "t", type = "function", parameters = { ["function"] = { externalId = "slow" } } } } } } },
+    }]])
+    local sim = server.start { "--token", "abc", "--load", scratch .. "/slow.lua" }
+    assert.is_true(math.abs(sim:advance(0) / 1000 - os.time()) < 3)
+    local base = sim.url .. "/api/v1/projects/my-project"
+    local bearer = "-H 'Authorization: Bearer abc' -H 'Content-Type: application/json' "
+    local session = core.decode((curl(bearer .. "-d '{\"items\":[{\"tokenExchange\":true}]}' " .. base .. "/sessions")))
+    local execution = core.decode((curl(("%s -d '{\"authentication\":{\"nonce\":\"%s\"}}' %s"):format(bearer,
+      session.items[1].nonce, base .. "/workflows/w/versions/1/run"))))
+    assert.equal("RUNNING", execution.status)
+    os.execute("sleep 0.7")
+    local after = core.decode((curl(bearer .. base .. "/workflows/executions/" .. execution.id)))
+    assert.equal("COMPLETED", after.status)
+    local took = after.endTime - execution.createdTime -- no request came at that time
+    assert.is_true(took >= 400 and took < 600, took)
+    sim:stop()
+  end)
+
+  it("lives on after a mistake of its own", function()
+    write(scratch .. "/broken.lua", [[return function(sim)
+      local handle = sim.handle
+      function sim:handle(request)
+        if request.path:find "^/boom" then error "a mistake" end
+        return handle(self, request)
+      end
+    end]])
+    local output = start_alone { "--port", "0", "--load", scratch .. "/broken.lua" }
+    local pid, url = output:read("*l"), output:read("*l"):match("http.*$")
+    local body, facts = curl(url .. "/boom?secret=hidden")
+    assert.equal("500", facts)
+    assert.equal(500, core.decode(body).error.code)
+    assert.equal("401", (select(2, curl(url .. UNSIGNED))))
+    os.execute("kill -TERM " .. pid)
+    local said = output:read("*a")
+    output:close()
+    assert.matches("^cdfworkflow%-sim: GET /boom: .*broken.lua:4: a mistake", said)
+    assert.is_nil(said:find("hidden", 1, true))
+  end)
+
+  for _, name in ipairs { "INT", "TERM" } do
+    it("ends in good order on SIG" .. name .. ", after the answer under way", function()
+      local output = start_alone { "--port", "0", "--fault", "any:delay=0.6" }
+      local pid, url = output:read("*l"), output:read("*l"):match("http.*$")
+      local client = assert(io.popen(("curl -s --noproxy '*' -o /dev/null -w '%%{http_code}' %s/x"):format(url)))
+      os.execute(("sleep 0.2; kill -s %s %s"):format(name, pid))
+      assert.equal("404", client:read("*a"))
+      client:close()
+      assert.equal("status 0", output:read("*l"))
+      output:close()
+      assert.equal(7, (select(3, curl(url .. "/x")))) -- nobody listens any more
+    end)
+  end
+end)
