@@ -51,7 +51,7 @@ describe("simulator.auth", function()
 
     it("is there under any tenant, and under /oauth2/token", function()
       assert.equal(200, (ask(x, GOOD, { path = "/some-tenant/oauth2/v2.0/token" })))
-      assert.equal(200, (ask(x, GOOD, { path = "/oauth2/token" })))
+      assert.equal(200, (ask(x, GOOD .. "&scope=their+own", { path = "/oauth2/token" })))
     end)
 
     it("takes ids and secrets with any characters, form-encoded", function()

@@ -115,7 +115,7 @@ for _, kind in ipairs {
       it("cuts the connection " .. when .. " a request is handled", function()
         local token = core.decode((ask("/oauth2/token", FORM))).access_token
         local bearer = "-H 'Authorization: Bearer " .. token .. "' -H 'Content-Type: application/json'"
-        sim:fault { drop = when, match = { operation = "upsertWorkflows", path = UNSIGNED .. "$" } }
+        sim:fault { drop = when, match = { operation = "upsertWorkflows", path = "/workflows$" } }
         local item = ("-d '{\"items\":[{\"externalId\":\"%s\"}]}'"):format(when)
         local body, facts, status = ask(UNSIGNED, bearer .. " " .. item)
         assert.equal("000", facts)

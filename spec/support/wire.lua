@@ -16,9 +16,10 @@ local HERE = debug.getinfo(1, "S").source:match "^@(.*)wire%.lua$"
 local Server = {}
 Server.__index = Server
 
--- Starts a command as a child whose process id and whose output can be read.
+-- Starts a command as a child whose process id and whose output can be read. A sanitizer that is preloaded into the
+-- spec's own process is none of the child's business.
 local function spawn(command)
-  local output = assert(io.popen("echo $$; exec " .. command, "r"))
+  local output = assert(io.popen("echo $$; exec env -u LD_PRELOAD " .. command, "r"))
   return { output = output, pid = tonumber(output:read "*l"), folder = nil }
 end
 
@@ -127,7 +128,7 @@ function wire.nginx(listen, block)
   local file = assert(io.open(folder .. "/nginx.conf", "w"))
   file:write((NGINX:gsub("%%s/", folder .. "/"):format(port, listen, block)))
   file:close()
-  local server = spawn(("env PATH=\"$PATH:/usr/sbin\" nginx -c %s 2>&1"):format(shell.quote(folder .. "/nginx.conf")))
+  local server = spawn(("PATH=\"$PATH:/usr/sbin\" nginx -c %s 2>&1"):format(shell.quote(folder .. "/nginx.conf")))
   server.port, server.folder = port, folder
   server.url = "https://127.0.0.1:" .. port
   shell.run(("for _ in $(seq 100); do curl -sk %s/ready >/dev/null && break; sleep 0.05; done"):format(server.url))

@@ -131,7 +131,7 @@ end
 local function new_simulator()
   return simulator.new({
     project = "p", client_id = "id", client_secret = SECRET,
-    functions = { f = function(data) return data end },
+    functions = { f = function(data) return data, 5 end }, -- seconds that it takes
   })
 end
 

@@ -75,7 +75,7 @@ function auth.has(principal, acl, action)
   return false
 end
 
----@param call table
+---@param call cdfworkflow.simulator.Call
 ---@return cdfworkflow.simulator.Principal # of the bearer token; refuses with 401 when there is none
 function auth.principal(call)
   local token = (call.headers.authorization or ""):match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$")
@@ -102,6 +102,7 @@ local function no(name)
   return { error = name, error_description = refusal[2], error_codes = { refusal[3] } }, refusal[1]
 end
 
+-- What Entra ID knows of CDF; other providers have scopes of their own.
 local SCOPES = { openid = true, profile = true, email = true, offline_access = true }
 
 local function knows_scopes(scopes)
@@ -134,7 +135,7 @@ local function issue(call)
     return no "unsupported_grant_type"
   elseif not form.client_id or not form.client_secret then
     return no "invalid_request"
-  elseif not knows_scopes(form.scope or "") then
+  elseif call.params.tenantId and not knows_scopes(form.scope or "") then
     return no "invalid_scope"
   end
   local principal = call.sim.directory.principals[form.client_id]

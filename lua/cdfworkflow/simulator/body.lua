@@ -41,7 +41,7 @@ local function plain_text(call)
   return call.body_text
 end
 
----@param call table
+---@param call cdfworkflow.simulator.Call
 ---@return any # the JSON value; refuses with 400, 413 or 415
 function body.read(call)
   local kind = call.headers["content-type"]

@@ -116,7 +116,7 @@ local function perform(project, fn, call, data, more)
 end
 
 ---Makes a call for a workflow task and tells what came of it.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param fn table the stored function
 ---@param data table
 ---@param context table what the engine tells about the task
@@ -135,7 +135,7 @@ function calls.run_now(project, fn, data, context)
 end
 
 ---Takes a call in; it is made when the simulator gets to it, so that it shows as running first.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param fn table the stored function
 ---@param given { data: table?, session: integer, scheduleId: integer?, scheduledTime: integer? }
 ---@return table # the call as the API shows it
@@ -161,13 +161,13 @@ local function finish(project, call)
   sessions.release(project, call.session, "call")
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@return integer|nil # milliseconds
 function calls.next_due(project)
   return project.state.pending_calls[1] and project:now()
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 function calls.run_due(project)
   local pending = project.state.pending_calls
   project.state.pending_calls = {}

@@ -15,7 +15,7 @@ local DEFAULT_LIMIT = 100
 local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
 ---Starts an execution of a version; runs and triggers both come here.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param version table the version resource
 ---@param given { input: table?, metadata: table?, session: integer }
 ---@return table # the execution as the engine keeps it

@@ -22,7 +22,7 @@ local function key(id)
   return ("%.0f"):format(id)
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param identifier { id: integer?, externalId: string? }
 ---@return table|nil # the stored function
 function functions.find(project, identifier)
@@ -36,7 +36,7 @@ function functions.find(project, identifier)
   end
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param id integer
 ---@return table # the stored function; refuses with 404
 function functions.get(project, id)
@@ -48,7 +48,7 @@ local function file_was_there(project, fn)
   return file and file.uploadedTime and file.uploadedTime <= fn.createdTime + DEPLOYING
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param fn table
 ---@return string
 function functions.status(project, fn)
@@ -109,7 +109,7 @@ end
 
 ---Makes sure that there is a Ready function of this external id, since a Lua function stands for it. One that is
 ---created through the API later takes its place.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param external_id string
 function functions.register(project, external_id)
   if not functions.find(project, { externalId = external_id }) then

@@ -34,6 +34,18 @@ local M = {}
 ---@field body string
 ---@field fault { drop: string?, delay: number?, truncate: integer? }? for the server to carry out
 
+---@class cdfworkflow.simulator.Call what the handler of an operation gets
+---@field sim cdfworkflow.simulator.Simulator
+---@field request cdfworkflow.simulator.Request
+---@field headers table<string, string>
+---@field operation table the entry of the room's `operations`
+---@field params table<string, any> of the path, checked
+---@field query table<string, any> of the operation's query, checked
+---@field body_text string as it came
+---@field body any JSON, checked; where the operation takes any
+---@field project cdfworkflow.simulator.Project? for operations under a project
+---@field principal cdfworkflow.simulator.Principal? the same
+
 ---@class cdfworkflow.simulator.Simulator
 ---@field state table everything that is saved: `clock`, `random`, `tokens`, `uploads`, `projects`
 ---@field projects table<string, cdfworkflow.simulator.Project>

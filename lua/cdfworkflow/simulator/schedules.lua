@@ -85,7 +85,7 @@ local function create(call)
   return { items = { resource } }, 201
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@return integer|nil # milliseconds
 function schedules.next_due(project)
   local due
@@ -109,7 +109,7 @@ local function fire(project, schedule)
   schedule.next_fire = cron.next(project:parse_cron(resource.cronExpression), schedule.next_fire)
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 function schedules.run_due(project)
   for _, schedule in ipairs(project:in_order(project.state.schedules)) do
     if schedule.next_fire and schedule.next_fire <= project:now() then

@@ -184,13 +184,14 @@ local function refusal(status, message)
   return json_answer(status, { error = { code = status, message = message } })
 end
 
+-- None goes into HTTP/2's header table: lua-http 0.4 writes the number of the second entry there (63) wrongly.
 local function answer_headers(http, response, length)
   local headers = http.headers.new()
-  headers:append(":status", ("%d"):format(response.status))
+  headers:append(":status", ("%d"):format(response.status), true)
   for name, value in pairs(response.headers or {}) do
-    if name ~= "content-length" then headers:append(name, tostring(value)) end
+    if name ~= "content-length" then headers:append(name, tostring(value), true) end
   end
-  if length then headers:append("content-length", ("%d"):format(length)) end
+  if length then headers:append("content-length", ("%d"):format(length), true) end
   return headers
 end
 
@@ -365,7 +366,7 @@ end
 -- A second at least from save to save, and more when a large state takes long.
 local function save_changes(self)
   local pause = 1
-  while not self.stopping do
+  while self.save and not self.stopping do
     self.http.cqueues.poll(self.ended, pause)
     if self.changed then
       self.changed = false
@@ -424,7 +425,7 @@ function server.new(opts)
   end
   local self = setmetatable({
     http = http, sim = opts.sim, host = opts.host or "127.0.0.1", scheme = context and "https" or "http",
-    control = opts.control, real_time = opts.real_time, save = opts.save or function() end,
+    control = opts.control, real_time = opts.real_time, save = opts.save,
     log = opts.log or function() end, controller = http.cqueues.new(), busy = 0, changed = false,
     wake = http.condition.new(), ended = http.condition.new(),
   }, Server)
@@ -470,7 +471,7 @@ function Server:run()
     if not ok then self.log(tostring(message)) end
   end
   drain(self)
-  self.save()
+  if self.save then self.save() end
 end
 
 return server

@@ -74,7 +74,7 @@ local function view(session)
   }
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param nonce string
 ---@return cdfworkflow.simulator.Session # READY; refuses with 400 when the nonce is unknown, spent or too old
 function sessions.open(project, nonce)
@@ -87,7 +87,7 @@ function sessions.open(project, nonce)
 end
 
 ---Spends the nonce: from now on the session belongs to its consumer.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param session cdfworkflow.simulator.Session
 ---@param holder string execution, call, trigger or schedule
 function sessions.bind(project, session, holder)
@@ -99,7 +99,7 @@ end
 
 ---Ends a session together with its holder. An execution or a call that uses the session of a trigger or a schedule
 ---leaves it alone.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param id integer
 ---@param holder string
 function sessions.release(project, id, holder)
@@ -109,7 +109,7 @@ function sessions.release(project, id, holder)
   end
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param id integer
 ---@return cdfworkflow.simulator.Principal|nil # whose rights the session carries; nil when it is over
 function sessions.principal(project, id)

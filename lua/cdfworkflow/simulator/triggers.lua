@@ -139,7 +139,7 @@ end
 
 ---Fires a trigger now: a data trigger with items, a schedule trigger out of its turn. Items that come while a data
 ---trigger is paused are kept for its resumption.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param external_id string
 ---@param items table[]?
 function triggers.fire(project, external_id, items)
@@ -157,7 +157,7 @@ function triggers.fire(project, external_id, items)
   end
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@return integer|nil # milliseconds
 function triggers.next_due(project)
   local due
@@ -169,7 +169,7 @@ function triggers.next_due(project)
   return due
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 function triggers.run_due(project)
   for _, trigger in ipairs(project:in_order(project.state.triggers)) do
     if trigger.next_fire and trigger.next_fire <= project:now() then

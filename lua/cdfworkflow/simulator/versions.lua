@@ -10,7 +10,7 @@ local versions = {}
 
 local DEFAULT_LIMIT = 100
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param workflow string external id
 ---@param version string
 ---@return table|nil # the version resource
@@ -20,7 +20,7 @@ function versions.find(project, workflow, version)
   return entry and entry.resource
 end
 
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param workflow string
 ---@param version string
 ---@return table # the version resource; refuses with 404

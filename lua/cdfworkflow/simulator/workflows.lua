@@ -10,7 +10,7 @@ local MOST = 1000
 local DEFAULT_LIMIT = 100
 
 ---Stores a workflow, new or replaced.
----@param project table
+---@param project cdfworkflow.simulator.Project
 ---@param item table the resource as sent
 ---@return table # the resource as CDF shows it
 function workflows.store(project, item)

@@ -1,0 +1,198 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- A client transport over a simulator, with a network between that loses, delays and answers in CDF's place, by chance
+-- from a seed. It notes what truly became of each run, which the client cannot know.
+
+local core = require "cdfworkflow.core"
+
+local unreliable = {}
+
+--- Uniform in [0, 1), the same on every Lua.
+---@param seed integer
+---@return fun(): number
+function unreliable.random(seed)
+  local state = (seed * 48271 + 11) % 2147483647 + 1
+  return function()
+    state = state * 16807 % 2147483647
+    return state / 2147483647
+  end
+end
+
+local KINDS = {
+  { "/run$", "run" }, { "/retry$", "retry" }, { "/executions/list$", "list" }, { "/sessions$", "session" },
+  { "/sessions/revoke$", "revoke" }, { "/oauth2/token$", "token" },
+}
+
+local function kind_of(request)
+  for _, kind in ipairs(KINDS) do
+    if request.url:find(kind[1]) then return kind[2] end
+  end
+  return "other"
+end
+
+---@class spec.unreliable.Network a transport
+---@field open integer attempts to run whose end the client cannot know
+---@field sent table<string, integer> requests by kind that the client sent, whatever became of them
+---@field accepted table<string, integer> requests by kind that CDF carried out, late ones too
+---@field held_up number? seconds until a request that is held up arrives; by chance unless told
+---@field calm boolean no more faults
+local Network = {}
+Network.__index = Network
+
+---@param sim cdfworkflow.simulator.Simulator
+---@param options { random: fun(): number, rate: number?, lag: number?, dated: boolean?, faults: table? } `rate`: how
+---  many of the requests meet a fault; `lag`: seconds until the last execution shows up in the list; `dated`: answers
+---  bear a Date; `faults`: in place of chance, by kind, what happens to each request of that kind in turn
+---@return spec.unreliable.Network
+function unreliable.new(sim, options)
+  return setmetatable({
+    sim = sim, inner = sim:transport(), random = options.random, rate = options.rate or 0, lag = options.lag or 0,
+    dated = options.dated, faults = options.faults or {}, shown = {}, late = {}, open = 0, sent = {}, accepted = {}, calm = false,
+  }, Network)
+end
+
+function Network:now()
+  return self.sim:now() / 1000
+end
+
+local function deliver(self, request, kind)
+  local response = self.inner:http(request)
+  if response.status < 300 then self.accepted[kind] = (self.accepted[kind] or 0) + 1 end
+  return response
+end
+
+--- Time passes, and requests that were under way arrive when it is their time.
+function Network:sleep(seconds)
+  local target = self:now() + seconds
+  while self.late[1] and self.late[1].due <= target do
+    local late = table.remove(self.late, 1)
+    self.inner:sleep(late.due - self:now())
+    deliver(self, late.request, late.kind)
+  end
+  self.inner:sleep(target - self:now())
+end
+
+--- The request is held up somewhere, and arrives later.
+local function hold_up(self, request, kind)
+  local seconds = self.held_up or self.random() * 75
+  local copy = { method = request.method, url = request.url, body = request.body, headers = {} }
+  for name, value in pairs(request.headers) do copy.headers[name] = value end
+  self.late[#self.late + 1] = { due = self:now() + seconds, request = copy, kind = kind }
+  table.sort(self.late, function(a, b) return a.due < b.due end)
+end
+
+-- An execution shows up in the list after a time of its own.
+local function hide_new(self, response)
+  local page = core.decode(response.body)
+  local shown = core.array {}
+  for _, execution in ipairs(page.items) do
+    self.shown[execution.id] = self.shown[execution.id] or execution.createdTime / 1000 + self.random() * self.lag
+    if self:now() >= self.shown[execution.id] then shown[#shown + 1] = execution end
+  end
+  page.items = shown
+  response.body = core.encode(page)
+end
+
+local function handle(self, request, kind)
+  local response = deliver(self, request, kind)
+  if kind == "list" and response.status == 200 and self.lag > 0 then hide_new(self, response) end
+  if self.dated then response.headers.date = os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(self:now())) end
+  return response
+end
+
+local function lost() return { failure = "receive", sent = true, message = "the connection was reset" } end
+
+local function silence(self, request)
+  self:sleep(request.timeout)
+  return { failure = "timeout", sent = true, message = "no answer" }
+end
+
+local function in_place_of_cdf(status, headers)
+  return { status = status, headers = headers or {}, body = "<html>" .. status .. "</html>" }
+end
+
+--- What can happen to a request; each leaves open, or not, whether CDF has carried it out.
+unreliable.faults = {
+  refused = function() return { failure = "connect", sent = false, message = "connection refused" } end,
+  not_sent = function() return { failure = "send", sent = false, message = "broken pipe" } end,
+  no_connection = function(self, request)
+    self:sleep(math.min(request.timeout, 10))
+    return { failure = "timeout", sent = false, message = "no connection" }
+  end,
+  throttled = function(self)
+    return in_place_of_cdf(429, self.random() < 0.5 and { ["retry-after"] = tostring(math.floor(self.random() * 8)) })
+  end,
+  unavailable = function(self)
+    return in_place_of_cdf(503, self.random() < 0.3 and { ["retry-after"] = tostring(math.floor(self.random() * 60)) })
+  end,
+  marked = function() return in_place_of_cdf(500, { ["cdf-is-auto-retryable"] = "true" }) end,
+  broken = function() return in_place_of_cdf(500) end,
+  denied = function(self, request, kind) return kind == "token" and lost() or in_place_of_cdf(401) end,
+  slow = function(self, request, kind)
+    local seconds = self.random() * 5
+    if seconds >= request.timeout then return silence(self, request) end
+    local response = handle(self, request, kind)
+    self:sleep(seconds)
+    return response
+  end,
+}
+
+local OPEN = {
+  request_lost = lost,
+  request_silent = silence,
+  answer_lost = function(self, request, kind)
+    handle(self, request, kind)
+    return lost()
+  end,
+  answer_silent = function(self, request, kind)
+    handle(self, request, kind)
+    return silence(self, request)
+  end,
+  late_and_lost = function(self, request, kind)
+    hold_up(self, request, kind)
+    return lost()
+  end,
+  late_and_silent = function(self, request, kind)
+    hold_up(self, request, kind)
+    return silence(self, request)
+  end,
+  gateway_before = function(self) return in_place_of_cdf(self.random() < 0.5 and 502 or 504) end,
+  gateway_after = function(self, request, kind)
+    handle(self, request, kind)
+    return in_place_of_cdf(self.random() < 0.5 and 502 or 504)
+  end,
+}
+
+local NAMES = {}
+for name in pairs(unreliable.faults) do NAMES[#NAMES + 1] = name end
+for name, fault in pairs(OPEN) do
+  NAMES[#NAMES + 1] = name
+  unreliable.faults[name] = fault
+end
+table.sort(NAMES)
+
+local function choose(self, kind)
+  local planned = self.faults[kind]
+  if planned then return table.remove(planned, 1) end
+  if self.calm or self.random() >= self.rate then return nil end
+  return NAMES[math.floor(self.random() * #NAMES) + 1]
+end
+
+function Network:http(request)
+  local kind = kind_of(request)
+  self.sent[kind] = (self.sent[kind] or 0) + 1
+  local name = choose(self, kind)
+  if not name or name == "none" then return handle(self, request, kind) end
+  local response = unreliable.faults[name](self, request, kind)
+  if (kind == "run" or kind == "retry") and (OPEN[name] or response.failure == "timeout" and response.sent) then
+    self.open = self.open + 1
+  end
+  return response
+end
+
+--- Lets everything that is still under way arrive.
+function Network:settle()
+  self.calm = true
+  self:sleep(200)
+end
+
+return unreliable
