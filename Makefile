@@ -11,7 +11,7 @@
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
 #   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4)
-#   make format     clang-format over src/
+#   make format     clang-format over all C files
 #   make clean      removes build/
 #
 # Variables: CC (default cc), CFLAGS, LUAS ("5.4 luajit", default: all found), BUILD (where the build goes), SPECS.
@@ -29,7 +29,7 @@ KNOWN_LUAS := 5.4 5.3 5.1 luajit
 LUAS ?= $(shell for lua in $(KNOWN_LUAS); do pkg-config --exists $$(echo lua$$lua | sed s/lualuajit/luajit/) && echo $$lua; done)
 
 SOURCES := $(wildcard src/*.c)
-HEADERS := $(wildcard src/*.h)
+C_FILES = $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 
 .PHONY: build
@@ -110,7 +110,7 @@ lint-symbols: lint-compilers
 	done
 
 lint-format:
-	clang-format --dry-run --Werror $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
+	clang-format --dry-run --Werror $(C_FILES)
 
 lint-cppcheck:
 	cppcheck --quiet --std=c99 --enable=warning,performance,portability --inline-suppr --error-exitcode=1 src
@@ -151,4 +151,4 @@ clean:
 	rm -rf build
 
 format:
-	clang-format -i $(SOURCES) $(HEADERS)
+	clang-format -i $(C_FILES)

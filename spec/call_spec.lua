@@ -338,7 +338,7 @@ describe("a run with a request_id", function()
 
   it("is started again with a new session when the nonce is too old", function()
     local client, script = static(
-      { SESSION, { failure = "timeout", sent = true }, none_until(10, SESSION_2, ACCEPTED) },
+      { SESSION, { failure = "timeout", sent = true }, none_until(20, SESSION_2, ACCEPTED) },
       { timeout = 120 }
     )
     assert(client:run("foo", "1", { request_id = "req-1" }))
@@ -750,7 +750,8 @@ describe("an error of CDF", function()
       {
         status = 409,
         headers = { ["x-request-id"] = "r" },
-        body = '{"error":{"code":409,"message":"dup","duplicated":[{"externalId":"a"}],"missing":[{"id":1}],"extra":{"hint":"h"}}}',
+        body = '{"error":{"code":409,"message":"dup","duplicated":[{"externalId":"a"}],'
+          .. '"missing":[{"id":1}],"extra":{"hint":"h"}}}',
       },
     }
     local _, err = client:request("GET", "/x")
@@ -917,7 +918,8 @@ describe("mistakes in the program", function()
       function() cdf.client {} end,
       function() cdf.client { project = "p", cluster = "c", credentials = "t" } end,
       function()
-        cdf.client { project = "p", cluster = "c", base_url = "https://x", credentials = cdf.credentials { token = "t" } }
+        local credentials = cdf.credentials { token = "t" }
+        cdf.client { project = "p", cluster = "c", base_url = "https://x", credentials = credentials }
       end,
       function() cdf.client { project = 5, cluster = "c", credentials = cdf.credentials { token = "t" } } end,
       function()

@@ -35,7 +35,8 @@ local function request_to(url, method, path, body, options)
   client_options.project, client_options.base_url = "p", url
   client_options.credentials = core.credentials { token = TOKEN }
   local client = assert(core.client(client_options))
-  local call = assert(core.request(client, method, path, body, { timeout = options.timeout, headers = options.headers }))
+  local call_options = { timeout = options.timeout, headers = options.headers }
+  local call = assert(core.request(client, method, path, body, call_options))
   local action, request = call:step("start", core.now())
   assert.equal("http", action)
   return request
@@ -265,9 +266,10 @@ describe("a response", function()
 
   it("is a failure when it is not HTTP as it should be", function()
     assert_failed("protocol", true, fetch_raw "SSH-2.0-OpenSSH_9.2\r\n")
-    assert_failed("protocol", true, fetch_raw "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnogz")
-    assert_failed("protocol", true, fetch_raw "HTTP/1.1 200 OK\r\nContent-Length: two\r\n\r\n")
-    assert_failed("protocol", true, fetch_raw "HTTP/1.1 200 OK\r\nX: a\0b\r\nContent-Length: 0\r\n\r\n")
+    local head = "HTTP/1.1 200 OK\r\n"
+    assert_failed("protocol", true, fetch_raw(head .. "Content-Encoding: gzip\r\nContent-Length: 4\r\n\r\nnogz"))
+    assert_failed("protocol", true, fetch_raw(head .. "Content-Length: two\r\n\r\n"))
+    assert_failed("protocol", true, fetch_raw(head .. "X: a\0b\r\nContent-Length: 0\r\n\r\n"))
   end)
 end)
 
@@ -882,7 +884,10 @@ end)
 if rawget(_G, "jit") then
   describe("a forked child", function()
     local ffi = require "ffi"
-    ffi.cdef "int fork(void); int waitpid(int, int *, int); void _exit(int); int close(int); int open(const char *, int);"
+    ffi.cdef [[
+      int fork(void); int waitpid(int, int *, int); void _exit(int);
+      int open(const char *, int); int close(int);
+    ]]
 
     -- The child's exit status is the number of the first thing that went wrong, 0 if none did.
     local function in_child(job)

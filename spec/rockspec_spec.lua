@@ -32,11 +32,11 @@ describe("the rock", function()
     shell.run(("rm -rf %s %s"):format(tree, elsewhere))
   end)
 
-  -- Runs a script in a folder outside the checkout, with the tree and Debian's own modules in reach and nothing else.
-  local function run_with_the_rock(source)
+  -- Runs a command in a folder outside the checkout, with the tree and Debian's own modules in reach and nothing else.
+  local function run_with_the_rock(command)
     local paths = ("LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;' LUA_CPATH='%s/lib/lua/5.4/?.so;;'")
       :format(tree, tree, tree)
-    return shell.run(("cd %s && env %s lua5.4 -e %s"):format(elsewhere, paths, shell.quote(source)))
+    return shell.run(("cd %s && %s %s"):format(elsewhere, paths, command))
   end
 
   it("has rockspecs that luarocks finds right and that differ in the version only", function()
@@ -59,7 +59,7 @@ describe("the rock", function()
   end)
 
   it("works from the tree, outside the checkout", function()
-    local output, status = run_with_the_rock [[
+    local output, status = run_with_the_rock("lua5.4 -e " .. shell.quote [[
       local cdf = require "cdfworkflow"
       local client = cdf.client {
         project = "my-project", cluster = "westeurope-1", credentials = cdf.credentials { token = "secret" },
@@ -67,7 +67,7 @@ describe("the rock", function()
       print(package.searchpath("cdfworkflow", package.path))
       print(package.searchpath("cdfworkflow.core", package.cpath))
       print(tostring(client))
-    ]]
+    ]])
     assert.equal(0, status, output)
     assert.truthy(output:find(tree .. "/share/lua/5.4/cdfworkflow/init.lua", 1, true), output)
     assert.truthy(output:find(tree .. "/lib/lua/5.4/cdfworkflow/core.so", 1, true), output)
@@ -75,7 +75,7 @@ describe("the rock", function()
   end)
 
   it("installs the embedded CDF as a program", function()
-    local output, status = shell.run(("cd %s && %s/bin/cdfworkflow-sim --help"):format(elsewhere, tree))
+    local output, status = run_with_the_rock(tree .. "/bin/cdfworkflow-sim --help")
     assert.equal(0, status, output)
     assert.truthy(output:find("--project", 1, true), output)
   end)

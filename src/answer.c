@@ -92,6 +92,44 @@ void cdfw_answer_outcome(const cdfw_response *response, double wall, cdfw_outcom
                                                  cdfw_message_find_header(headers, "date"), wall);
 }
 
+/* {==== Reading JSON ==== */
+
+/* A light userdata points to what may be changed; the response may not be. */
+struct reading {
+  const cdfw_response *response;
+};
+
+/* The reading is at 1 as light userdata. [-0, +2] the value or what is wrong, and which of them */
+static int read_body(lua_State *L) {
+  const struct reading *reading = lua_touserdata(L, 1);
+  const cdfw_buffer *body = &reading->response->body;
+  bool read = cdfw_json_read(L, cdfw_buffer_text(body), body->length, CDFW_JSON_STRIP_NULLS);
+  lua_pushboolean(L, read);
+  return 2;
+}
+
+/* The answer's body as JSON: true [-0, +1] pushes the value, false [-0, +1] what is wrong. An
+   answer may hold a token or a nonce, and a debug hook sees the arguments and the results of
+   lua-cjson; so the host's hook rests meanwhile. */
+static bool read_unseen(lua_State *L, const cdfw_response *response) {
+  struct reading reading = {response};
+  lua_Hook hook = lua_gethook(L);
+  int mask = lua_gethookmask(L), count = lua_gethookcount(L);
+  lua_pushcfunction(L, read_body);
+  lua_pushlightuserdata(L, &reading);
+  if (hook != NULL) lua_sethook(L, NULL, 0, 0);
+  int status = lua_pcall(L, 1, 2, 0);
+  /* A hook that is there now was set by a signal handler just now: an interrupt, which is to stay.
+   */
+  if (hook != NULL && lua_gethook(L) == NULL) lua_sethook(L, hook, mask, count);
+  if (status != 0) lua_error(L);
+  bool read = lua_toboolean(L, -1) != 0;
+  lua_pop(L, 1);
+  return read;
+}
+
+/* }==== */
+
 /* {==== Successes ==== */
 
 /* Whether the member of the table on the top is a string that is not empty. [-0, +0] */
@@ -143,7 +181,7 @@ static bool read_token(lua_State *L, cdfw_call *call, double now) {
   return true;
 }
 
-/* Leaves the session on the top. */
+/* Leaves the session on the top where it is the result, and nil where only its nonce is wanted. */
 static bool read_session(lua_State *L, cdfw_call *call) {
   if (!lua_istable(L, -1)) return complain(L, "it is not an object");
   lua_getfield(L, -1, "items");
@@ -163,31 +201,10 @@ static bool read_session(lua_State *L, cdfw_call *call) {
   call->op.has_session_id = lua_type(L, -1) == LUA_TNUMBER;
   call->session_id = lua_tonumber(L, -1);
   lua_pop(L, 1);
-  return true;
-}
-
-/* Whether the execution on the top belongs to the workflow that was asked for. [-0, +0] */
-static bool is_of_workflow(lua_State *L, const cdfw_buffer *workflow) {
-  if (workflow->length == 0) return true;
-  size_t length;
-  lua_getfield(L, -1, "workflowExternalId");
-  const char *name = lua_tolstring(L, -1, &length);
-  bool same = length == workflow->length && memcmp(name, cdfw_buffer_text(workflow), length) == 0;
-  lua_pop(L, 1);
-  return same;
-}
-
-static bool read_execution(lua_State *L, const cdfw_call *call) {
-  if (!lua_istable(L, -1)) return complain(L, "it is not an object");
-  static const char *const needed[] = {"id", "status", "workflowExternalId"};
-  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
-    if (has_text(L, needed[i])) continue;
+  if (!call->op.session_only) {
     lua_pop(L, 1);
-    lua_pushfstring(L, "the execution in it has no %s", needed[i]);
-    return false;
+    lua_pushnil(L);
   }
-  if (!is_of_workflow(L, &call->workflow))
-    return complain(L, "it holds an execution of another workflow");
   return true;
 }
 
@@ -199,6 +216,39 @@ static bool member_is(lua_State *L, const char *member, const char *text, size_t
   bool same = own != NULL && own_length == length && memcmp(own, text, length) == 0;
   lua_pop(L, 1);
   return same;
+}
+
+/* Whether the member of the table on the top is a text, and another one than was asked for. An
+   empty `asked` fits any. [-0, +0] */
+static bool is_another(lua_State *L, const char *member, const cdfw_buffer *asked) {
+  return asked->length > 0 && has_text(L, member) &&
+         !member_is(L, member, cdfw_buffer_text(asked), asked->length);
+}
+
+/* Whether the execution on the top bears the request id of another run. [-0, +0] */
+static bool is_of_another_run(lua_State *L, const cdfw_call *call) {
+  if (!call->op.is_marked) return false;
+  lua_getfield(L, -1, "metadata");
+  bool another = lua_istable(L, -1) && is_another(L, CDFW_REQUEST_ID_KEY, &call->request_id);
+  lua_pop(L, 1);
+  return another;
+}
+
+static bool read_execution(lua_State *L, const cdfw_call *call) {
+  if (!lua_istable(L, -1)) return complain(L, "it is not an object");
+  static const char *const needed[] = {"id", "status", "workflowExternalId"};
+  for (size_t i = 0; i < sizeof needed / sizeof needed[0]; i++) {
+    if (has_text(L, needed[i])) continue;
+    lua_pop(L, 1);
+    lua_pushfstring(L, "the execution in it has no %s", needed[i]);
+    return false;
+  }
+  if (is_another(L, "workflowExternalId", &call->workflow))
+    return complain(L, "it holds an execution of another workflow");
+  if (is_another(L, "version", &call->version))
+    return complain(L, "it holds an execution of another version");
+  if (is_of_another_run(L, call)) return complain(L, "it holds an execution of another run");
+  return true;
 }
 
 /* Whether the execution on the top was started with the call's request id. [-0, +0] */
@@ -271,7 +321,7 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
     lua_pushliteral(L, "it is empty");
     return false;
   }
-  if (!cdfw_json_read(L, cdfw_buffer_text(body), body->length, CDFW_JSON_STRIP_NULLS)) return false;
+  if (!read_unseen(L, response)) return false;
   switch (call->op.phase) {
     case CDFW_PHASE_TOKEN:
       return read_token(L, call, now);
@@ -281,6 +331,38 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
       return read_look(L, call, outcome);
     default:
       return read_call(L, call);
+  }
+}
+
+/* }==== */
+
+/* {==== Redaction ==== */
+
+/* Also as it stands in a form or in JSON: a server may repeat the request in its error. [-0, +0] */
+static void redact_encoded(lua_State *L, const cdfw_buffer *secret) {
+  cdfw_buffer *out = cdfw_scratch_push(L, CDFW_MAX_BODY, true);
+  lua_insert(L, -2);
+  bool encoded = cdfw_text_add_form(out, cdfw_buffer_text(secret), secret->length);
+  if (encoded) cdfw_error_redact(L, out->data);
+  cdfw_buffer_clear(out);
+  encoded = encoded && cdfw_text_add_json_string(out, cdfw_buffer_text(secret), secret->length);
+  if (!encoded) luaL_error(L, "not enough memory");
+  out->data[out->length - 1] = '\0'; /* without its quotes */
+  cdfw_error_redact(L, out->data + 1);
+  cdfw_buffer_free(out);
+  lua_remove(L, -2);
+}
+
+/* Takes the secrets of the call out of the value on the top. [-0, +0] */
+static void redact_all(lua_State *L, const cdfw_call *call) {
+  const cdfw_credentials *credentials = call->client->credentials;
+  const cdfw_buffer *secrets[] = {&call->client->auth.token, &call->token,
+                                  &credentials->token,       &credentials->client_secret,
+                                  &call->session_secret,     &call->nonce};
+  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
+    if (secrets[i]->length == 0) continue;
+    cdfw_error_redact(L, cdfw_buffer_text(secrets[i]));
+    redact_encoded(L, secrets[i]);
   }
 }
 
@@ -421,9 +503,9 @@ static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_re
   int status = response->status;
   int details = lua_gettop(L) + 1;
   lua_newtable(L);
-  bool read = body->length > 0 &&
-              cdfw_json_read(L, cdfw_buffer_text(body), body->length, CDFW_JSON_STRIP_NULLS) &&
-              lua_istable(L, -1);
+  bool read = body->length > 0 && read_unseen(L, response) && lua_istable(L, -1);
+  /* Here already: a text is cut short below, and half a secret would not be found. */
+  if (read) redact_all(L, call);
   if (!read)
     lua_pushnil(L);
   else if (call->op.phase == CDFW_PHASE_TOKEN)
@@ -492,14 +574,6 @@ void cdfw_answer_push_deadline_error(lua_State *L, const cdfw_call *call) {
                   lua_tostring(L, -1));
   lua_replace(L, -3);
   lua_pop(L, 1);
-}
-
-static void redact_all(lua_State *L, const cdfw_call *call) {
-  const cdfw_credentials *credentials = call->client->credentials;
-  const cdfw_buffer *secrets[] = {&call->client->auth.token, &credentials->token,
-                                  &credentials->client_secret, &call->session_secret, &call->nonce};
-  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
-    cdfw_error_redact(L, cdfw_buffer_text(secrets[i]));
 }
 
 void cdfw_answer_finish_error(lua_State *L, const cdfw_call *call, double now) {

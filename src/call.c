@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "answer.h"
 #include "error.h"
@@ -33,10 +34,12 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   cdfw_client *client = cdfw_client_check(L, client_index);
   cdfw_call *call = cdfw_newuserdata(L, sizeof *call);
   memset(call, 0, sizeof *call);
-  cdfw_buffer_init(&call->url, CDFW_MAX_URL, false);
+  cdfw_buffer_init(&call->url, CDFW_MAX_URL, true); /* an upload's is a permission */
   cdfw_buffer_init(&call->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&call->body, CDFW_MAX_BODY, true);
   cdfw_buffer_init(&call->workflow, CDFW_MAX_URL, false);
+  cdfw_buffer_init(&call->version, CDFW_MAX_URL, false);
+  cdfw_buffer_init(&call->token, CDFW_MAX_TOKEN, true);
   cdfw_buffer_init(&call->session_body, CDFW_MAX_BODY, true);
   cdfw_buffer_init(&call->session_secret, CDFW_MAX_BODY, true);
   cdfw_buffer_init(&call->nonce, CDFW_MAX_HEADERS, true);
@@ -64,10 +67,11 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
 }
 
 /* A run that was under way and that nobody will hear of again: the one thing that must not happen
-   without a word, in a collector that can call nobody. */
+   without a word, in a collector that can call nobody. A forked child's copy of it is no loss. */
 static void report_abandoned(const cdfw_call *call) {
   bool named = call->request_id.length > 0;
   if (call->op.over || call->first_use == 0 || call->op.repeat != CDFW_REPEAT_RUN) return;
+  if (call->owner != (long)getpid()) return;
   fprintf(stderr, "cdfworkflow: %s %s was abandoned before its answer came%s%s\n", call->method,
           cdfw_buffer_text(&call->url) + call->path_offset, named ? ", request id " : "",
           cdfw_buffer_text(&call->request_id));
@@ -81,6 +85,8 @@ static int call_gc(lua_State *L) {
   cdfw_buffer_free(&call->headers);
   cdfw_buffer_free(&call->body);
   cdfw_buffer_free(&call->workflow);
+  cdfw_buffer_free(&call->version);
+  cdfw_buffer_free(&call->token);
   cdfw_buffer_free(&call->session_body);
   cdfw_buffer_free(&call->session_secret);
   cdfw_buffer_free(&call->nonce);
@@ -126,6 +132,12 @@ static bool build_token_request(const cdfw_call *call, cdfw_request *request) {
          cdfw_message_add_header(&request->headers, "Content-Type",
                                  "application/x-www-form-urlencoded;charset=UTF-8") &&
          cdfw_credentials_add_form(credentials, &call->client->base_url, &request->body);
+}
+
+/* The client may have another token by the time an error repeats this one. */
+static bool note_token(cdfw_call *call) {
+  cdfw_buffer_clear(&call->token);
+  return add_buffer(&call->token, &call->client->auth.token);
 }
 
 /* The header is put together in place, so that the token is in wiped memory only. */
@@ -178,18 +190,23 @@ static bool build_call_request(const cdfw_call *call, cdfw_request *request) {
   return built && add_buffer(&request->body, &call->body);
 }
 
-/* POST /workflows/executions/list, from just before the first attempt on. */
+/* From just before the first attempt on. A cursor is good for the filter it was given for. */
+static void note_look(cdfw_call *call) {
+  double margin = call->knows_cdf_time ? known_margin : unknown_margin;
+  if (call->look_cursor.length > 0) return;
+  call->look_start = floor(fmax((call->first_use + call->wall_offset - margin) * 1000, 0));
+}
+
+/* POST /workflows/executions/list, or GET of the execution itself. */
 static bool build_look_request(const cdfw_call *call, cdfw_request *request) {
   char since[96];
-  double margin = call->knows_cdf_time ? known_margin : unknown_margin;
-  double start = fmax((call->first_use + call->wall_offset - margin) * 1000, 0);
   bool built = add_buffer(&request->url, &call->look_url) &&
                cdfw_message_add_header(&request->headers, "Content-Type", "application/json") &&
                add_cdf_headers(call, &request->headers);
   if (call->look_filter.length == 0) return built;
   request->method = "POST";
   request->has_body = true;
-  snprintf(since, sizeof since, ",\"createdTimeStart\":%.0f},\"limit\":1000", floor(start));
+  snprintf(since, sizeof since, ",\"createdTimeStart\":%.0f},\"limit\":1000", call->look_start);
   built = built && cdfw_buffer_adds(&request->body, "{\"filter\":{\"workflowFilters\":") &&
           add_buffer(&request->body, &call->look_filter) && cdfw_buffer_adds(&request->body, since);
   if (call->look_cursor.length > 0) {
@@ -241,7 +258,7 @@ static const char *push_runtime(lua_State *L) {
 }
 
 /* [-0, +1] */
-static void push_request(lua_State *L, const cdfw_call *call, double now) {
+static void push_request(lua_State *L, cdfw_call *call, double now) {
   const char *agent = lua_pushfstring(L, "cdfworkflow/" CDFW_VERSION " (%s)", push_runtime(L));
   cdfw_request *request = cdfw_request_push(L);
   request->timeout = cdfw_op_attempt_timeout(&call->op, now);
@@ -249,7 +266,7 @@ static void push_request(lua_State *L, const cdfw_call *call, double now) {
   request->max_response_size = call->client->max_response_size;
   if (cdfw_text_header_problem(agent, strlen(agent)) == NULL)
     need(L, cdfw_message_add_header(&request->headers, "User-Agent", agent));
-  need(L, build_request(call, request));
+  need(L, build_request(call, request) && note_token(call));
   lua_replace(L, -3);
   lua_pop(L, 1);
 }
@@ -322,6 +339,12 @@ static void push_kept_error(lua_State *L) {
   lua_remove(L, -2);
 }
 
+static void note_use(cdfw_call *call, double now) {
+  if (call->first_use != 0) return;
+  call->first_use = now;
+  call->owner = (long)getpid();
+}
+
 /* What there is to return for `action`; the result of a success is on the top. → count of results
  */
 static int return_action(lua_State *L, cdfw_call *call, cdfw_action action,
@@ -331,7 +354,8 @@ static int return_action(lua_State *L, cdfw_call *call, cdfw_action action,
   switch (action) {
     case CDFW_ACTION_HTTP:
       if (call->op.phase == CDFW_PHASE_REVOKE) keep_error(L, call, response, now);
-      if (call->op.phase == CDFW_PHASE_CALL && call->first_use == 0) call->first_use = now;
+      if (call->op.phase == CDFW_PHASE_CALL) note_use(call, now);
+      if (call->op.phase == CDFW_PHASE_LOOK) note_look(call);
       push_request(L, call, now);
       break;
     case CDFW_ACTION_SLEEP:

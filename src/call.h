@@ -33,9 +33,11 @@ typedef struct cdfw_call {
   bool has_body;
   cdfw_result result;
   cdfw_buffer workflow; /* external id that a CDFW_RESULT_EXECUTION must bear; empty: any */
+  cdfw_buffer version;  /* that it must bear, where it bears one; empty: any */
 
   bool nonce_in_authentication; /* {"authentication":{"nonce":…}}, otherwise {"nonce":…} */
   size_t nonce_offset;          /* where in `body` that goes: behind an opening brace */
+  cdfw_buffer token;            /* the access token sent last, to be kept out of errors */
   cdfw_buffer session_body;     /* of POST /sessions */
   cdfw_buffer session_secret;   /* the client secret in it, to be kept out of errors */
   cdfw_buffer nonce;            /* from the session, or the caller's own */
@@ -45,7 +47,9 @@ typedef struct cdfw_call {
   cdfw_buffer look_url;    /* where: the list of executions, or the execution itself */
   cdfw_buffer look_filter; /* JSON of workflowFilters; empty: GET of the execution itself */
   cdfw_buffer look_cursor; /* of the next page; empty: the first */
+  double look_start;       /* ms since the epoch; the same for all pages of one look */
   double first_use;        /* monotonic time of the first attempt of the call */
+  long owner;              /* the process that made it */
   double wall_offset;      /* what makes CDF's wall clock out of the monotonic one */
   bool knows_cdf_time;     /* the offset is from CDF's own Date header */
 } cdfw_call;

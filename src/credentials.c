@@ -68,12 +68,10 @@ static const char *scope_problem(const char *text, size_t length) {
 
 typedef const char *(*problem_finder)(const char *text, size_t length);
 
-/* Reads the string option `name` of the table at `table` into `buffer`. 0 when it is there or
-   absent; otherwise pushes nil, err. Wrong types raise. [-0, +0] or [-0, +2] */
-static int read_option(lua_State *L, int table, const char *name, cdfw_buffer *buffer,
-                       problem_finder finder) {
+/* Takes the option's value from the top of the stack into `buffer`. 0 when it is good or nil;
+   otherwise pushes nil, err. Wrong types raise. [-1, +0] or [-1, +2] */
+static int take_option(lua_State *L, const char *name, cdfw_buffer *buffer, problem_finder finder) {
   size_t length;
-  lua_getfield(L, table, name);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
     return 0;
@@ -82,33 +80,41 @@ static int read_option(lua_State *L, int table, const char *name, cdfw_buffer *b
     return luaL_error(L, "credentials: %s must be a string, not %s", name, luaL_typename(L, -1));
   const char *text = lua_tolstring(L, -1, &length);
   const char *problem = finder(text, length);
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "credentials: %s %s", name, problem);
-  store(L, buffer, text, length);
+  if (problem == NULL) store(L, buffer, text, length);
   lua_pop(L, 1);
-  return 0;
+  return problem == NULL ? 0 : cdfw_error_return(L, "invalid", "credentials: %s %s", name, problem);
 }
 
-/* `scopes`: a string, or a list of strings that is joined by spaces. */
+/* The same for the option `name` of the table at `table`. [-0, +0] or [-0, +2] */
+static int read_option(lua_State *L, int table, const char *name, cdfw_buffer *buffer,
+                       problem_finder finder) {
+  lua_getfield(L, table, name);
+  return take_option(L, name, buffer, finder);
+}
+
+/* Replaces the list of strings on the top by one string with spaces between them. [-1, +1] */
+static void join_scopes(lua_State *L) {
+  luaL_Buffer joined;
+  int list = lua_gettop(L);
+  size_t count = cdfw_rawlen(L, list);
+  luaL_buffinit(L, &joined);
+  for (size_t i = 1; i <= count; i++) {
+    if (i > 1) luaL_addchar(&joined, ' ');
+    lua_rawgeti(L, list, (int)i);
+    if (lua_type(L, -1) != LUA_TSTRING)
+      luaL_error(L, "credentials: scopes[%d] must be a string, not %s", (int)i,
+                 luaL_typename(L, -1));
+    luaL_addvalue(&joined);
+  }
+  luaL_pushresult(&joined);
+  lua_replace(L, list);
+}
+
+/* `scopes`: a string, or a list of strings. */
 static int read_scopes(lua_State *L, cdfw_credentials *credentials) {
   lua_getfield(L, 1, "scopes");
-  if (lua_istable(L, -1)) {
-    luaL_Buffer joined;
-    int list = lua_gettop(L);
-    size_t count = cdfw_rawlen(L, list);
-    luaL_buffinit(L, &joined);
-    for (size_t i = 1; i <= count; i++) {
-      if (i > 1) luaL_addchar(&joined, ' ');
-      lua_rawgeti(L, list, (int)i);
-      if (lua_type(L, -1) != LUA_TSTRING)
-        return luaL_error(L, "credentials: scopes[%d] must be a string, not %s", (int)i,
-                          luaL_typename(L, -1));
-      luaL_addvalue(&joined);
-    }
-    luaL_pushresult(&joined);
-    lua_setfield(L, 1, "scopes");
-  }
-  lua_pop(L, 1);
-  return read_option(L, 1, "scopes", &credentials->scope, scope_problem);
+  if (lua_istable(L, -1)) join_scopes(L);
+  return take_option(L, "scopes", &credentials->scope, scope_problem);
 }
 
 static int read_pair(lua_State *L, int table, cdfw_credentials *credentials) {

@@ -23,8 +23,9 @@ enum { CDFW_DRIVER_BATCH = 64 /* events a turn: bounds the work of one step */ }
 typedef struct cdfw_socket cdfw_socket;
 
 typedef struct cdfw_driver {
-  void *multi; /* CURLM; NULL while closed */
+  void *multi; /* CURLM */
 #if CDFW_HAS_EPOLL
+  bool open;            /* the descriptors are there */
   int epoll;            /* holds the sockets and the alarm */
   int alarm;            /* timerfd, so that a host need only poll `epoll` */
   double due;           /* when libcurl wants its turn; infinite: not for now */
@@ -37,9 +38,10 @@ typedef struct cdfw_driver {
 #endif
 } cdfw_driver;
 
-/* Makes what waiting needs for `multi` and connects the two; false with errno set. */
+/* Connects the driver and `multi`; makes what waiting needs unless it is there. False with errno
+ * set. */
 bool cdfw_driver_open(cdfw_driver *driver, void *multi);
-/* Gives it back, after curl_multi_cleanup. Does nothing when closed. */
+/* Gives back what waiting needs, after curl_multi_cleanup. Does nothing when closed. */
 void cdfw_driver_close(cdfw_driver *driver);
 /* In a forked child: closes this process's copies of the descriptors, leaves the connections be. */
 void cdfw_driver_abandon(cdfw_driver *driver);

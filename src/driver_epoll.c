@@ -130,10 +130,13 @@ static bool open_descriptors(cdfw_driver *driver) {
 }
 
 bool cdfw_driver_open(cdfw_driver *driver, void *multi) {
-  memset(driver, 0, sizeof *driver);
-  if (!open_descriptors(driver)) return false;
+  if (!driver->open) {
+    if (!open_descriptors(driver)) return false;
+    driver->open = true;
+    driver->alarm_time = INFINITY;
+  }
   driver->multi = multi;
-  driver->due = driver->alarm_time = INFINITY;
+  driver->due = INFINITY;
   curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
   curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, driver);
   curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -142,7 +145,7 @@ bool cdfw_driver_open(cdfw_driver *driver, void *multi) {
 }
 
 void cdfw_driver_close(cdfw_driver *driver) {
-  if (driver->multi == NULL) return;
+  if (!driver->open) return;
   close(driver->alarm);
   close(driver->epoll);
   free(driver->sockets);
@@ -159,7 +162,7 @@ static bool still_ours(int descriptor, const cdfw_socket *record) {
    Sockets are told by their inode; epoll and alarm by epoll knowing the alarm, which setting it
    again to what it is shows without a change for the parent. */
 void cdfw_driver_abandon(cdfw_driver *driver) {
-  if (driver->multi == NULL) return;
+  if (!driver->open) return;
   struct epoll_event event = {.events = EPOLLIN, .data.fd = driver->alarm};
   if (epoll_ctl(driver->epoll, EPOLL_CTL_MOD, driver->alarm, &event) == 0) {
     close(driver->epoll);
@@ -189,8 +192,11 @@ static bool act_on_event(cdfw_driver *driver, const struct epoll_event *event) {
   }
   if (record == NULL || record->watched == 0) return true; /* gone within this batch */
   if (record->wanted == 0) return watch(driver, descriptor, record, 0);
-  int flags = (event->events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) |
-              (event->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+  /* Said to be writable even if it is not, which costs a failed attempt at most. When the answer to
+     a handshake was all that came, libcurl would send an HTTP/2 request's head in this turn and its
+     body in the next; a server that answers heads only closes the stream in between, and libcurl
+     7.88 then loses the answer. */
+  int flags = (event->events & (EPOLLIN | EPOLLHUP) ? CURL_CSELECT_IN : 0) | CURL_CSELECT_OUT |
               (event->events & EPOLLERR ? CURL_CSELECT_ERR : 0);
   return act(driver, descriptor, flags);
 }

@@ -106,8 +106,7 @@ static bool open_multi(cdfw_engine *engine) {
 }
 
 static void close_multi(cdfw_engine *engine) {
-  curl_multi_cleanup(engine->multi);
-  cdfw_driver_close(&engine->driver);
+  if (engine->multi != NULL) curl_multi_cleanup(engine->multi);
   engine->multi = NULL;
 }
 
@@ -116,8 +115,8 @@ static void detach(cdfw_engine *engine, cdfw_transfer *transfer) {
   curl_multi_remove_handle(engine->multi, transfer->easy);
 }
 
-/* libcurl's multi handle has become unusable: its transfers fail, the next submit makes a new one.
- */
+/* libcurl's multi handle has become unusable: its transfers fail, and the next submit makes
+   another. A host goes on polling the same descriptor. */
 static void collapse(cdfw_engine *engine) {
   while (engine->running != NULL) {
     cdfw_transfer *transfer = engine->running;
@@ -131,7 +130,7 @@ static void collapse(cdfw_engine *engine) {
 /* In a forked child: the connections belong to the parent, so nothing may be said on them. libcurl
    cannot free them in silence, nor without the parent's resolver threads, so their memory stays. */
 static void leave_to_parent(cdfw_engine *engine) {
-  if (engine->multi == NULL || engine->owner == getpid()) return;
+  if (engine->owner == 0 || engine->owner == getpid()) return;
   while (engine->running != NULL) {
     cdfw_transfer *transfer = engine->running;
     unlink_running(engine, transfer);
@@ -142,6 +141,7 @@ static void leave_to_parent(cdfw_engine *engine) {
   }
   cdfw_driver_abandon(&engine->driver);
   engine->multi = NULL;
+  engine->owner = 0;
 }
 
 static void collect(cdfw_engine *engine) {
@@ -179,18 +179,18 @@ static void expire(cdfw_engine *engine) {
 
 /* When the engine wants a turn even if no socket stirs. */
 static double due_time(const cdfw_engine *engine) {
-  double due = cdfw_driver_due(&engine->driver);
   if (engine->finished != NULL) return cdfw_driver_now();
+  if (engine->multi == NULL) return INFINITY;
+  double due = cdfw_driver_due(&engine->driver);
   return engine->soonest < due ? engine->soonest : due;
 }
 
 static void settle(cdfw_engine *engine, bool well) {
   collect(engine);
-  if (!well) {
+  if (well)
+    expire(engine);
+  else
     collapse(engine);
-    return;
-  }
-  expire(engine);
   if (engine->running == NULL) engine->soonest = INFINITY;
   cdfw_driver_arm(&engine->driver, due_time(engine));
 }
@@ -223,7 +223,8 @@ void cdfw_engine_close(cdfw_engine *engine) {
   }
   free_list(engine->finished);
   free_list(engine->resting);
-  if (engine->multi != NULL) close_multi(engine);
+  close_multi(engine);
+  cdfw_driver_close(&engine->driver);
   cdfw_signals_release(&signals);
   cdfw_buffer_free(&engine->settings.ca_file);
   cdfw_buffer_free(&engine->settings.proxy);
@@ -268,7 +269,10 @@ int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
     cdfw_transfer_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
-  if (engine->multi != NULL) turn(engine);
+  if (engine->multi != NULL)
+    turn(engine);
+  else
+    cdfw_driver_arm(&engine->driver, due_time(engine));
   return id;
 }
 
@@ -288,6 +292,7 @@ static void sleep_for(double seconds) {
 void cdfw_engine_wait(cdfw_engine *engine, double seconds) {
   bool interrupted = false;
   double slice = seconds < SLICE ? seconds : SLICE;
+  if (engine->finished != NULL) return;
   double end = cdfw_driver_now() + slice;
   leave_to_parent(engine);
   if (engine->finished == NULL && engine->multi == NULL && slice > 0) sleep_for(slice);
@@ -300,7 +305,6 @@ void cdfw_engine_wait(cdfw_engine *engine, double seconds) {
 }
 
 cdfw_transfer *cdfw_engine_take(cdfw_engine *engine) {
-  leave_to_parent(engine);
   cdfw_transfer *transfer = engine->finished;
   if (transfer == NULL) return NULL;
   engine->finished = transfer->next;
@@ -367,8 +371,6 @@ int cdfw_engine_descriptor(cdfw_engine *engine, const char **why) {
 
 double cdfw_engine_timeout(cdfw_engine *engine) {
   leave_to_parent(engine);
-  if (engine->finished != NULL) return 0;
-  if (engine->multi == NULL) return -1;
   double due = due_time(engine);
   if (due == INFINITY) return -1;
   double wait = due - cdfw_driver_now();

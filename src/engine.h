@@ -12,7 +12,7 @@ typedef struct cdfw_engine {
   cdfw_settings settings;
   void *multi;             /* CURLM; NULL before the first submit and after close */
   cdfw_driver driver;      /* waits for it */
-  pid_t owner;             /* the process that made it */
+  pid_t owner;             /* the process that made it; 0: none did */
   cdfw_transfer *running;  /* in the multi handle */
   cdfw_transfer *finished; /* the oldest that waits to be taken */
   cdfw_transfer *last;     /* the newest of them */

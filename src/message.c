@@ -14,7 +14,7 @@ enum { FAILURE_COUNT = sizeof failure_names / sizeof failure_names[0] };
 void cdfw_request_init(cdfw_request *request) {
   memset(request, 0, sizeof *request);
   request->method = "GET";
-  cdfw_buffer_init(&request->url, CDFW_MAX_URL, false);
+  cdfw_buffer_init(&request->url, CDFW_MAX_URL, true);
   cdfw_buffer_init(&request->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&request->body, CDFW_MAX_BODY, true);
 }

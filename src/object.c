@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "redact.h"
+
 static const char scratch_class[] = "cdfworkflow.scratch";
 static const char request_class[] = "cdfworkflow.request";
 static const char response_class[] = "cdfworkflow.response";
@@ -88,16 +90,47 @@ static void push_header_name(lua_State *L, const char *name, size_t length, bool
   luaL_pushresult(&name_buffer);
 }
 
-static void push_header_table(lua_State *L, const cdfw_buffer *headers, bool lower) {
+enum header_view { AS_SENT, LOWERED, REDACTED };
+
+/* [-0, +1] */
+static void push_header_table(lua_State *L, const cdfw_buffer *headers, enum header_view view) {
   const char *line = NULL;
   lua_newtable(L);
   while ((line = cdfw_message_next_header(headers, line)) != NULL) {
     const char *colon = strchr(line, ':');
     if (colon == NULL) continue;
-    push_header_name(L, line, (size_t)(colon - line), lower);
-    lua_pushstring(L, colon + 1 + strspn(colon + 1, " \t"));
+    size_t length = (size_t)(colon - line);
+    bool hidden = view == REDACTED && cdfw_redact_is_secret(line, length);
+    push_header_name(L, line, length, view == LOWERED);
+    lua_pushstring(L, hidden ? CDFW_REDACTED : colon + 1 + strspn(colon + 1, " \t"));
     lua_rawset(L, -3);
   }
+}
+
+/* [-0, +1] */
+static void push_redacted_body(lua_State *L, const cdfw_request *request) {
+  static const size_t no_ceiling = (size_t)-1 / 4;
+  cdfw_buffer *body = cdfw_scratch_push(L, no_ceiling, false);
+  if (!cdfw_redact_body(request, body)) luaL_error(L, "not enough memory");
+  lua_pushlstring(L, cdfw_buffer_text(body), body->length);
+  cdfw_buffer_free(body);
+  lua_remove(L, -2);
+}
+
+/* The request as an event shows it: { method =, url =, headers =, body = }, with nothing secret in
+   it. [-0, +1] */
+static void push_redacted(lua_State *L, const cdfw_request *request) {
+  const char *url = cdfw_buffer_text(&request->url);
+  lua_createtable(L, 0, 6);
+  lua_pushstring(L, request->method);
+  lua_setfield(L, -2, "method");
+  lua_pushlstring(L, url, strcspn(url, "?"));
+  lua_setfield(L, -2, "url");
+  push_header_table(L, &request->headers, REDACTED);
+  lua_setfield(L, -2, "headers");
+  if (!request->has_body) return;
+  push_redacted_body(L, request);
+  lua_setfield(L, -2, "body");
 }
 
 static int request_index(lua_State *L) {
@@ -108,7 +141,7 @@ static int request_index(lua_State *L) {
   else if (strcmp(key, "url") == 0)
     lua_pushlstring(L, cdfw_buffer_text(&request->url), request->url.length);
   else if (strcmp(key, "headers") == 0)
-    push_header_table(L, &request->headers, false);
+    push_header_table(L, &request->headers, AS_SENT);
   else if (strcmp(key, "body") == 0 && request->has_body)
     lua_pushlstring(L, cdfw_buffer_text(&request->body), request->body.length);
   else if (strcmp(key, "timeout") == 0)
@@ -117,6 +150,8 @@ static int request_index(lua_State *L) {
     lua_pushnumber(L, request->connect_timeout);
   else if (strcmp(key, "max_response_size") == 0)
     lua_pushnumber(L, (lua_Number)request->max_response_size);
+  else if (strcmp(key, "redacted") == 0)
+    push_redacted(L, request);
   else
     lua_pushnil(L);
   return 1;
@@ -166,7 +201,7 @@ static int response_index(lua_State *L) {
   if (strcmp(key, "status") == 0 && !failed)
     lua_pushinteger(L, response->status);
   else if (strcmp(key, "headers") == 0)
-    push_header_table(L, &response->headers, true);
+    push_header_table(L, &response->headers, LOWERED);
   else if (strcmp(key, "body") == 0)
     lua_pushlstring(L, cdfw_buffer_text(&response->body), response->body.length);
   else if (strcmp(key, "failure") == 0 && failed)

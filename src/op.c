@@ -5,8 +5,9 @@
 #include <math.h>
 #include <stddef.h>
 
-/* A nonce lives about 60 s (CDF.md 3). */
+/* A nonce lives about 60 s (CDF.md 3): here it is surely alive, there surely dead. */
 static const double nonce_lifetime = 50;
+static const double nonce_death = 70;
 /* How long a refresh may hold up a caller whose old token is still good. */
 static const double refresh_patience = 10;
 /* Between two looks at a token that another operation is fetching. */
@@ -60,14 +61,33 @@ static cdfw_action fetch_token(cdfw_op *op) {
   return CDFW_ACTION_TOKEN;
 }
 
+static bool is_stale(const cdfw_op *op, double now) {
+  return op->has_nonce && now - op->nonce_time >= nonce_lifetime;
+}
+
+/* Whether a lost attempt that was held up on its way would have shown up by `time`: with its nonce
+   dead it cannot start anything later. */
+static bool would_show(const cdfw_op *op, double time) {
+  return time - op->nonce_time >= nonce_death + visibility_time;
+}
+
+static cdfw_action look(cdfw_op *op, double now);
+
+/* A nonce binds once, which guards against a second start. So a stale one is replaced only where
+   every answer so far was a clean refusal, or where nothing can come of the lost attempts. */
+static cdfw_action renew_nonce(cdfw_op *op, double now) {
+  if (op->lost && !op->is_marked) return finish(op, CDFW_ENDING_AMBIGUOUS);
+  if (op->lost && !would_show(op, op->looked)) return look(op, now);
+  op->has_nonce = false;
+  return request(op, CDFW_PHASE_SESSION);
+}
+
 /* With a token in hand. */
 static cdfw_action send_call(cdfw_op *op, double now) {
   if (op->token_only) return finish(op, CDFW_ENDING_DONE);
   op->joining = op->token_is_new = false;
   if (op->looking) return request(op, CDFW_PHASE_LOOK);
-  /* Another attempt follows only clean refusals, or a look that found nothing: so a stale nonce can
-     be replaced. A fresh one stays, since it binds once and so guards against a second start. */
-  if (op->has_nonce && now - op->nonce_time >= nonce_lifetime) op->has_nonce = false;
+  if (is_stale(op, now)) return renew_nonce(op, now);
   if (op->wants_session && !op->has_nonce) return request(op, CDFW_PHASE_SESSION);
   op->nonce_uses++;
   return request(op, CDFW_PHASE_CALL);
@@ -159,8 +179,16 @@ static cdfw_action after_loss(cdfw_op *op, double now) {
   return op->can_look ? look(op, now) : finish(op, CDFW_ENDING_AMBIGUOUS);
 }
 
+/* Whether the refusal of a repeat shows that the lost attempt took effect: its nonce, fresh and our
+   own, is spent. Other refusals (no access, trouble inside CDF) show nothing. */
+static bool proves_effect(const cdfw_op *op, const cdfw_outcome *outcome, double now) {
+  if (outcome->failure != CDFW_FAILURE_NONE) return false;
+  return outcome->unreadable || (outcome->status == 400 && op->has_nonce && !is_stale(op, now));
+}
+
 /* The repeat of a lost call was refused. Most likely it was started and its nonce is spent. */
-static cdfw_action after_refusal(cdfw_op *op, double now) {
+static cdfw_action after_refusal(cdfw_op *op, const cdfw_outcome *outcome, double now) {
+  if (!op->is_marked && !proves_effect(op, outcome, now)) return finish(op, CDFW_ENDING_AMBIGUOUS);
   op->refused = true;
   return look(op, now);
 }
@@ -168,8 +196,11 @@ static cdfw_action after_refusal(cdfw_op *op, double now) {
 static cdfw_action after_look(cdfw_op *op, const cdfw_outcome *outcome, double now) {
   if (outcome->found) return finish(op, CDFW_ENDING_DONE);
   if (outcome->more) return proceed(op, now);
-  if (op->refused || now - op->look_since < visibility_time) return pause(op, look_interval);
+  bool enough = !op->refused && now - op->look_since >= visibility_time;
+  if (!enough || (op->is_marked && is_stale(op, now) && !would_show(op, now)))
+    return pause(op, look_interval);
   op->looking = false;
+  op->looked = now;
   return proceed(op, now);
 }
 
@@ -201,6 +232,12 @@ static cdfw_action after_denial(cdfw_op *op, double now) {
   return proceed(op, now);
 }
 
+/* A success in a size or form that cannot be taken. */
+static bool is_unusable(const cdfw_outcome *outcome) {
+  return outcome->unreadable || (outcome->failure == CDFW_FAILURE_TOO_LARGE &&
+                                 outcome->status >= 200 && outcome->status < 300);
+}
+
 static cdfw_action after_answer(cdfw_op *op, const cdfw_outcome *outcome, double now) {
   if (op->phase == CDFW_PHASE_REVOKE) return finish(op, op->ending);
   op->last = *outcome;
@@ -215,8 +252,8 @@ static cdfw_action after_answer(cdfw_op *op, const cdfw_outcome *outcome, double
     case CDFW_VERDICT_AMBIGUOUS:
       return after_loss(op, now);
     default:
-      if (op->phase == CDFW_PHASE_CALL && op->lost) return after_refusal(op, now);
-      if (op->phase == CDFW_PHASE_CALL && op->can_look && outcome->unreadable)
+      if (op->phase == CDFW_PHASE_CALL && op->lost) return after_refusal(op, outcome, now);
+      if (op->phase == CDFW_PHASE_CALL && op->can_look && is_unusable(outcome))
         return after_loss(op, now);
       return give_up(op, now);
   }
@@ -247,8 +284,9 @@ cdfw_action cdfw_op_step(cdfw_op *op, cdfw_event event, const cdfw_outcome *outc
 
 double cdfw_op_attempt_timeout(const cdfw_op *op, double now) {
   double left = op->deadline - now;
+  /* The old token must live on to be used if no new one comes. */
   if (op->phase == CDFW_PHASE_TOKEN && has_spare_token(op, now))
-    return fmin(left, refresh_patience);
+    return fmin(left, fmin(refresh_patience, (op->auth->expires - now) / 2));
   if (op->phase == CDFW_PHASE_REVOKE) return fmin(left, revoke_patience);
   /* An answer that never comes must leave time to look whether the call was carried out. */
   if (op->phase == CDFW_PHASE_CALL && op->can_look) return left / 2;

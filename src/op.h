@@ -52,6 +52,7 @@ typedef struct cdfw_op {
   cdfw_repeat repeat;     /* of the call */
   bool token_only;        /* done once there is a token */
   bool can_look;          /* whether the call was carried out can be looked up (request_id) */
+  bool is_marked;         /* what a look finds bears a mark of this call, not only its effect */
   bool wants_session;     /* the call needs a nonce from a session of its own */
   bool session_only;      /* done once the session is there */
   bool token_by_function; /* the token comes from Lua, not from a token URL */
@@ -80,6 +81,7 @@ typedef struct cdfw_op {
   bool refused;        /* after that, a repeat of the call was refused: its nonce is spent */
   bool looking;
   double look_since; /* when the latest answer was lost */
+  double looked;     /* when it was last looked through everything, in vain */
   bool over;         /* no further step */
   double delay;      /* of CDFW_ACTION_SLEEP and CDFW_ACTION_JOIN */
 } cdfw_op;

@@ -21,8 +21,10 @@ static bool is_passing_failure(cdfw_failure failure) {
 }
 
 static cdfw_verdict judge_failure(cdfw_repeat repeat, const cdfw_outcome *outcome) {
-  /* CDF did answer, only not in a size or form that can be taken: nothing is in doubt. */
-  bool answered = outcome->failure == CDFW_FAILURE_TOO_LARGE && outcome->status != 0;
+  /* CDF did answer, only not in a size that can be taken: nothing is in doubt. A gateway's answer
+     says as little in any size. */
+  bool answered = outcome->failure == CDFW_FAILURE_TOO_LARGE && outcome->status >= 200 &&
+                  outcome->status != 502 && outcome->status != 504;
   if (outcome->sent && !answered && repeat != CDFW_REPEAT_SAFE) return CDFW_VERDICT_AMBIGUOUS;
   return is_passing_failure(outcome->failure) ? CDFW_VERDICT_RETRY : CDFW_VERDICT_FAIL;
 }

@@ -315,6 +315,9 @@ int cdfw_run_run(lua_State *L) {
   normalise_identifier(L, VERSION);
   const char *workflow = lua_tolstring(L, WORKFLOW, &length);
   need(L, cdfw_buffer_add(&call->workflow, workflow, length));
+  const char *version = lua_tolstring(L, VERSION, &length);
+  need(L, cdfw_buffer_add(&call->version, version, length));
+  call->op.is_marked = call->op.can_look;
   if (call->op.can_look) add_look(L, call, WORKFLOW, VERSION);
   read_timeout(L, OPTIONS, call);
   lua_settop(L, CALL);

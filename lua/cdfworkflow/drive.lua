@@ -23,15 +23,24 @@ local function report(client, event)
   if client.on_event then client.on_event(event) end
 end
 
+--- Tells of a request, without what is secret in it; what it gives identifies the request when its answer is told of.
+local function report_request(client, request, phase)
+  if not client.on_event then return nil end
+  local event = request.redacted
+  local method, url = event.method, event.url
+  event.type, event.phase = "request", phase
+  client.on_event(event)
+  return method, url
+end
+
 local function exchange(call, client, request, phase)
   local transport = client.transport
-  local url = client.on_event and request.url:match("^[^?]*")
   local started = transport:now()
-  report(client, { type = "request", phase = phase, method = request.method, url = url })
+  local method, url = report_request(client, request, phase)
   local response = transport:http(request)
   local now = transport:now()
   report(client, {
-    type = "response", phase = phase, method = request.method, url = url, status = response.status,
+    type = "response", phase = phase, method = method, url = url, status = response.status,
     failure = response.failure, elapsed = now - started,
   })
   return call:step("answer", now, core.time(), response)

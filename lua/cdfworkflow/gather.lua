@@ -4,18 +4,23 @@
 
 local Heap = require "cdfworkflow.heap"
 local core = require "cdfworkflow.core"
-local haproxy = require "cdfworkflow.transport.haproxy"
-local nginx = require "cdfworkflow.transport.nginx"
 
 local gather = {}
+
+--- Set by the transport of a host that runs functions at the same time by itself: tells of the end of each, with what
+--- pcall gives, and returns after the last.
+---@type nil|fun(functions: function[], ended: fun(i: integer, ok: boolean, a: any, b: any))
+gather.of_host = nil
 
 ---@class cdfworkflow.Gathering
 ---@field ready table[] { coroutine, value } pairs that can go on
 ---@field timers cdfworkflow.Heap
 ---@field sleeps integer how many sleeps there were, which puts equal ones in order
----@field transports table<table, integer> how many coroutines wait for a transfer of each transport
+---@field transfers table<thread, { transport: table, id: integer }> what our coroutines wait for
+---@field transports table<table, integer> how many of them wait for a transfer of each transport
+---@field signals table<table, table> what this gathering waits with, by transport
 ---@field active integer functions that have not ended
----@field ended table<thread, fun(ok: boolean, a: any, b: any)>
+---@field ends table<thread, { i: integer, ended: fun(i: integer, ok: boolean, a: any, b: any) }> who is told
 local Gathering = {}
 Gathering.__index = Gathering
 
@@ -29,28 +34,45 @@ local WAITING = {}
 local SHARED_SLICE = 0.005
 local LONGEST_TURN = 60
 
+--- Plain Lua 5.1 has no yield out of pcall, nor out of the iterator of a for loop, and no isyieldable to tell.
+local OLD = not coroutine.isyieldable -- luacheck: ignore 143
+
 local function current()
   local co = coroutine.running()
   return gathering_of[co or false], co -- Lua 5.1 gives no coroutine for the main program
+end
+
+local function can_yield()
+  if not OLD then return coroutine.isyieldable() end -- luacheck: ignore 143
+  local level = 2
+  local frame = debug.getinfo(level, "Sn")
+  while frame do
+    if frame.what == "C" or frame.name == "(for generator)" then return false end
+    level = level + 1
+    frame = debug.getinfo(level, "Sn")
+  end
+  return true
 end
 
 function Gathering:wake(co, value)
   self.ready[#self.ready + 1] = { co, value }
 end
 
-function Gathering:spawn(fn, ended)
-  local co = coroutine.create(fn)
-  gathering_of[co] = self
-  self.ended[co] = ended
-  self.active = self.active + 1
-  self:wake(co)
+function Gathering:spawn_all(functions, ended)
+  for i, fn in ipairs(functions) do
+    local co = coroutine.create(fn)
+    gathering_of[co] = self
+    self.ends[co] = { i = i, ended = ended }
+    self.active = self.active + 1
+    self:wake(co)
+  end
 end
 
 function Gathering:finish(co, ok, a, b)
-  local ended = self.ended[co]
-  gathering_of[co], self.ended[co] = nil, nil
+  local told = self.ends[co]
+  gathering_of[co], self.ends[co] = nil, nil
   self.active = self.active - 1
-  ended(ok, a, b)
+  told.ended(told.i, ok, a, b)
 end
 
 function Gathering:resume(co, value)
@@ -79,17 +101,28 @@ function Gathering:run_timers()
   end
 end
 
+function Gathering:signal_of(transport)
+  local signal = self.signals[transport]
+  if not signal then
+    signal = transport:signal()
+    self.signals[transport] = signal
+  end
+  return signal
+end
+
 --- Waits for the next thing that can happen.
 function Gathering:turn()
   local timer = self.timers:peek()
   local seconds = timer and math.max(timer.due - core.now(), 0) or LONGEST_TURN
   local first = next(self.transports)
   if not first then
-    timer.transport:turn(seconds)
+    self:signal_of(timer.transport):wait(seconds)
   elseif not next(self.transports, first) then
-    first:turn(seconds)
+    self:signal_of(first):wait(seconds)
   else
-    for transport in pairs(self.transports) do transport:turn(math.min(seconds, SHARED_SLICE)) end
+    for transport in pairs(self.transports) do
+      self:signal_of(transport):wait(math.min(seconds, SHARED_SLICE))
+    end
   end
   self:run_timers()
 end
@@ -104,33 +137,46 @@ end
 
 --- Gives up what is under way, after an error such as an interrupt.
 function Gathering:abandon()
-  for transport in pairs(self.transports) do transport:forget_all() end
+  for _, transfer in pairs(self.transfers) do transfer.transport:forget(transfer.id) end
 end
 
 local function new()
   return setmetatable({
-    ready = {}, timers = Heap.new(), sleeps = 0, transports = {}, active = 0, ended = {},
+    ready = {}, timers = Heap.new(), sleeps = 0, transfers = {}, transports = {}, signals = {}, active = 0, ends = {},
   }, Gathering)
 end
 
---- Whether the running coroutine is one of a gathering.
+--- Whether the running coroutine is one of a gathering, and can wait as such. Where Lua cannot yield, in the function
+--- given to `table.sort` for example, a call blocks as it does outside.
 function gather.is_inside()
-  return (current()) ~= nil
+  return current() ~= nil and can_yield()
+end
+
+--- Takes an answer for a coroutine that waits.
+local Receiver = {}
+Receiver.__index = Receiver
+
+function Receiver:receive(response)
+  self.gathering:wake(self.co, response)
+  self.signal:wake()
 end
 
 --- Waits for transfer `id` of the transport, as a coroutine of a gathering.
 ---@return userdata response
 function gather.await(transport, id)
   local self, co = current()
+  local signal = self:signal_of(transport)
   self.transports[transport] = (self.transports[transport] or 0) + 1
-  transport.waiting[id] = function(response) self:wake(co, response) end
+  self.transfers[co] = { transport = transport, id = id }
+  transport.waiting[id] = setmetatable({ gathering = self, co = co, signal = signal }, Receiver)
   local response = coroutine.yield(WAITING)
   local left = self.transports[transport] - 1
   self.transports[transport] = left > 0 and left or nil
+  self.transfers[co] = nil
   return response
 end
 
---- Sleeps as a coroutine of a gathering; the transport turns meanwhile.
+--- Sleeps as a coroutine of a gathering; the transport moves its transfers meanwhile.
 function gather.sleep(transport, seconds)
   local self, co = current()
   self.sleeps = self.sleeps + 1
@@ -138,30 +184,57 @@ function gather.sleep(transport, seconds)
   coroutine.yield(WAITING)
 end
 
-local function collector(functions, on_last)
+--- The two tables of results, and what fills them.
+local function collector(on_raise)
   local results, errors = {}, {}
-  local left = #functions
-  local function ended_of(i)
-    return function(ok, a, b)
-      if ok and a ~= nil then
-        results[i] = a
-      elseif ok then
-        errors[i] = b
-      else
-        errors[i] = a
-      end
-      left = left - 1
-      if left == 0 and on_last then on_last() end
+  return results, errors, function(i, ok, a, b)
+    if ok and a ~= nil then
+      results[i] = a
+    elseif ok then
+      errors[i] = b
+    else
+      errors[i] = a
+      if on_raise then on_raise(a) end
     end
   end
-  return results, errors, ended_of
 end
 
 --- Inside another gathering the functions join it, and only the caller waits.
-local function run_inside(self, co, functions)
-  local results, errors, ended_of = collector(functions, function() self:wake(co) end)
-  for i, fn in ipairs(functions) do self:spawn(fn, ended_of(i)) end
-  if functions[1] then coroutine.yield(WAITING) end
+local function join(functions, ended)
+  local self, co = current()
+  local left = #functions
+  self:spawn_all(functions, function(...)
+    ended(...)
+    left = left - 1
+    if left == 0 then self:wake(co) end
+  end)
+  if left > 0 then coroutine.yield(WAITING) end
+end
+
+--- A coroutine of plain Lua 5.1 may be one of an event loop, which must be able to yield out of this.
+local function protected(fn, ...)
+  if OLD and coroutine.running() then return true, fn(...) end
+  return pcall(fn, ...)
+end
+
+local function run_here(functions, ended)
+  local self = new()
+  self:spawn_all(functions, ended)
+  local ok, err = protected(self.loop, self)
+  if ok then return end
+  self:abandon()
+  error(err, 0)
+end
+
+--- `gather.run` with the functions in a list.
+---@param functions function[]
+---@param on_raise? fun(err: any) called as soon as one of them raises
+---@return table results
+---@return table errors
+function gather.run_list(functions, on_raise)
+  local results, errors, ended = collector(on_raise)
+  local run = gather.of_host or gather.is_inside() and join or run_here
+  run(functions, ended)
   return results, errors
 end
 
@@ -177,22 +250,7 @@ function gather.run(...)
       error(("bad argument #%d to gather (function expected, got %s)"):format(i, type(functions[i])), 2)
     end
   end
-  local results, errors, ended_of = collector(functions)
-  local host = nginx.is_here() and nginx or haproxy.is_here() and haproxy
-  if host then
-    for i, outcome in ipairs(host.gather(functions)) do ended_of(i)(outcome[1], outcome[2], outcome[3]) end
-    return results, errors
-  end
-  local outer, co = current()
-  if outer then return run_inside(outer, co, functions) end
-  local self = new()
-  for i, fn in ipairs(functions) do self:spawn(fn, ended_of(i)) end
-  local ok, err = pcall(self.loop, self)
-  if not ok then
-    self:abandon()
-    error(err, 0)
-  end
-  return results, errors
+  return gather.run_list(functions)
 end
 
 return gather

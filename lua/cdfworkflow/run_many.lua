@@ -28,7 +28,8 @@ local function check(list, opts)
   return concurrency
 end
 
---- Starts many runs, several at the same time. An error in one does not disturb the others.
+--- Starts many runs, several at the same time. An error in one does not disturb the others. A mistake in the program,
+--- such as an item without a version, raises once the runs under way have their answers; no others are started.
 ---@param self cdfworkflow.Executions
 ---@param list table[] of { external_id, version, options }, the options as of `run`
 ---@param opts? cdfworkflow.RunManyOptions
@@ -38,7 +39,7 @@ local function run_many(self, list, opts)
   opts = options.check(opts, OPTIONS, "run_many")
   local concurrency = check(list, opts)
   local results, errors = {}, {}
-  local next_index, done = 1, 0
+  local next_index, done, mistake = 1, 0, nil
   local function run_one(i)
     local item = list[i]
     local execution, err = self:run(item[1], item[2], item[3])
@@ -47,18 +48,16 @@ local function run_many(self, list, opts)
     if opts.on_progress then opts.on_progress(done, #list, i, execution, err) end
   end
   local function work()
-    while next_index <= #list do
+    while next_index <= #list and mistake == nil do
       local i = next_index
       next_index = i + 1
       run_one(i)
     end
-    return true
   end
   local workers = {}
   for i = 1, math.min(concurrency, #list) do workers[i] = work end
-  local _, raised = gather.run((table.unpack or unpack)(workers)) -- luacheck: ignore 113
-  local _, mistake = next(raised)
-  if mistake then error(mistake, 0) end -- a mistake in the program, such as an item without a version
+  gather.run_list(workers, function(raised) mistake = raised end)
+  if mistake ~= nil then error(mistake, 0) end
   return results, errors
 end
 

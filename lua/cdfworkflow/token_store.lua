@@ -5,23 +5,38 @@
 local core = require "cdfworkflow.core"
 
 ---@class cdfworkflow.TokenStore
----@field dict table with `get(self, key)`, `set(self, key, value, seconds)` and `add(self, key, value, seconds)`
+---@field dict table with `get(self, key)`, `set(self, key, value, seconds)` and `add(self, key, value, seconds)`, the
+---  last giving true, or false and "exists"
 ---@field client cdfworkflow.Client
 ---@field key string
+---@field memory { mark: string, used?: string } tells this client's marks at the store from others; the token that the
+---  client had from the store or put there
 local TokenStore = {}
 TokenStore.__index = TokenStore
 
 --- A token with less than this left is not worth sharing (the leeway of src/auth.c and its jitter).
 local LEEWAY = 45
---- How long one process may take to fetch before another tries, in seconds.
+--- How long the mark of a fetcher that vanished keeps the others waiting, in seconds.
 local FETCH_TIME = 10
 local LOOK_INTERVAL = 0.02
+
+local memories = setmetatable({}, { __mode = "k" })
+
+local function memory_of(client)
+  local memory = memories[client]
+  if not memory then
+    memory = { mark = ("%s at %.9f"):format(tostring({}), core.now()) }
+    memories[client] = memory
+  end
+  return memory
+end
 
 ---@return cdfworkflow.TokenStore|nil
 function TokenStore.of(client)
   if not client.token_store then return nil end
   return setmetatable({
-    dict = client.token_store, client = client, key = "cdfworkflow.token:" .. core.token_key(client.core),
+    dict = client.token_store, client = client, memory = memory_of(client),
+    key = "cdfworkflow.token:" .. core.token_key(client.core),
   }, TokenStore)
 end
 
@@ -33,17 +48,29 @@ function TokenStore:read()
   return nil
 end
 
+--- Whether this process is the one that fetches. A store that is full lets everybody fetch.
+function TokenStore:may_fetch()
+  local added, why = self.dict:add(self.key .. ":fetching", self.memory.mark, FETCH_TIME)
+  return added or why ~= "exists"
+end
+
 --- A good token and its seconds left; or nil when it is this process's turn to fetch one, which `keep` then ends.
---- After a 401 the shared token is not trusted.
-function TokenStore:obtain(denied)
+--- After a 401 (`denied`) the token that this client used is not trusted, but one that came after it is.
+---@param denied boolean
+---@param patience? number how long to wait for another's fetch, in seconds
+function TokenStore:obtain(denied, patience)
   local transport = self.client.transport
-  local limit = transport:now() + FETCH_TIME
-  while not denied do
+  local refused = denied and self.memory.used
+  local limit = transport:now() + (patience or FETCH_TIME)
+  repeat
     local token, left = self:read()
-    if token then return token, left end
-    if self.dict:add(self.key .. ":fetching", true, FETCH_TIME) or transport:now() >= limit then return nil end
+    if token and token ~= refused then
+      self.memory.used = token
+      return token, left
+    end
+    if self:may_fetch() then return nil end
     transport:sleep(LOOK_INTERVAL)
-  end
+  until transport:now() >= limit
   return nil
 end
 
@@ -51,9 +78,10 @@ end
 function TokenStore:keep()
   local token, left = core.token(self.client.core)
   if token and left < math.huge and left > LEEWAY then
+    self.memory.used = token
     self.dict:set(self.key, ("%.3f %s"):format(core.time() + left, token), left)
   end
-  self.dict:set(self.key .. ":fetching", nil)
+  if self.dict:get(self.key .. ":fetching") == self.memory.mark then self.dict:set(self.key .. ":fetching", nil) end
 end
 
 return TokenStore

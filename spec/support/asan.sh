@@ -1,18 +1,18 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Runs the specs with the build in build/asan: `asan.sh "5.4 luajit" [file …]`. The sanitizer's library must be in the
-# Lua processes, wherever a spec starts one, and in no other program; so each Lua is found as a script that says so.
+# processes that hold a Lua, wherever a spec starts one, and in no other; so each such program is found as a script.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
 mkdir -p build/asan/bin
-for lua in lua5.4 lua5.3 lua5.1 luajit; do
-  cat >build/asan/bin/$lua <<SCRIPT
+for host in lua5.4 lua5.3 lua5.1 luajit nginx haproxy; do
+  cat >build/asan/bin/$host <<SCRIPT
 #!/bin/bash
 export LD_PRELOAD=$(gcc -print-file-name=libasan.so)
-exec -a $lua $(command -v $lua) "\$@"
+exec -a $host $(PATH=$PATH:/usr/sbin command -v $host) "\$@"
 SCRIPT
-  chmod +x build/asan/bin/$lua
+  chmod +x build/asan/bin/$host
 done
 
 export PATH=$PWD/build/asan/bin:$PATH BUILD=build/asan SPEC_TIMEOUT=400

@@ -35,6 +35,7 @@ lua-luv               | lua5.4 -e 'require "luv"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
 python3               | command -v python3
+locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
 curl                  | command -v curl
 nodejs                | command -v node

@@ -35,8 +35,8 @@ wanted_on() { # lua file
 
 # Whether a process that ran on belongs to this group (one that has ended and waits for its parent does not).
 alive() { # process group
-  cat /proc/[0-9]*/stat 2>/dev/null |
-    awk -v group="$1" '{ sub(/^.*\) /, "") } $1 != "Z" && $3 == group { found = 1 } END { exit !found }'
+  awk -v group="$1" '{ sub(/^.*\) /, "") } $1 != "Z" && $3 == group { found = 1 } END { exit !found }' \
+    < <(cat /proc/[0-9]*/stat 2>/dev/null)
 }
 
 # A process group that outlives its spec file is a server that nobody stopped.

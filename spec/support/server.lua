@@ -17,9 +17,11 @@ local ROOT = debug.getinfo(1, "S").source:match("^@(.*)spec/support/server%.lua$
 if ROOT == "" then ROOT = "./" end
 
 -- Waits on its standard input for the name of a signal, hands it on to the child and waits for it. When the spec dies
--- the input ends without a name, and the child is killed. The descriptors are closed so that nothing but the child
--- holds the pipe that the spec reads its first lines from.
+-- the input ends without a name, or a signal comes here too, and the child is killed; so is one that has not ended ten
+-- seconds after its signal. The descriptors are closed so that nothing but the child holds the pipe that the spec reads
+-- its first lines from.
 local KEEPER = [[
+trap : HUP INT TERM
 exec 3>"$0"
 "$@" >&3 3>&- </dev/null &
 child=$!
@@ -27,7 +29,14 @@ echo "$child" >&3
 exec 3>&-
 read -r name
 kill -s "${name:-KILL}" "$child" 2>/dev/null
-wait "$child"
+left=500
+while [ $left -gt 0 ] && read -r _ _ state _ 2>/dev/null <"/proc/$child/stat" && [ "$state" != Z ]; do
+  sleep 0.02
+  left=$((left - 1))
+done
+kill -s KILL "$child" 2>/dev/null
+wait "$child" 2>/dev/null
+[ $left -gt 0 ]
 ]]
 
 local function quote(text)
@@ -122,14 +131,16 @@ function Server:log()
   return log
 end
 
----Ends the child and waits for it. May be called again.
+---Ends the child and waits for it; raises when it had to be killed (Lua 5.1 cannot tell). May be called again.
 ---@param signal? "TERM"|"KILL" an orderly stop unless told
 function Server:stop(signal)
-  if not self.keeper then return end
-  self.keeper:write(signal or "TERM", "\n")
-  self.keeper:close()
+  local keeper = self.keeper
+  if not keeper then return end
   self.keeper = nil
+  keeper:write(signal or "TERM", "\n")
+  local ended = keeper:close()
   self.output:close()
+  if not ended then error("cdfworkflow-sim did not stop when it was told to", 2) end
 end
 
 return server

@@ -41,12 +41,14 @@ Network.__index = Network
 ---@param sim cdfworkflow.simulator.Simulator
 ---@param options { random: fun(): number, rate: number?, lag: number?, dated: boolean?, faults: table? } `rate`: how
 ---  many of the requests meet a fault; `lag`: seconds until the last execution shows up in the list; `dated`: answers
----  bear a Date; `faults`: in place of chance, by kind, what happens to each request of that kind in turn
+---  bear a Date; `faults`: in place of chance, by kind, what happens to each request of that kind in turn, names or
+---  functions
 ---@return spec.unreliable.Network
 function unreliable.new(sim, options)
   return setmetatable({
     sim = sim, inner = sim:transport(), random = options.random, rate = options.rate or 0, lag = options.lag or 0,
-    dated = options.dated, faults = options.faults or {}, shown = {}, late = {}, open = 0, sent = {}, accepted = {}, calm = false,
+    dated = options.dated, faults = options.faults or {}, shown = {}, late = {}, open = 0, sent = {},
+    accepted = {}, calm = false,
   }, Network)
 end
 
@@ -126,7 +128,7 @@ unreliable.faults = {
   end,
   marked = function() return in_place_of_cdf(500, { ["cdf-is-auto-retryable"] = "true" }) end,
   broken = function() return in_place_of_cdf(500) end,
-  denied = function(self, request, kind) return kind == "token" and lost() or in_place_of_cdf(401) end,
+  denied = function(_, _, kind) return kind == "token" and lost() or in_place_of_cdf(401) end,
   slow = function(self, request, kind)
     local seconds = self.random() * 5
     if seconds >= request.timeout then return silence(self, request) end
@@ -182,6 +184,7 @@ function Network:http(request)
   self.sent[kind] = (self.sent[kind] or 0) + 1
   local name = choose(self, kind)
   if not name or name == "none" then return handle(self, request, kind) end
+  if type(name) == "function" then return name(self, request, kind) end
   local response = unreliable.faults[name](self, request, kind)
   if (kind == "run" or kind == "retry") and (OPEN[name] or response.failure == "timeout" and response.sent) then
     self.open = self.open + 1

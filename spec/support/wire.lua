@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Servers for specs that look at the wire: a raw one that a handler speaks for (wire_server.lua), and nginx. Each listens
--- on a free loopback port as a child process and is ended by its process id.
+-- Servers for specs that look at the wire: a raw one that a handler speaks for (wire_server.lua), and nginx. Each
+-- listens on a free loopback port as a child process and is ended by its process id.
 
 local core = require "cdfworkflow.core"
 local shell = require "shell"
@@ -16,10 +16,12 @@ local HERE = debug.getinfo(1, "S").source:match "^@(.*)wire%.lua$"
 local Server = {}
 Server.__index = Server
 
--- Starts a command as a child whose process id and whose output can be read. A sanitizer that is preloaded into the
--- spec's own process is none of the child's business.
+-- A sanitizer that is preloaded into the spec's own process is not for other programs.
+local PLAIN = "env -u LD_PRELOAD "
+
+-- Starts a command as a child whose process id and whose output can be read.
 local function spawn(command)
-  local output = assert(io.popen("echo $$; exec env -u LD_PRELOAD " .. command, "r"))
+  local output = assert(io.popen("echo $$; exec " .. PLAIN .. command, "r"))
   return { output = output, pid = tonumber(output:read "*l"), folder = nil }
 end
 
@@ -109,11 +111,25 @@ http {
 }
 ]]
 
+local CERTIFICATE = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=wire "
+  .. "-addext subjectAltName=IP:127.0.0.1 -keyout %s/key.pem -out %s/certificate.pem"
+local UNTIL_READY = "for _ in $(seq 100); do kill -0 %d || exit 1; " .. PLAIN ..
+  "curl -s --cacert %s/certificate.pem %s/ready >/dev/null && exit 0; sleep 0.05; done; exit 1"
+
 local function make_certificate(folder)
-  local said, status = shell.run(("openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 " ..
-    "-subj /CN=wire -addext subjectAltName=IP:127.0.0.1 -keyout %s/key.pem -out %s/certificate.pem"):format(
-    shell.quote(folder), shell.quote(folder)))
+  local said, status = shell.run(PLAIN .. CERTIFICATE:format(shell.quote(folder), shell.quote(folder)))
   assert(status == 0, said)
+end
+
+local function start_nginx(folder, listen, block)
+  local port = wire.free_port()
+  local file = assert(io.open(folder .. "/nginx.conf", "w"))
+  file:write((NGINX:gsub("%%s/", folder .. "/"):format(port, listen, block)))
+  file:close()
+  local server = spawn(("PATH=\"$PATH:/usr/sbin\" nginx -c %s 2>&1"):format(shell.quote(folder .. "/nginx.conf")))
+  server.port, server.url = port, "https://127.0.0.1:" .. port
+  local _, status = shell.run(UNTIL_READY:format(server.pid, shell.quote(folder), server.url))
+  return setmetatable(server, Server), status == 0
 end
 
 ---Starts nginx with one server block over TLS. Its log has a line for each request: number of the connection, protocol
@@ -124,16 +140,15 @@ end
 function wire.nginx(listen, block)
   local folder = shell.run("mktemp -d"):match "%S+"
   make_certificate(folder)
-  local port = wire.free_port()
-  local file = assert(io.open(folder .. "/nginx.conf", "w"))
-  file:write((NGINX:gsub("%%s/", folder .. "/"):format(port, listen, block)))
-  file:close()
-  local server = spawn(("PATH=\"$PATH:/usr/sbin\" nginx -c %s 2>&1"):format(shell.quote(folder .. "/nginx.conf")))
-  server.port, server.folder = port, folder
-  server.url = "https://127.0.0.1:" .. port
-  shell.run(("for _ in $(seq 100); do curl -sk %s/ready >/dev/null && break; sleep 0.05; done"):format(server.url))
-  server.ca_file = folder .. "/certificate.pem"
-  return setmetatable(server, Server)
+  for _ = 1, 5 do -- somebody else may take the free port first
+    local server, ready = start_nginx(folder, listen, block)
+    if ready then
+      server.folder, server.ca_file = folder, folder .. "/certificate.pem"
+      return server
+    end
+    server:stop()
+  end
+  error("nginx did not start", 2)
 end
 
 return wire

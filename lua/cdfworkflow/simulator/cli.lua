@@ -12,8 +12,8 @@ local store = require "cdfworkflow.simulator.store"
 local cli = {}
 
 local EPILOG = [[
-Who may sign in: the client id and secret at http://HOST:PORT/oauth2/token (or /TENANT/oauth2/v2.0/token), and every
---token as it is. Tokens, nonces and timers follow the clock of the simulator.
+The client signs in at http://HOST:PORT/oauth2/token (or /TENANT/oauth2/v2.0/token). Tokens, nonces and timers
+follow the simulator's clock. The --state file holds what was put into the simulator, secrets of functions too.
 
 ]] .. order.HELP .. [[
 
@@ -37,8 +37,8 @@ local function integer_in(low, high)
 end
 
 local function new_parser(argparse)
-  local parser = argparse("cdfworkflow-sim", "Cognite Data Fusion's data workflows, embedded: a server to try and to "
-    .. "test against. A page to look at is at /.", EPILOG)
+  local parser = argparse("cdfworkflow-sim", "Cognite Data Fusion's data workflows, embedded: a server to try and "
+    .. "test against, with a page to look at.", EPILOG)
   parser:usage_max_width(110):help_max_width(110)
   parser:option("--host", "Address to listen on.", "127.0.0.1")
   parser:option("--port", "Port to listen on; 0 finds a free one.", "8080"):convert(integer_in(0, 65535))

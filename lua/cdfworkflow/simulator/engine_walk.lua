@@ -3,6 +3,7 @@
 -- follows from it (CDF.md section 6). The engine's lower half; executions as a whole are engine.lua's.
 
 local Heap = require "cdfworkflow.heap"
+local definitions = require "cdfworkflow.simulator.graph"
 local graph = require "cdfworkflow.simulator.engine_graph"
 local tasks = require "cdfworkflow.simulator.engine_tasks"
 
@@ -279,15 +280,26 @@ function Walk:_count_tasks(record, more)
   return nil
 end
 
-function Walk:_expand(node)
+-- The scope of a container's tasks, or why there is none.
+function Walk:_build_children(node)
   local run = node.scope.run
-  local definitions, reason = self:_children_of(node)
-  local scope, problem
-  if definitions then
-    scope, problem = graph.build(run, definitions, node)
-    reason = scope and self:_count_tasks(run.record, #definitions) or problem and "Bad task list: " .. problem
+  local list, reason = self:_children_of(node)
+  if not list then return nil, reason end
+  local scope, problem = graph.build(run, list, node)
+  if scope and node.entry.taskType == "dynamic" then problem = definitions.take_in(list) end
+  if problem then return nil, "Bad task list: " .. problem end
+  reason = self:_count_tasks(run.record, #list)
+  if reason then return nil, reason end
+  return scope
+end
+
+-- A list of tasks that is none stays a reference in the input: clients read what stands there as tasks.
+function Walk:_expand(node)
+  local scope, reason = self:_build_children(node)
+  if not scope then
+    node.entry.input = tasks.raw_input(node.definition)
+    return self:_fail(node, reason, "FAILED_WITH_TERMINAL_ERROR")
   end
-  if reason then return self:_fail(node, reason, "FAILED_WITH_TERMINAL_ERROR") end
   node.children, node.entry.expanded = scope, true
   self:_schedule(node, timeout_at(node))
   self:_start_scope(scope)

@@ -134,6 +134,24 @@ function graph.complete(definition)
   return complete
 end
 
+-- What the parameters of a task hold, by its type; clients cannot read a task whose parameters do not.
+local HOLDS = {
+  ["function"] = "function", transformation = "transformation", cdf = "cdfRequest", simulation = "simulation",
+}
+
+---Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
+---@param tasks table[]
+---@return string|nil problem what is wrong with one of them
+function graph.take_in(tasks)
+  for _, task in ipairs(tasks) do
+    local holds = HOLDS[task.type]
+    if holds and type(task.parameters[holds]) ~= "table" then
+      return ("task %s has no %s among its parameters"):format(task.externalId, holds)
+    end
+  end
+  fill_tasks(tasks)
+end
+
 graph.copy = copy
 
 return graph

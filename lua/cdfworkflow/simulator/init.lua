@@ -316,9 +316,10 @@ local function read_query(call, given)
   end
 end
 
+-- Cognite's JavaScript SDK writes a V before the date.
 local function check_version_header(call)
   local version = call.headers["cdf-version"]
-  if version and not (version:gsub("%-beta$", ""):gsub("%-alpha$", "")):find("^%d%d%d%d%d%d%d%d$") then
+  if version and not (version:gsub("%-beta$", ""):gsub("%-alpha$", "")):find("^V?%d%d%d%d%d%d%d%d$") then
     violation("cdf-version is not well-formed")
   end
 end

@@ -27,7 +27,7 @@ main, header { max-width: 1180px; margin: 0 auto; padding: 0 24px; }
 header { display: flex; flex-wrap: wrap; align-items: baseline; gap: 4px 16px; padding-top: 22px; }
 header strong { font-size: 18px; } header span { color: var(--faint); }
 header a { color: inherit; text-decoration: none; }
-h1 { font-size: 22px; margin: 22px 0 4px; overflow-wrap: anywhere; }
+h1 { font-size: 22px; margin: 22px 0 10px; overflow-wrap: anywhere; }
 h2 { font-size: 16px; margin: 26px 0 8px; overflow-wrap: anywhere; }
 a { color: var(--link); }
 .card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto; }
@@ -209,26 +209,22 @@ local function latest_executions(project, now)
   return table_of({ "Status", "Workflow", "Tasks", "Created (UTC)", "Took" }, rows, "No execution yet.")
 end
 
--- How many versions, executions and running ones each workflow has.
-local function count_by_workflow(project)
+local function count_executions(project)
   local counts = {}
-  local function count(workflow, what)
-    counts[workflow] = counts[workflow] or { versions = 0, executions = 0 }
-    counts[workflow][what] = counts[workflow][what] + 1
+  for _, execution in pairs(project.engine_state.executions) do
+    counts[execution.workflowExternalId] = (counts[execution.workflowExternalId] or 0) + 1
   end
-  for _, entry in pairs(project.state.versions) do count(entry.resource.workflowExternalId, "versions") end
-  for _, execution in pairs(project.engine_state.executions) do count(execution.workflowExternalId, "executions") end
   return counts
 end
 
 local function workflow_rows(project)
-  local counts, rows = count_by_workflow(project), {}
+  local counts, rows = count_executions(project), {}
   for _, id in ipairs(sorted_names(project.state.workflows)) do
-    local resource, count = project.state.workflows[id].resource, counts[id] or { versions = 0, executions = 0 }
+    local resource = project.state.workflows[id].resource
     rows[#rows + 1] = fill('<tr><td>{id}</td><td>{description}</td><td class="number">{versions}</td>'
       .. '<td class="number">{executions}</td><td class="number">{running}</td></tr>', {
-      id = id, description = resource.description or "", versions = count.versions, executions = count.executions,
-      running = project.engine:running(id),
+      id = id, description = resource.description or "", executions = counts[id] or 0,
+      versions = #sorted_names(project.state.versions[id] or {}), running = project.engine:running(id),
     })
   end
   return table_of({ "External id", "Description", "Versions", "Executions", "Running" }, rows, "No workflow yet.")

@@ -32,14 +32,15 @@ function M.form(text)
   return values
 end
 
----@param target string raw path with optional query
+---@param target string raw path with optional query; a slash at its end makes no difference (Cognite's JavaScript SDK
+---  posts to `/files/` and `/sessions/`)
 ---@return string path still encoded
 ---@return string[] segments decoded
 ---@return table<string, string> query decoded
 function M.split(target)
   local path, query = target:match("^([^?#]*)%??([^#]*)")
   local segments = {}
-  for segment in path:gmatch("/([^/]*)") do
+  for segment in path:gsub("/$", ""):gmatch("/([^/]*)") do
     segments[#segments + 1] = unescape(segment)
   end
   return path, segments, M.form(query)

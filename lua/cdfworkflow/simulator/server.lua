@@ -14,6 +14,7 @@ local IDLE_TIMEOUT = 60
 local DRAIN_TIMEOUT = 2
 local LONGEST_NAP = 3600
 local AFTER_TROUBLE = 1
+local TROUBLE = "a connection was closed, what came was not understood (%s: %s)"
 
 local server = {}
 
@@ -34,7 +35,6 @@ local function load_http()
     tls = require "http.tls",
     cqueues = require "cqueues",
     condition = require "cqueues.condition",
-    errno = require "cqueues.errno",
     signal = require "cqueues.signal",
     pcall = require("http.util").yieldable_pcall,
   }
@@ -125,27 +125,34 @@ local function hang_up(stream)
   end
 end
 
--- At the end of an HTTP/2 connection lua-http would ask the socket for the rest of an unfinished request for ever.
-local function end_with_socket(http, connection)
-  local step = connection.step
-  function connection:step(timeout)
-    if self.socket:eof("r") and self.socket:pending() == 0 then
-      return nil, "the client is gone", http.errno.EPIPE
-    end
-    return step(self, timeout)
+-- Whoever waits for an HTTP/2 connection waits to read, too. lua-http leaves it to the socket what to wait for, and
+-- that forgets the reading when something was written meanwhile: the connection would then sleep on (its issue 239).
+local function listen_always(connection)
+  function connection:events()
+    local wanted = self.socket:events()
+    return wanted:find("r", 1, true) and wanted or wanted .. "r"
   end
 end
 
+-- The next piece of a body. For HTTP/2 the connection's own thread reads the socket, and this one only waits for what
+-- it finds: after the end of the connection lua-http would ask the socket for more for ever.
+local function next_piece(http, stream)
+  while stream.connection.version == 2 and stream.state == "open" and stream.chunk_fifo:length() == 0 do
+    if http.cqueues.poll(stream.chunk_cond, BODY_TIMEOUT) == BODY_TIMEOUT then return nil, "timed out" end
+  end
+  return stream:get_next_chunk(BODY_TIMEOUT)
+end
+
 -- What is too large is still read, up to a point: a client that is cut off while it sends does not see the answer.
--- An HTTP/1 stream that is still open after its last piece is one whose client went away in the middle.
----@return string|nil body, boolean|nil too_large
-local function read_body(stream)
+-- A stream that is still open after its last piece is one whose client went away in the middle.
+---@return string|nil body, integer|nil status the refusal, where there is somebody to tell it
+local function read_body(http, stream)
   local parts, size = {}, 0
   while true do
-    local chunk, message = stream:get_next_chunk(BODY_TIMEOUT)
+    local chunk, message = next_piece(http, stream)
     if not chunk and (message or stream.state == "open") then return nil end
     if not chunk and size <= MAX_BODY then return table.concat(parts) end
-    if not chunk or size + #chunk > MAX_DISCARD then return nil, true end
+    if not chunk or size + #chunk > MAX_DISCARD then return nil, 413 end
     size = size + #chunk
     parts[#parts + 1] = size <= MAX_BODY and chunk or nil
   end
@@ -157,15 +164,17 @@ local function target_of(incoming)
   return (target:gsub("^https?://[^/]*", ""))
 end
 
----@return table|nil request, boolean|nil too_large
+---@return table|nil request, integer|nil status the refusal, where there is somebody to tell it
 local function read_request(self, stream, incoming)
   local headers = read_headers(incoming)
+  local length = headers["content-length"]
+  if length and not length:find("^%d+$") then return nil, 400 end
   if (headers.expect or ""):lower() == "100-continue" and stream.peer_version == 1.1 then
-    if (tonumber(headers["content-length"]) or 0) > MAX_BODY then return nil, true end
+    if tonumber(length or 0) > MAX_BODY then return nil, 413 end
     stream:write_continue(BODY_TIMEOUT)
   end
-  local body, too_large = read_body(stream)
-  if not body then return nil, too_large end
+  local body, status = read_body(self.http, stream)
+  if not body then return nil, status end
   return {
     method = incoming:get(":method"), path = target_of(incoming), headers = headers,
     body = body ~= "" and body or nil, scheme = self.scheme,
@@ -313,17 +322,24 @@ local function respond_safely(self, stream, request)
   return refusal(500, "The simulator made a mistake; its log says more.")
 end
 
+local REASONS = { [400] = "Bad request", [413] = "Request body is too large." }
+
+local function refuse(self, stream, status)
+  send(self.http, stream, "POST", refusal(status, REASONS[status]), true)
+  stream.connection:flush(ANSWER_TIMEOUT)
+end
+
+-- Whenever a request did not come whole, the connection ends with it.
 local function serve(self, stream)
-  local connection = stream.connection
-  if connection.version == 2 and not rawget(connection, "step") then end_with_socket(self.http, connection) end
-  local incoming = stream:get_headers(BODY_TIMEOUT)
-  if not incoming then return end
-  local request, too_large = read_request(self, stream, incoming)
-  if request then return answer(self.http, stream, request.method, respond_safely(self, stream, request)) end
-  if too_large then
-    send(self.http, stream, incoming:get(":method"), refusal(413, "Request body is too large."), true)
-    connection:flush(ANSWER_TIMEOUT)
+  if stream.connection.version == 2 then listen_always(stream.connection) end
+  local incoming, problem = stream:get_headers(BODY_TIMEOUT)
+  if not incoming then
+    if problem and stream.state == "open" then refuse(self, stream, 400) end
+    return hang_up(stream)
   end
+  local request, status = read_request(self, stream, incoming)
+  if request then return answer(self.http, stream, request.method, respond_safely(self, stream, request)) end
+  if status then refuse(self, stream, status) end
   hang_up(stream)
 end
 
@@ -332,7 +348,10 @@ local function on_stream(self, stream)
   local ok, message = self.http.pcall(serve, self, stream)
   self.busy = self.busy - 1
   self.wake:signal()
-  if not ok then self.log(tostring(message)) end
+  if not ok then
+    self.log(tostring(message))
+    hang_up(stream)
+  end
 end
 
 ---------------------------------------------------------------------------------------------------------------------
@@ -379,7 +398,6 @@ end
 
 local function await_signal(self)
   local signal = self.http.signal
-  signal.block(signal.SIGINT, signal.SIGTERM)
   local listener = signal.listen(signal.SIGINT, signal.SIGTERM)
   listener:wait()
   self:stop()
@@ -396,7 +414,7 @@ local function listen(self, opts, context)
     cq = self.controller, host = self.host, port = opts.port or 0, reuseaddr = true,
     tls = context ~= nil, ctx = context, intra_stream_timeout = IDLE_TIMEOUT,
     onstream = function(_, stream) on_stream(self, stream) end,
-    onerror = function(_, _, operation, problem) self.log(("%s: %s"):format(operation, tostring(problem))) end,
+    onerror = function(_, _, operation, problem) self.log(TROUBLE:format(operation, tostring(problem))) end,
   }
   local ok = listener
   if listener then ok, message = listener:listen() end
@@ -407,7 +425,7 @@ local function listen(self, opts, context)
   return self
 end
 
----Opens the port; nothing is answered before `run`.
+---Opens the port; nothing is answered before `run`, and a SIGINT or SIGTERM that comes before it ends it at once.
 ---@param opts { sim: table, host?: string, port?: integer, certificate?: string, key?: string, control?: boolean,
 ---  real_time?: boolean, save?: fun(), log?: fun(line: string) } `port` 0, the default, is a free one; `certificate`
 ---  and `key` are PEM files and turn TLS on; `control` opens the seam for tests to this machine; with `real_time` the
@@ -429,6 +447,7 @@ function server.new(opts)
     log = opts.log or function() end, controller = http.cqueues.new(), busy = 0, changed = false,
     wake = http.condition.new(), ended = http.condition.new(),
   }, Server)
+  http.signal.block(http.signal.SIGINT, http.signal.SIGTERM)
   return listen(self, opts, context)
 end
 

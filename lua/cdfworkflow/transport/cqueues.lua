@@ -17,10 +17,16 @@ function adapter.new(options)
     signal = function()
       local changed = condition.new(true)
       return {
-        wait = function(_, seconds) changed:wait(seconds) end,
+        wait = function(_, seconds) cqueues.poll(changed, seconds) end,
         wake = function() changed:signal() end,
       }
     end,
+    spawn = function(fn)
+      local controller = cqueues.running()
+      if controller then controller:wrap(fn) end
+      return controller ~= nil
+    end,
+    close = function(handle) cqueues.cancel(handle:fd()) end,
   }, options or {})
 end
 

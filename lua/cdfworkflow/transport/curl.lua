@@ -7,8 +7,8 @@ local gather = require "cdfworkflow.gather"
 
 ---@class cdfworkflow.transport.Curl
 ---@field handle userdata
----@field waiting table<integer, userdata|boolean|fun(response: userdata)> by transfer id: who is told, or true
----  while a blocked caller waits, and then the answer
+---@field waiting table<integer, userdata|boolean|table> by transfer id: who receives the answer, or true while a
+---  blocked caller waits, and then the answer
 local Curl = {}
 Curl.__index = Curl
 
@@ -27,15 +27,15 @@ function Curl:now() -- luacheck: no unused
 end
 
 --- Takes finished transfers off the handle; an answer that nobody waits for any more is dropped.
-function Curl:collect()
+local function collect(self)
   local waiting = self.waiting
   while true do
     local id, response = self.handle:finished()
     if not id then return end
     local waiter = waiting[id]
-    if type(waiter) == "function" then
+    if type(waiter) == "table" then
       waiting[id] = nil
-      waiter(response)
+      waiter:receive(response)
     elseif waiter then
       waiting[id] = response
     end
@@ -43,35 +43,27 @@ function Curl:collect()
 end
 
 --- Moves all transfers for up to `seconds`; returns early when one is finished.
-function Curl:turn(seconds)
+local function turn(self, seconds)
   self.handle:wait(math.min(seconds, SLICE))
-  self:collect()
+  collect(self)
 end
 
---- The answer to the transfer, taken away, or nil when it is not there yet.
-function Curl:take(id)
-  local response = self.waiting[id]
-  if response == true then return nil end
-  self.waiting[id] = nil
+local function wait_for(self, id)
+  local waiting = self.waiting
+  while waiting[id] == true do turn(self, SLICE) end
+  local response = waiting[id]
+  waiting[id] = nil
   return response
-end
-
---- Gives all transfers up: nobody will take their answers.
-function Curl:forget_all()
-  for id in pairs(self.waiting) do self.handle:cancel(id) end
-  self.waiting = {}
 end
 
 function Curl:http(request)
   local id = self.handle:submit(request)
-  self.waiting[id] = true
   if gather.is_inside() then return gather.await(self, id) end
-  local response
-  repeat
-    self:turn(SLICE)
-    response = self:take(id)
-  until response
-  return response
+  self.waiting[id] = true
+  local ok, response = pcall(wait_for, self, id)
+  if ok then return response end
+  self:forget(id) -- an interrupt
+  error(response, 0)
 end
 
 function Curl:sleep(seconds)
@@ -79,9 +71,24 @@ function Curl:sleep(seconds)
   local deadline = core.now() + seconds
   local left = seconds
   while left > 0 do
-    self:turn(left)
+    turn(self, left)
     left = deadline - core.now()
   end
+end
+
+--- What a gathering waits with: moving the transfers, which wakes it.
+---@return cdfworkflow.transport.Signal
+function Curl:signal()
+  return {
+    wait = function(_, seconds) turn(self, seconds) end,
+    wake = function() end,
+  }
+end
+
+--- Gives a transfer up: nobody will take its answer.
+function Curl:forget(id)
+  self.waiting[id] = nil
+  self.handle:cancel(id)
 end
 
 function Curl:close()

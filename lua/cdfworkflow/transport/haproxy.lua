@@ -1,13 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The transport inside HAProxy (actions, services and tasks of its Lua): libcurl, moved by one of those who wait.
--- HAProxy has no signals between tasks, so the others look every few milliseconds whether their answer is there.
+-- The transport inside HAProxy (actions, services and tasks of its Lua): libcurl, moved by a task. HAProxy has no
+-- signals between tasks, so those who wait look every now and then whether their answer is there.
 
 local Poll = require "cdfworkflow.transport.poll"
 
 local haproxy = {}
 
-local LEADER_INTERVAL = 1 -- milliseconds
-local WAITER_INTERVAL = 3
+local PUMP_INTERVAL = 1 -- milliseconds
+--- Each look of one who waits is twice as far from the one before, up to this: hundreds may wait at once.
+local LONGEST_INTERVAL = 8
 
 --- Whether this program runs inside HAProxy.
 function haproxy.is_here()
@@ -15,12 +16,19 @@ function haproxy.is_here()
   return type(host) == "table" and type(host.msleep) == "function" and type(host.register_action) == "function"
 end
 
+local function milliseconds(seconds)
+  return math.max(math.ceil(seconds * 1000), 1)
+end
+
 local function signal(host)
-  local woken = false
+  local woken, interval = false, 1
   return {
-    wait = function()
-      if not woken then host.msleep(WAITER_INTERVAL) end
-      woken = false
+    wait = function(_, seconds)
+      if not woken then
+        host.msleep(math.min(milliseconds(seconds), interval))
+        interval = math.min(interval * 2, LONGEST_INTERVAL)
+      end
+      if woken then woken, interval = false, 1 end
     end,
     wake = function() woken = true end,
   }
@@ -31,26 +39,16 @@ end
 function haproxy.new(options)
   local host = rawget(_G, "core")
   return Poll.new({
-    wait = function() host.msleep(LEADER_INTERVAL) end,
-    sleep = function(seconds) host.msleep(math.max(math.ceil(seconds * 1000), 1)) end,
+    wait = function(_, seconds)
+      if seconds > 0 then host.msleep(PUMP_INTERVAL) else host.yield() end
+    end,
+    sleep = function(seconds) host.msleep(milliseconds(seconds)) end,
     signal = function() return signal(host) end,
+    spawn = function(fn)
+      host.register_task(fn)
+      return true
+    end,
   }, options)
-end
-
---- cdf.gather inside HAProxy: tasks, which HAProxy runs itself.
----@param functions function[]
----@return table[] outcomes one { ok, a, b } for each function
-function haproxy.gather(functions)
-  local host = rawget(_G, "core")
-  local outcomes, left = {}, #functions
-  for i, fn in ipairs(functions) do
-    host.register_task(function()
-      outcomes[i] = { pcall(fn) }
-      left = left - 1
-    end)
-  end
-  while left > 0 do host.msleep(WAITER_INTERVAL) end
-  return outcomes
 end
 
 return haproxy

@@ -17,7 +17,7 @@ local function resume(co)
   if not ok then error(debug.traceback(co, tostring(err)), 0) end
 end
 
---- Yields until `arm(wake)` calls its argument, or the time is over. `disarm` is called either way.
+--- Yields until the time is over, or the function given to `arm` is called. `disarm` is called either way.
 local function suspend(uv, seconds, arm, disarm)
   local co, woken = coroutine.running(), false
   local timer = uv.new_timer()
@@ -32,6 +32,8 @@ local function suspend(uv, seconds, arm, disarm)
   arm(wake)
   coroutine.yield()
 end
+
+local function nothing() end
 
 local function signal(uv)
   local pending, wake_up = false, nil
@@ -54,24 +56,25 @@ end
 function adapter.new(options)
   local uv = require "luv"
   local poll
-  local transport = Poll.new({
+  return Poll.new({
     check = check,
     wait = function(handle, seconds)
       poll = poll or uv.new_poll(handle:fd())
-      suspend(uv, seconds, function(wake) poll:start("r", wake) end, function() poll:stop() end)
+      suspend(uv, seconds, function(wake) poll:start("r", wake) end, function()
+        if poll then poll:stop() end
+      end)
     end,
-    sleep = function(seconds)
-      suspend(uv, seconds, function() end, function() end)
-    end,
+    sleep = function(seconds) suspend(uv, seconds, nothing, nothing) end,
     signal = function() return signal(uv) end,
+    spawn = function(fn)
+      resume(coroutine.create(fn))
+      return true
+    end,
+    close = function()
+      if poll then poll:close() end
+      poll = nil
+    end,
   }, options or {})
-  local close = transport.close
-  function transport:close()
-    if poll then poll:close() end
-    poll = nil
-    close(self)
-  end
-  return transport
 end
 
 return adapter

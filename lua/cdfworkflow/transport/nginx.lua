@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The transport inside nginx/OpenResty: libcurl, moved by the worker between its other work. The worker's loop does not
--- watch foreign descriptors, so the one who leads looks every millisecond.
+-- The transport inside nginx/OpenResty: libcurl, moved by a timer of the worker between its other work. The worker's
+-- loop does not watch foreign descriptors, so the timer looks every millisecond while something is under way.
 
 local Poll = require "cdfworkflow.transport.poll"
+local gather = require "cdfworkflow.gather"
 
 local nginx = {}
 
@@ -39,22 +40,26 @@ end
 function nginx.new(options)
   return Poll.new({
     check = check,
-    wait = function() ngx.sleep(LOOK_INTERVAL) end,
+    wait = function(_, seconds) ngx.sleep(math.min(seconds, LOOK_INTERVAL)) end,
     sleep = function(seconds) ngx.sleep(seconds) end,
     signal = signal,
+    spawn = function(fn) return ngx.timer.at(0, fn) end,
   }, options)
 end
 
---- cdf.gather inside nginx: light threads, which nginx runs itself.
+--- cdf.gather inside nginx: light threads, which nginx runs itself. Where it cannot, the functions run one by one, and
+--- their calls say why they cannot be made.
 ---@param functions function[]
----@return table[] outcomes one { ok, a, b } for each function
-function nginx.gather(functions)
-  local threads, outcomes = {}, {}
+---@param ended fun(i: integer, ok: boolean, a: any, b: any)
+function nginx.gather(functions, ended)
+  local threads = {}
   for i, fn in ipairs(functions) do
-    threads[i] = ngx.thread.spawn(function() outcomes[i] = { pcall(fn) } end)
+    local function run() ended(i, pcall(fn)) end
+    if check() then run() else threads[#threads + 1] = ngx.thread.spawn(run) end
   end
   for _, thread in ipairs(threads) do ngx.thread.wait(thread) end
-  return outcomes
 end
+
+if nginx.is_here() then gather.of_host = nginx.gather end
 
 return nginx

@@ -1,0 +1,103 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Tokens of an OpenID provider that nobody here wrote (npm oidc-provider), before a CDF that checks them (npm jose).
+-- Two Luas will do: what is new here is on the other side of the wire.
+--
+-- Runs on: 5.4 luajit
+
+local cdf = require "cdfworkflow"
+local core = require "cdfworkflow.core"
+local shell = require "shell"
+
+local FOLDER = (debug.getinfo(1, "S").source:match "^@(.*)promises/oidc_spec%.lua$" or "spec/") .. "support/oidc"
+local SECRET = "s3cret+/%:\"& ='\\"
+local LIFETIME = 3 -- seconds; a token is fetched again at half of so short a life
+
+local provider
+
+-- npm takes versions and checksums from the lock file; several Luas may run this spec at the same time.
+local function install()
+  local said, status = shell.run(("cd %s && flock . sh -c %s"):format(shell.quote(FOLDER), shell.quote(
+    "[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error")))
+  assert(status == 0, said)
+end
+
+local function start()
+  install()
+  local output = assert(io.popen(("cd %s && echo $$ && exec node provider.mjs svc %s 2>/dev/null"):format(
+    shell.quote(FOLDER), shell.quote(SECRET)) .. " " .. LIFETIME, "r"))
+  provider = { output = output, pid = assert(tonumber(output:read "*l")) }
+  provider.url = "http://127.0.0.1:" .. assert(tonumber(output:read "*l"), "the provider did not start")
+end
+
+---Ends the provider; how often it was asked for what.
+local function stop()
+  local counts = {}
+  if not provider then return counts end
+  os.execute("kill " .. provider.pid)
+  for line in provider.output:lines() do
+    line = line:match "^> (.*)$"
+    if line then counts[line] = (counts[line] or 0) + 1 end
+  end
+  provider.output:close()
+  provider = nil
+  return counts
+end
+
+local function client(options)
+  options = options or {}
+  return assert(cdf.client {
+    project = "p", base_url = provider.url, timeout = 5, proxy = "",
+    credentials = assert(cdf.credentials {
+      client_id = "svc", client_secret = options.secret or SECRET, scopes = options.scopes,
+      token_url = provider.url .. "/token",
+    }),
+  })
+end
+
+describe("tokens of oidc-provider", function()
+  before_each(start)
+  after_each(stop)
+
+  it("serve a run from end to end, one for all calls", function()
+    local c = client { scopes = "runs" }
+    assert.is_true(assert(c:auth()).expiresAt > 0)
+    local functions = {}
+    for i = 1, 10 do functions[i] = function() return c:run("w", "1") end end
+    local executions, errors = cdf.gather((table.unpack or unpack)(functions)) -- luacheck: ignore 113
+    assert.is_nil(next(errors))
+    assert.equal(10, #executions)
+    assert.same({ token = 1, ["sessions svc runs"] = 10, ["run svc runs"] = 10 }, stop())
+  end)
+
+  it("are fetched again before they end, so that CDF refuses none", function()
+    local c = client()
+    local deadline = core.now() + LIFETIME + 0.5
+    local calls = 0
+    repeat
+      assert(c:request("GET", "/x"))
+      calls = calls + 1
+      os.execute "sleep 0.1"
+    until core.now() > deadline
+    local counts = stop()
+    assert.equal(calls, counts["x svc "])
+    assert.is_true(counts.token >= 3 and counts.token <= 4, tostring(counts.token))
+  end)
+
+  it("are not to be had with a wrong secret, and the error says what the provider said", function()
+    local c = client { secret = "wrong" }
+    local execution, err = c:run("w", "1")
+    assert.is_nil(execution)
+    assert.equal("auth", err.kind)
+    assert.equal(401, err.status)
+    assert.equal("invalid_client", err.code)
+    assert.matches("invalid_client.*client_secret", err.message)
+    assert.same({ token = 1 }, stop())
+  end)
+
+  it("are not to be had for a scope that the client may not have", function()
+    local c = client { scopes = "runs everything" }
+    local _, err = c:auth()
+    assert.equal("auth", err.kind)
+    assert.equal("invalid_scope", err.code)
+  end)
+end)

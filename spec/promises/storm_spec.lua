@@ -1,0 +1,112 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- An outage is not hammered: whatever 100 clients do meanwhile, each sends hardly more requests than it was asked for,
+-- and they do not come at the same time.
+
+local Script = require "script"
+local cdf = require "cdfworkflow"
+
+local CLIENTS = 100
+local CREDIT = 20 -- repeats that a client has to begin with
+
+---A client whose requests all get the same answer.
+local function client_of(answer, options)
+  local script = Script.new(setmetatable({}, { __index = function(_, i) return answer(i) end }))
+  local settings = { project = "p", base_url = "https://cdf.example", transport = script,
+    credentials = assert(cdf.credentials { token = "t" }) }
+  for name, value in pairs(options or {}) do settings[name] = value end
+  return assert(cdf.client(settings)), script
+end
+
+local function status(code, headers) return { status = code, headers = headers, body = "" } end
+
+local OUTAGES = {
+  ["503"] = function() return status(503) end,
+  ["429"] = function() return status(429) end,
+  ["502"] = function() return status(502) end,
+  ["nobody listens"] = function() return { failure = "connect", sent = false } end,
+  ["silence"] = function() return { failure = "timeout", sent = true, takes = 1 } end,
+  ["Retry-After"] = function() return status(503, { ["retry-after"] = "2" }) end,
+}
+
+describe("100 clients against an outage:", function()
+  for name, answer in pairs(OUTAGES) do
+    it(name, function()
+      local calls = 60
+      for _ = 1, CLIENTS do
+        local client, script = client_of(answer, { max_retries = 50, timeout = 600 })
+        for _ = 1, calls do assert.is_nil((client:request("GET", "/x"))) end
+        assert.equal(calls + CREDIT, #script.requests)
+      end
+    end)
+  end
+
+  it("a call alone makes at most max_retries repeats", function()
+    for _ = 1, CLIENTS do
+      local client, script = client_of(OUTAGES["503"], { timeout = 3600 })
+      assert.is_nil((client:request("GET", "/x")))
+      assert.equal(11, #script.requests)
+    end
+  end)
+
+  it("runs, which take a session first, are bounded alike", function()
+    for _ = 1, CLIENTS do
+      local client, script = client_of(OUTAGES["503"], { max_retries = 50, timeout = 600 })
+      for i = 1, 60 do assert.is_nil((client:run("w", "1", i % 2 == 0 and { request_id = "r" .. i } or nil))) end
+      assert.equal(60 + CREDIT, #script.requests)
+    end
+  end)
+
+  it("at a steady 20 % of failures, one request in six at most is a repeat", function()
+    for seed = 1, CLIENTS do
+      local client, script = client_of(function(i)
+        return (i * 7 + seed) % 5 == 0 and status(503) or { status = 200, body = "{}" }
+      end)
+      for _ = 1, 300 do client:request("GET", "/x") end
+      assert.is_true(#script.requests <= 300 * 1.25 + 1)
+    end
+  end)
+
+  it("do not come back at the same time", function()
+    local tenths = {}
+    for _ = 1, CLIENTS do
+      local client, script = client_of(OUTAGES["503"], { timeout = 3600 })
+      client:request("GET", "/x")
+      for i = 6, #script.requests do -- by then the delays are seconds
+        local tenth = math.floor((script.requests[i].at - 1000) * 10)
+        tenths[tenth] = (tenths[tenth] or 0) + 1
+      end
+    end
+    local most = 0
+    for _, count in pairs(tenths) do most = math.max(most, count) end
+    assert.is_true(most <= 20, most .. " of 600 requests within a tenth of a second")
+  end)
+
+  it("do not come back at the same time even where they are all told the same second", function()
+    local times, earliest = {}, math.huge
+    for i = 1, CLIENTS do
+      local client, script = client_of(OUTAGES["Retry-After"], { timeout = 60 })
+      client:request("GET", "/x")
+      times[i] = script.requests[6].at
+      for n = 2, #script.requests do
+        assert.is_true(script.requests[n].at - script.requests[n - 1].at >= 2)
+      end
+      earliest = math.min(earliest, times[i])
+    end
+    table.sort(times)
+    assert.is_true(times[90] - times[10] > 0.1, "the middle 80 come within a tenth of a second")
+  end)
+
+  it("have their budget back when it is over", function()
+    local down = true
+    local client, script = client_of(function() return down and status(503) or { status = 200, body = "{}" } end,
+      { max_retries = 50, timeout = 3600 })
+    for _ = 1, 30 do client:request("GET", "/x") end
+    assert.equal(30 + CREDIT, #script.requests)
+    down = false
+    for _ = 1, 200 do assert(client:request("GET", "/x")) end
+    down = true
+    local before = #script.requests
+    for _ = 1, 30 do client:request("GET", "/x") end
+    assert.equal(30 + CREDIT, #script.requests - before)
+  end)
+end)

@@ -1,0 +1,243 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- One token for all who wait, renewed in time, and kept while its renewal fails; whatever the clock on the wall does.
+
+local Script = require "script"
+local cdf = require "cdfworkflow"
+local core = require "cdfworkflow.core"
+local stub_cdf = require "stub_cdf"
+
+local servers = {}
+local real_time = core.time
+
+after_each(function()
+  core.time = real_time
+  for _, server in ipairs(servers) do server:stop() end
+  servers = {}
+end)
+
+local function serve(behave)
+  local server = stub_cdf.serve(behave)
+  servers[#servers + 1] = server
+  return server
+end
+
+---Makes the same call so many times at once.
+local function at_once(count, fn)
+  local functions = {}
+  for i = 1, count do functions[i] = function() return fn(i) end end
+  return cdf.gather((table.unpack or unpack)(functions)) -- luacheck: ignore 113
+end
+
+describe("many operations that wait for a token", function()
+  it("make one token request", function()
+    local server = serve [[
+      function behave(kind, plan, answer, connection)
+        if kind == "token" then sleep(0.2) end
+        send(connection, answer)
+      end
+    ]]
+    local client = server:client "p"
+    local results, errors = at_once(50, function() return client:run("w", "1") end)
+    assert.is_nil(next(errors))
+    assert.equal(50, #results)
+    assert.same({ ["token p"] = 1, ["session p"] = 50, ["run p"] = 50 }, server:stop())
+  end)
+
+  it("are all told of its failure, after one token request", function()
+    local server = serve [[
+      function behave(kind, plan, answer, connection)
+        sleep(0.2)
+        reply(connection, 401, '{"error":"invalid_client","error_description":"wrong"}')
+      end
+    ]]
+    local client = server:client "p"
+    local results, errors = at_once(50, function() return client:run("w", "1") end)
+    assert.is_nil(next(results))
+    for i = 1, 50 do
+      assert.equal("auth", errors[i].kind)
+      assert.equal("invalid_client", errors[i].code)
+    end
+    assert.same({ ["token p"] = 1 }, server:stop())
+  end)
+
+  it("do not wait for its renewal while the old one is good", function()
+    local server = serve [[
+      function behave(kind, plan, answer, connection)
+        if kind ~= "token" then return send(connection, answer) end
+        asked = (asked or 0) + 1
+        if asked > 1 then sleep(0.4) end
+        send(connection, answer_of(kind, '{"access_token":"token-' .. asked .. '","expires_in":3}'))
+      end
+    ]]
+    local client = server:client "p"
+    assert(client:auth())
+    local begun = core.now()
+    while core.now() < begun + 1.6 do os.execute "sleep 0.1" end -- past half of its life, when it is renewed
+    local waits = {}
+    local _, errors = at_once(10, function(i)
+      begun = core.now()
+      local result, err = client:request("GET", "/x")
+      waits[i] = core.now() - begun
+      return result, err
+    end)
+    assert.is_nil(next(errors))
+    table.sort(waits)
+    assert.is_true(waits[9] < 0.3, "the ninth waited " .. waits[9])
+    assert.is_true(waits[10] >= 0.35) -- who renews it waits
+    assert.equal(2, server:stop()["token p"])
+  end)
+end)
+
+local OK = { status = 200, body = "{}" }
+
+---A client without network whose token requests are answered by `token(i)`, and everything else with {}.
+local function scripted(token)
+  local tokens = 0
+  local script = Script.new(setmetatable({}, { __index = function()
+    return function(request)
+      if request.path ~= "/token" then return OK end
+      tokens = tokens + 1
+      return token(tokens)
+    end
+  end }))
+  local client = assert(cdf.client {
+    project = "p", base_url = "https://cdf.example", transport = script, max_retries = 0,
+    credentials = assert(cdf.credentials {
+      client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }),
+  })
+  return client, script, function() return tokens end
+end
+
+local function token_for(seconds)
+  return function(i)
+    return { status = 200, body = ('{"access_token":"token-%d","expires_in":%s}'):format(i, seconds) }
+  end
+end
+
+describe("a token that is about to end", function()
+  it("is renewed 30 to 45 seconds before, each client at its own time", function()
+    local ends = {}
+    local different = 0
+    for _ = 1, 100 do
+      local client, script, tokens = scripted(token_for(3600))
+      assert(client:request("GET", "/x"))
+      script.clock = script.clock + 3600 - 46
+      assert(client:request("GET", "/x"))
+      assert.equal(1, tokens())
+      local left = 46
+      while tokens() == 1 do
+        script.clock = script.clock + 1
+        left = left - 1
+        assert(client:request("GET", "/x"))
+      end
+      assert.is_true(left >= 29 and left <= 45, tostring(left))
+      if not ends[left] then different = different + 1 end
+      ends[left] = true
+    end
+    assert.is_true(different >= 8, "all are renewed within the same seconds")
+  end)
+
+  local FAILURES = {
+    ["500"] = { status = 500, body = "" },
+    ["503"] = { status = 503, body = "" },
+    ["429"] = { status = 429, body = "" },
+    ["a refusal"] = { status = 401, body = '{"error":"invalid_client"}' },
+    ["garbage"] = { status = 200, body = "<html>" },
+    ["no connection"] = { failure = "connect", sent = false },
+    ["silence"] = { failure = "timeout", sent = true },
+    ["a broken connection"] = { failure = "receive", sent = true },
+    ["a certificate"] = { failure = "tls", sent = false },
+  }
+
+  for name, failure in pairs(FAILURES) do
+    it("serves to its very end when it cannot be renewed: " .. name, function()
+      local client, script, tokens = scripted(function(i) return i == 1 and token_for(3600)(1) or failure end)
+      assert(client:request("GET", "/x"))
+      local began = 1000
+      script.clock = began + 3600 - 25
+      assert(client:request("GET", "/x"))
+      assert.equal(2, tokens())
+      assert(client:request("GET", "/x"))
+      assert.equal(2, tokens()) -- not asked for again at once
+      while script.clock < began + 3599 do
+        assert(client:request("GET", "/x"))
+        script.clock = script.clock + 1
+      end
+      assert.is_true(tokens() <= 5, tokens() .. " token requests")
+      script.clock = began + 3601
+      local result, err = client:request("GET", "/x")
+      assert.is_nil(result)
+      assert.is_string(err.kind)
+      for _, request in ipairs(script.requests) do
+        if request.path ~= "/token" then assert.equal("Bearer token-1", request.headers.authorization) end
+      end
+    end)
+  end
+
+  it("is renewed as soon as that works again", function()
+    local down = true
+    local client, script, tokens = scripted(function(i)
+      return i > 1 and down and { status = 503, body = "" } or token_for(3600)(i)
+    end)
+    assert(client:request("GET", "/x"))
+    script.clock = 1000 + 3600 - 25
+    assert(client:request("GET", "/x"))
+    down = false
+    script.clock = script.clock + 11
+    assert(client:request("GET", "/x"))
+    assert.equal(3, tokens())
+    assert.equal("Bearer token-3", script.requests[#script.requests].headers.authorization)
+  end)
+end)
+
+describe("a clock that jumps", function()
+  local DAY = 86400
+
+  it("neither ages a token nor keeps it alive", function()
+    for _, jump in ipairs { -400 * DAY, -DAY, -60, 60, DAY, 400 * DAY } do
+      local client, script, tokens = scripted(token_for(3600))
+      local offset = 0
+      core.time = function() return real_time() + offset end
+      assert(client:request("GET", "/x"))
+      offset = jump
+      assert(client:request("GET", "/x"))
+      assert.equal(1, tokens())
+      script.clock = script.clock + 3601
+      assert(client:request("GET", "/x"))
+      assert.equal(2, tokens())
+    end
+  end)
+
+  it("does not matter to a token of a function either, once it was given", function()
+    for _, jump in ipairs { -DAY, DAY } do
+      local calls, offset = 0, 0
+      core.time = function() return real_time() + offset end
+      local script = Script.new(setmetatable({}, { __index = function() return OK end }))
+      local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", transport = script,
+        credentials = assert(cdf.credentials { token = function()
+          calls = calls + 1
+          return "t" .. calls, core.time() + 3600
+        end }) })
+      assert(client:request("GET", "/x"))
+      offset = jump
+      assert(client:request("GET", "/x"))
+      assert.equal(1, calls)
+      script.clock = script.clock + 3601
+      assert(client:request("GET", "/x"))
+      assert.equal(2, calls)
+    end
+  end)
+
+  it("does not stretch a Retry-After that is a date", function()
+    local answers = { { status = 503, body = "", headers = {
+      date = "Thu, 01 Jan 2026 00:00:00 GMT", ["retry-after"] = "Thu, 01 Jan 2026 00:00:07 GMT" } }, OK }
+    for _, jump in ipairs { -DAY, DAY } do
+      core.time = function() return real_time() + jump end
+      local script = Script.new(answers)
+      local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", transport = script,
+        credentials = assert(cdf.credentials { token = "t" }) })
+      assert(client:request("GET", "/x"))
+      assert.is_true(script:slept() >= 7 and script:slept() < 8)
+    end
+  end)
+end)

@@ -1,0 +1,45 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Builds C files of spec/support for specs that look at a process from below, and starts such a process: with an
+-- ordinary Lua and an ordinary build, also where the specs run with a sanitizer, which would not go along.
+
+local shell = require "shell"
+
+local native = {}
+
+---spec/support/, with the slash.
+native.folder = debug.getinfo(1, "S").source:match "^@(.*)native%.lua$"
+
+local root = shell.run("cd " .. shell.quote(native.folder .. "../..") .. " && pwd"):match "%S+"
+local name = shell.lua:match "jit$" and shell.lua or shell.lua:match "%d.*"
+local modules = root .. "/build/" .. name
+
+local function succeed(command)
+  local said, status = shell.run(command)
+  if status ~= 0 then error(said, 3) end
+  return said
+end
+
+---Builds a C file of spec/support as a shared object, which the caller removes in the end.
+---@param file string without `.c`
+---@return string path
+function native.build(file)
+  local path = os.tmpname()
+  succeed(("${CC:-cc} -std=c99 -O1 -Wall -Wextra -Werror -fPIC -shared $(pkg-config --cflags %s) -o %s %s%s.c -ldl")
+    :format(shell.lua, path, shell.quote(native.folder), file))
+  return path
+end
+
+---The command that runs a Lua file of spec/support in a process of its own, to be followed by its arguments.
+---@param file string without `.lua`
+---@param variables? string assignments for its environment
+---@return string
+function native.command(file, variables)
+  succeed(("cd %s && make -s build BUILD=build LUAS=%s"):format(shell.quote(root), name))
+  -- This process itself, whatever stands for it in PATH.
+  local lua = succeed("readlink /proc/$PPID/exe"):match "%S+"
+  return ("env LUA_PATH=%s LUA_CPATH=%s %s %s %s"):format(
+    shell.quote(root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;" .. native.folder .. "?.lua;;"),
+    shell.quote(modules .. "/?.so;;"), variables or "", lua, shell.quote(native.folder .. file .. ".lua"))
+end
+
+return native
