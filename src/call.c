@@ -14,7 +14,7 @@
 
 static const char call_class[] = "cdfworkflow.call";
 
-enum { CLIENT_SLOT = 1, ERROR_SLOT = 2 };
+enum { CLIENT_SLOT = 1, ERROR_SLOT = 2, REQUEST_SLOT = 3 };
 
 /* How far before the first attempt a look begins: CDF's own clock has been read, or only ours. */
 static const double known_margin = 60;
@@ -147,12 +147,9 @@ static bool add_authorization(const cdfw_call *call, cdfw_buffer *headers) {
 }
 
 static bool add_cdf_headers(const cdfw_call *call, cdfw_buffer *headers) {
-  return add_authorization(call, headers) &&
-         cdfw_message_add_header(headers, "Accept", "application/json") &&
+  return add_authorization(call, headers) && add_buffer(headers, &call->client->headers) &&
          (cdfw_message_find_header(&call->headers, "cdf-version") != NULL ||
-          cdfw_message_add_header(headers, "cdf-version", CDF_API_VERSION)) &&
-         cdfw_message_add_header(headers, "x-cdp-app", cdfw_buffer_text(&call->client->name)) &&
-         cdfw_message_add_header(headers, "x-cdp-sdk", "cdfworkflow:" CDFW_VERSION);
+          cdfw_message_add_header(headers, "cdf-version", CDF_API_VERSION));
 }
 
 static bool build_session_request(const cdfw_call *call, cdfw_request *request) {
@@ -192,9 +189,10 @@ static bool build_call_request(const cdfw_call *call, cdfw_request *request) {
 
 /* From just before the first attempt on. A cursor is good for the filter it was given for. */
 static void note_look(cdfw_call *call) {
-  double margin = call->knows_cdf_time ? known_margin : unknown_margin;
+  double cdf_time = cdfw_policy_http_date(call->date);
+  double noted = cdf_time >= 0 ? cdf_time - known_margin : call->noted_wall - unknown_margin;
   if (call->look_cursor.length > 0) return;
-  call->look_start = floor(fmax((call->first_use + call->wall_offset - margin) * 1000, 0));
+  call->look_start = floor(fmax((noted + call->first_use - call->noted_at) * 1000, 0));
 }
 
 /* POST /workflows/executions/list, or GET of the execution itself. */
@@ -243,32 +241,29 @@ static bool build_request(const cdfw_call *call, cdfw_request *request) {
   }
 }
 
-/* "Lua 5.4" or "LuaJIT 2.1…" for the User-Agent. [-0, +1] */
-static const char *push_runtime(lua_State *L) {
-  lua_getglobal(L, "jit");
-  if (lua_istable(L, -1)) {
-    lua_getfield(L, -1, "version");
-    lua_remove(L, -2);
-  }
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    lua_pop(L, 1);
-    lua_pushliteral(L, LUA_VERSION);
-  }
-  return lua_tostring(L, -1);
-}
-
 /* [-0, +1] */
 static void push_request(lua_State *L, cdfw_call *call, double now) {
-  const char *agent = lua_pushfstring(L, "cdfworkflow/" CDFW_VERSION " (%s)", push_runtime(L));
   cdfw_request *request = cdfw_request_push(L);
   request->timeout = cdfw_op_attempt_timeout(&call->op, now);
   request->connect_timeout = fmin(request->timeout, call->client->connect_timeout);
   request->max_response_size = call->client->max_response_size;
-  if (cdfw_text_header_problem(agent, strlen(agent)) == NULL)
-    need(L, cdfw_message_add_header(&request->headers, "User-Agent", agent));
-  need(L, build_request(call, request) && note_token(call));
-  lua_replace(L, -3);
+  need(L, add_buffer(&request->headers, &call->client->agent) && build_request(call, request) &&
+              note_token(call));
+  cdfw_getuservalue(L, 1);
+  lua_pushvalue(L, -2);
+  lua_rawseti(L, -2, REQUEST_SLOT);
   lua_pop(L, 1);
+}
+
+/* Of what was exchanged the collector sees only the handles, not how many bytes they hold: so a
+   request that was answered, and an answer that was read, are wiped and given back at once. */
+static void free_request(lua_State *L) {
+  cdfw_getuservalue(L, 1);
+  lua_rawgeti(L, -1, REQUEST_SLOT);
+  if (lua_isuserdata(L, -1)) cdfw_request_free(lua_touserdata(L, -1));
+  lua_pushnil(L);
+  lua_rawseti(L, -3, REQUEST_SLOT);
+  lua_pop(L, 2);
 }
 
 /* }==== */
@@ -393,13 +388,14 @@ static void push_token_result(lua_State *L, const cdfw_call *call, double now) {
 }
 
 /* What time it is for CDF: by its own Date header once there was one, else by this machine's clock.
- */
+   The header is read only where it is needed, for a look. */
 static void note_time(cdfw_call *call, const cdfw_response *response, double now, double wall) {
-  const char *text = cdfw_message_find_header(&response->headers, "date");
-  double date = text != NULL ? cdfw_policy_http_date(text) : -1;
-  if (date < 0 && call->knows_cdf_time) return;
-  call->knows_cdf_time = date >= 0;
-  call->wall_offset = (date >= 0 ? date : wall) - now;
+  const char *date = cdfw_message_find_header(&response->headers, "date");
+  if (date == NULL && call->date[0] != '\0') return;
+  call->date[0] = '\0';
+  if (date != NULL) strncat(call->date, date, sizeof call->date - 1);
+  call->noted_at = now;
+  call->noted_wall = wall;
 }
 
 /* CDF knows nothing of what was to be deleted, and an earlier attempt may have deleted it. */
@@ -413,6 +409,7 @@ static int step_answer(lua_State *L, cdfw_call *call, double now) {
   cdfw_outcome outcome;
   double wall = luaL_checknumber(L, 4);
   const cdfw_response *response = cdfw_answer_check(L, 5, call->client->max_response_size);
+  free_request(L);
   cdfw_answer_outcome(response, wall, &outcome);
   if (call->op.phase != CDFW_PHASE_TOKEN) note_time(call, response, now, wall);
   lua_pushnil(L);
@@ -426,7 +423,9 @@ static int step_answer(lua_State *L, cdfw_call *call, double now) {
   /* On the top now: the result, or what is wrong with it; a token request has none. */
   cdfw_action action = cdfw_op_step(&call->op, CDFW_EVENT_ANSWER, &outcome, now);
   if (action == CDFW_ACTION_DONE && call->op.token_only) push_token_result(L, call, now);
-  return return_action(L, call, action, response, NULL, now);
+  int results = return_action(L, call, action, response, NULL, now);
+  cdfw_response_free(lua_touserdata(L, 5));
+  return results;
 }
 
 /* step("token", now, token, lifetime): the Lua function's token. Without a lifetime the token is

@@ -50,8 +50,9 @@ typedef struct cdfw_call {
   double look_start;       /* ms since the epoch; the same for all pages of one look */
   double first_use;        /* monotonic time of the first attempt of the call */
   long owner;              /* the process that made it */
-  double wall_offset;      /* what makes CDF's wall clock out of the monotonic one */
-  bool knows_cdf_time;     /* the offset is from CDF's own Date header */
+  char date[40];           /* the latest Date header of CDF; empty: none */
+  double noted_at;         /* monotonic time of that answer, or of the latest one without */
+  double noted_wall;       /* this machine's wall clock then */
 } cdfw_call;
 
 /* Pushes an empty call of the client at `client_index`. [-0, +1] */

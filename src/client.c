@@ -36,7 +36,8 @@ static cdfw_client *push_empty(lua_State *L) {
   memset(client, 0, sizeof *client);
   cdfw_buffer_init(&client->base_url, CDFW_MAX_URL, false);
   cdfw_buffer_init(&client->project, CDFW_MAX_URL, false);
-  cdfw_buffer_init(&client->name, 1024, false);
+  cdfw_buffer_init(&client->headers, CDFW_MAX_HEADERS, false);
+  cdfw_buffer_init(&client->agent, CDFW_MAX_HEADERS, false);
   cdfw_auth_init(&client->auth);
   cdfw_budget_init(&client->budget);
   client->random_state = seed(client);
@@ -49,7 +50,8 @@ static int client_gc(lua_State *L) {
   cdfw_client *client = cdfw_client_check(L, 1);
   cdfw_buffer_free(&client->base_url);
   cdfw_buffer_free(&client->project);
-  cdfw_buffer_free(&client->name);
+  cdfw_buffer_free(&client->headers);
+  cdfw_buffer_free(&client->agent);
   cdfw_auth_free(&client->auth);
   return 0;
 }
@@ -133,14 +135,40 @@ static int read_base_url(lua_State *L, cdfw_client *client) {
   return 0;
 }
 
+/* "Lua 5.4" or "LuaJIT 2.1…", for the User-Agent. [-0, +1] */
+static const char *push_runtime(lua_State *L) {
+  lua_getglobal(L, "jit");
+  if (lua_istable(L, -1)) {
+    lua_getfield(L, -1, "version");
+    lua_remove(L, -2);
+  }
+  if (lua_type(L, -1) != LUA_TSTRING) {
+    lua_pop(L, 1);
+    lua_pushliteral(L, LUA_VERSION);
+  }
+  return lua_tostring(L, -1);
+}
+
+/* What never changes in a client's requests is put together once. */
+static void build_headers(lua_State *L, cdfw_client *client, const char *name) {
+  const char *agent = lua_pushfstring(L, "cdfworkflow/" CDFW_VERSION " (%s)", push_runtime(L));
+  if (cdfw_text_header_problem(agent, strlen(agent)) != NULL) agent = "cdfworkflow/" CDFW_VERSION;
+  if (!cdfw_message_add_header(&client->agent, "User-Agent", agent) ||
+      !cdfw_message_add_header(&client->headers, "Accept", "application/json") ||
+      !cdfw_message_add_header(&client->headers, "x-cdp-app", name) ||
+      !cdfw_message_add_header(&client->headers, "x-cdp-sdk", "cdfworkflow:" CDFW_VERSION))
+    luaL_error(L, "not enough memory");
+}
+
 static int read_name(lua_State *L, cdfw_client *client) {
+  enum { LONGEST_NAME = 1024 };
   size_t length = 0;
   const char *text = get_string(L, "client_name", &length);
   if (text == NULL) text = "cdfworkflow", length = strlen(text);
   const char *problem = cdfw_text_header_problem(text, length);
-  if (problem == NULL && length > client->name.ceiling) problem = "is longer than 1024 characters";
+  if (problem == NULL && length > LONGEST_NAME) problem = "is longer than 1024 characters";
   if (problem != NULL) return cdfw_error_return(L, "invalid", "client: client_name %s", problem);
-  if (!cdfw_buffer_add(&client->name, text, length)) luaL_error(L, "not enough memory");
+  build_headers(L, client, text);
   return 0;
 }
 

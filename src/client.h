@@ -16,7 +16,8 @@
 typedef struct cdfw_client {
   cdfw_buffer base_url;   /* https://host, without a slash at the end */
   cdfw_buffer project;    /* percent-encoded */
-  cdfw_buffer name;       /* the x-cdp-app header */
+  cdfw_buffer headers;    /* that each call to CDF sends: x-cdp-app, x-cdp-sdk, … */
+  cdfw_buffer agent;      /* the User-Agent header, as a line of its own */
   double timeout;         /* seconds, one call with everything it takes */
   double connect_timeout; /* seconds */
   unsigned max_retries;

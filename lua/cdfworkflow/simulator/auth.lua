@@ -133,7 +133,7 @@ local function issue(call)
     return no "invalid_request"
   elseif form.grant_type ~= "client_credentials" then
     return no "unsupported_grant_type"
-  elseif not form.client_id or not form.client_secret then
+  elseif not form.client_id then
     return no "invalid_request"
   elseif call.params.tenantId and not knows_scopes(form.scope or "") then
     return no "invalid_scope"
@@ -141,7 +141,7 @@ local function issue(call)
   local principal = call.sim.directory.principals[form.client_id]
   if not principal then
     return no "unauthorized_client"
-  elseif principal.client_secret ~= form.client_secret then
+  elseif principal.client_secret ~= form.client_secret then -- or there is none: RFC 6749, section 5.2
     return no "invalid_client"
   end
   local state = call.sim.state

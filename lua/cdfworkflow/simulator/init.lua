@@ -354,6 +354,7 @@ local function serve(call, query, principal)
   local response = json(call.sim, more or 200, value)
   if call.operation.bare then
     response.headers["x-request-id"] = nil -- the identity provider has none
+    response.headers["cache-control"] = "no-store" -- RFC 6749, section 5.1
   end
   return response
 end
