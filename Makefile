@@ -10,6 +10,7 @@
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
+#   make page       a screenshot of the embedded CDF's page in headless Chromium
 #   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4)
 #   make format     clang-format over all C files
 #   make clean      removes build/
@@ -38,7 +39,8 @@ build: $(if $(SOURCES),$(LUAS:%=$(BUILD)/%/cdfworkflow/core.so))
 
 define compile
 @mkdir -p $$(@D)
-	$$(CC) $(LANGUAGE) $(WARNINGS) $$(CFLAGS) $(CURL_CFLAGS) \
+	@echo "CC  $$@"
+	@$$(CC) $(LANGUAGE) $(WARNINGS) $$(CFLAGS) $(CURL_CFLAGS) \
 	  $(or $(LUA_CFLAGS),$$(shell pkg-config --cflags $(call pc,$(1)))) -MMD -MP -c -o $$@ $$<
 endef
 
@@ -46,7 +48,8 @@ endef
 define lua_rules
 $(BUILD)/$(1)/cdfworkflow/core.so: $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@mkdir -p $$(@D)
-	$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@echo "LD  $$@"
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: src/%.c
@@ -54,7 +57,8 @@ $(BUILD)/$(1)/%.o: src/%.c
 
 # The rooms that know no Lua, opened to their specs.
 $(BUILD)/$(1)/rooms.so: $(BUILD)/$(1)/rooms.o $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
-	$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@echo "LD  $$@"
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: spec/support/%.c
@@ -124,6 +128,11 @@ bench soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
+
+# A picture of the embedded CDF's page, to be looked at; needs chromium.
+.PHONY: page
+page: build
+	@spec/page_screenshot.sh
 
 fuzz:
 	@spec/support/install.sh fuzz
