@@ -41,8 +41,9 @@ describe("simulator.auth", function()
         "", "&scope=https%3A%2F%2Fgreenfield.cognitedata.com%2F.default", "&audience=https%3A%2F%2Fx",
         "&scope=IDENTITY+user_impersonation",
       } do
-        local status, answer = ask(x, GOOD .. more)
+        local status, answer, response = ask(x, GOOD .. more)
         assert.equal(200, status)
+        assert.equal("no-store", response.headers["cache-control"])
         assert.equal("Bearer", answer.token_type)
         assert.equal(3600, answer.expires_in)
         assert.is_true(#answer.access_token > 20)
@@ -71,7 +72,8 @@ describe("simulator.auth", function()
         { "grant_type=password&client_id=svc-acme&client_secret=s3cr3t", 400, "unsupported_grant_type" },
         { GOOD .. "&scope=nonsense", 400, "invalid_scope" },
         { "client_id=svc-acme&client_secret=s3cr3t", 400, "invalid_request" },
-        { "grant_type=client_credentials&client_id=svc-acme", 400, "invalid_request" },
+        { "grant_type=client_credentials&client_id=svc-acme", 401, "invalid_client" },
+        { "grant_type=client_credentials&client_secret=s3cr3t", 400, "invalid_request" },
         { "", 400, "invalid_request" },
       }
       for _, case in ipairs(cases) do

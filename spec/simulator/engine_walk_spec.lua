@@ -515,6 +515,17 @@ describe("simulator.engine_walk", function()
       assert.same({ "make", "bad", "bad", "bad", "bad" }, world.calls)
     end)
 
+    it("give their tasks the defaults that a definition has", function()
+      local world, execution = fan_out { { externalId = "t", type = "transformation", retries = 1,
+        parameters = { transformation = { externalId = "tr" } } } }
+      world:advance(1)
+      local given = tasks_of(world, execution).fan.input.dynamic.tasks[1]
+      assert.same({ 1, 3600, "abortWorkflow", "fail" }, {
+        given.retries, given.timeout, given.onFailure, given.parameters.transformation.concurrencyPolicy,
+      })
+      assert.equal("fail", tasks_of(world, execution).t.input.transformation.concurrencyPolicy)
+    end)
+
     for name, case in pairs {
       ["text"] = { "no array", "Parameter dynamic.tasks is not an array" },
       ["an object"] = { { a = 1 }, "Parameter dynamic.tasks is not an array" },
@@ -530,13 +541,16 @@ describe("simulator.engine_walk", function()
         "Bad task list: task d is a dynamic task, which a dynamic task must not hold" },
       ["a subworkflow task"] = { { task("d", { type = "subworkflow", parameters = { subworkflow = {} } }) },
         "Bad task list: task d is a subworkflow task, which a dynamic task must not hold" },
+      ["a task without what its type needs"] = { { task("d", { type = "cdf", parameters = {} }) },
+        "Bad task list: task d has no cdfRequest among its parameters" },
     } do
-      it("refuse " .. name, function()
+      it("refuse " .. name .. ", and keep it out of their input, which clients read as tasks", function()
         local world, execution = fan_out(case[1])
         world:advance(5)
         local fan = tasks_of(world, execution).fan
         assert.equal("FAILED_WITH_TERMINAL_ERROR", fan.status)
         assert.equal(case[2], fan.reasonForIncompletion)
+        assert.equal("${make.output.response.tasks}", fan.input.dynamic.tasks)
         assert.equal("FAILED", execution.status)
       end)
     end

@@ -83,8 +83,8 @@ describe("simulator", function()
 
     it("is given to every cdf-version that looks like one", function()
       for version, status in pairs {
-        ["20230101"] = 200, ["20230101-beta"] = 200, ["20230101-alpha"] = 200, V20210406 = 200, ["2023-01-01"] = 400, beta = 400,
-        ["20230101-beta-alpha"] = 400, [""] = 400,
+        ["20230101"] = 200, ["20230101-beta"] = 200, ["20230101-alpha"] = 200, ["2023-01-01"] = 400, beta = 400,
+        V20210406 = 200, ["20230101-beta-alpha"] = 400, [""] = 400,
       } do
         assert.equal(status, (x:try("GET", "/workflows", nil, { ["cdf-version"] = version })), version)
       end

@@ -25,8 +25,16 @@ describe("simulator.router", function()
     end)
 
     it("keeps empty and dot segments, and a NUL", function()
-      local _, segments = router.split "//./../a%00b/"
-      assert.same({ "", ".", "..", "a\0b", "" }, segments)
+      local _, segments = router.split "//./../a%00b"
+      assert.same({ "", ".", "..", "a\0b" }, segments)
+    end)
+
+    it("does not mind one slash at the end", function()
+      local path, segments, query = router.split "/a/b/?x=/"
+      assert.equal("/a/b/", path)
+      assert.same({ "a", "b" }, segments)
+      assert.same({ x = "/" }, query)
+      assert.same({ "a", "" }, select(2, router.split "/a//"))
     end)
   end)
 

@@ -30,8 +30,8 @@ async function refusal(call) {
   try {
     await call();
   } catch (error) {
-    const { name, status, requestId, missing, duplicated, errorMessage } = error;
-    return { name, status, requestId, missing, duplicated, errorMessage };
+    const { status, requestId, missing, duplicated, errorMessage } = error;
+    return { status, requestId, missing, duplicated, errorMessage };
   }
 }
 
@@ -53,8 +53,8 @@ async function runWorkflow() {
   await post("/workflows/versions", { items: [{ workflowExternalId: "w/1 æ", version: "1", workflowDefinition }] });
   const body = { authentication: { nonce: (await session()).nonce }, input: { b: [2, null] } };
   const run = `/workflows/${encodeURIComponent("w/1 æ")}/versions/1/run`;
-  await control("fault", { match: { operation: "createSessions" }, status: 503, body: "try later" });
   await control("fault", { match: { operation: "run" }, status: 429 });
+  await control("fault", { match: { operation: "retrieveWorkflowExecution" }, status: 503, body: "try later" });
   const { id } = await post(run, body);
   const { status, executedTasks } = await get(`/workflows/executions/${id}`);
   const again = await refusal(() => post(run, body));
