@@ -81,6 +81,9 @@ static int call_gc(lua_State *L) {
   cdfw_call *call = check(L);
   report_abandoned(call);
   cdfw_op_leave(&call->op);
+  /* A finalizer of the host's may still have it in its hands. */
+  call->op.over = true;
+  call->path_offset = 0;
   cdfw_buffer_free(&call->url);
   cdfw_buffer_free(&call->headers);
   cdfw_buffer_free(&call->body);

@@ -127,7 +127,8 @@ describe("objects", function()
     end
     assert.is_false(pcall(objects.http.step, objects.http))
     assert.equal("", objects.request.url)
-    pcall(objects.call.step, objects.call, "woke", core.now())
+    assert.is_false(pcall(objects.call.step, objects.call, "woke", core.now()))
+    assert.is_true(pcall(core.run, objects.client, "foo", "1", {}))
     objects = nil -- luacheck: no unused
     collect()
   end)
@@ -273,7 +274,8 @@ describe("a process that forks", function()
 
   for _, ending in ipairs { "waits", "closes", "returns" } do
     it("keeps its connections, and its run, when the child " .. ending, function()
-      local said, status = shell.run(("%s %sforked.lua %s %s %s"):format(
+      -- The memory of what belongs to the parent stays in the child (engine.c): not a leak to look for.
+      local said, status = shell.run(("ASAN_OPTIONS=detect_leaks=0 %s %sforked.lua %s %s %s"):format(
         shell.lua, shell.quote(native.folder), module, server.url, ending))
       assert.equal(0, status, said)
       -- Nothing of the parent's runs is reported by the child.

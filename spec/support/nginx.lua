@@ -161,9 +161,9 @@ local function spawn(folder, environment)
   local words = { "env" }
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
   local settings = "daemon off; user root;"
-  local output = assert(io.popen(("echo $$; exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s"):format(
-    table.concat(words, " "), shell.quote(folder), shell.quote(folder), shell.quote(settings),
-    shell.quote(folder .. "/error.log")), "r"))
+  local command = "echo $$; exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
+  local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder),
+    shell.quote(settings), shell.quote(folder)), "r"))
   return output, tonumber(output:read "*l")
 end
 

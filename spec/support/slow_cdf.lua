@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- A stand-in for CDF that takes its time and counts: every answer comes after a given delay, from nginx's own timers, so
--- that hundreds can be under way. It knows a token, a session and a run, and how to misbehave.
+-- A stand-in for CDF that takes its time and counts: every answer comes after a given delay, from nginx's own timers,
+-- so that hundreds can be under way. It knows a token, a session and a run, and how to misbehave.
 
 local core = require "cdfworkflow.core"
 local nginx = require "nginx"
