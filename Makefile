@@ -6,7 +6,7 @@
 #                   (one file on one Lua: make test SPECS=spec/json_spec.lua LUAS=5.4)
 #   make lint       luacheck, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
-#   make bench      spec/bench: time, CPU and memory against plain C
+#   make bench      spec/bench: time, CPU and memory against plain C; many runs; nginx and HAProxy under load
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
@@ -128,6 +128,7 @@ bench soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
+	@test $@ != bench || spec/bench/hosts.sh
 
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page

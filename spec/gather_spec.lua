@@ -158,7 +158,8 @@ describe("cdf.gather", function()
   end)
 
   it("raises on what is no function", function()
-    assert.error_matches(function() cdf.gather(run, {}) end, "bad argument #2 to gather %(function expected, got table%)")
+    assert.error_matches(function() cdf.gather(run, {}) end,
+      "bad argument #2 to gather %(function expected, got table%)")
     assert.error_matches(function() cdf.gather(nil, run) end, "bad argument #1 to gather")
     assert.same({}, (cdf.gather()))
   end)
@@ -216,8 +217,11 @@ describe("cdf.gather with the embedded CDF", function()
     local _, errors = cdf.gather(
       function() waited = assert(client:wait(ids[1], { interval = 0.05, timeout = 10 })) end,
       function()
-        for event in client.workflows.executions:watch(ids[2], { interval = 0.05, timeout = 10 }) do
+        local next_event = client.workflows.executions:watch(ids[2], { interval = 0.05, timeout = 10 })
+        local event = next_event()
+        while event do -- a for loop would block on plain Lua 5.1
           seen[#seen + 1] = event.type
+          event = next_event()
         end
       end,
       function()

@@ -8,6 +8,9 @@
 /* A token is renewed when less than this is left, as the Python SDK does (CDF.md 2); up to half as
    much again at random, so that many processes do not all ask at the same second. */
 static const double leeway = 30;
+/* A fetcher that has been silent for so long is taken for lost: its coroutine may have been dropped.
+ */
+static const double fetcher_patience = 15;
 static const double retry_after_failure =
     10; /* seconds until the next try while the old one is good */
 
@@ -35,7 +38,7 @@ cdfw_auth_need cdfw_auth_ask(cdfw_auth *auth, const void *who, double now, doubl
   if (is_being_fetched(auth, now) && auth->fetcher != who)
     return good ? CDFW_AUTH_READY : CDFW_AUTH_WAIT;
   auth->fetcher = who;
-  auth->fetcher_limit = limit;
+  auth->fetcher_limit = fmin(limit, now + fetcher_patience);
   return CDFW_AUTH_FETCH;
 }
 

@@ -50,7 +50,7 @@ end
 local function exchange_token(call, client, request, denied)
   local store = token_store.of(client)
   if not store then return exchange(call, client, request, "token") end
-  local token, lifetime = store:obtain(denied)
+  local token, lifetime = store:obtain(denied, request.timeout)
   if token then return call:step("token", client.transport:now(), token, lifetime) end
   local action, value, phase, flag = exchange(call, client, request, "token")
   store:keep()

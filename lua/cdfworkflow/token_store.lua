@@ -57,11 +57,11 @@ end
 --- A good token and its seconds left; or nil when it is this process's turn to fetch one, which `keep` then ends.
 --- After a 401 (`denied`) the token that this client used is not trusted, but one that came after it is.
 ---@param denied boolean
----@param patience? number how long to wait for another's fetch, in seconds
+---@param patience number seconds that the call has left
 function TokenStore:obtain(denied, patience)
   local transport = self.client.transport
   local refused = denied and self.memory.used
-  local limit = transport:now() + (patience or FETCH_TIME)
+  local limit = transport:now() + math.min(FETCH_TIME, patience / 2) -- and time is left to fetch it here
   repeat
     local token, left = self:read()
     if token and token ~= refused then

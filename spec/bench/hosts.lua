@@ -8,7 +8,7 @@ local nginx = require "nginx"
 local shell = require "shell"
 local slow_cdf = require "slow_cdf"
 
-local load = assert(arg[1])
+local program = assert(arg[1])
 local IN_FLIGHT, LIMIT, SECONDS, WARM_UP = 200, 400, 5, 1
 
 local LOCATIONS = [[
@@ -46,11 +46,11 @@ end
 
 ---Starts the program that asks. → what waits for its end
 local function ask(server, path, connections, seconds, pause, stagger)
-  local program = assert(io.popen(("%s %d %s %d %g %g %g"):format(
-    load, server.port, path, connections, seconds, pause, stagger)))
+  local asking = assert(io.popen(("%s %d %s %d %g %g %g"):format(
+    program, server.port, path, connections, seconds, pause, stagger)))
   return function()
-    local answers, failed, p50, p99 = program:read "*a":match "(%S+) (%S+) (%S+) (%S+)"
-    program:close()
+    local answers, failed, p50, p99 = asking:read "*a":match "(%S+) (%S+) (%S+) (%S+)"
+    asking:close()
     return { answers = tonumber(answers), failed = tonumber(failed), p50 = tonumber(p50), p99 = tonumber(p99) }
   end
 end
@@ -113,7 +113,8 @@ local cdf = slow_cdf.start { delay = 0.2 }
 local cdf_2 = slow_cdf.start { delay = 0.2, tls = true, streams = 1000 }
 
 print(("\n%d runs in flight, %d ms at least; ms"):format(IN_FLIGHT, LIMIT))
-print(("%-44s %7s %7s %8s %8s %7s %8s %5s"):format("", "run p50", "p99", "CPU/run", "sib. p50", "p99", "answers", "lost"))
+print(("%-44s %7s %7s %8s %8s %7s %8s %5s"):format(
+  "", "run p50", "p99", "CPU/run", "sib. p50", "p99", "answers", "lost"))
 idle("nginx idle", nginx.start { server = LOCATIONS })
 idle_beside("nginx idle, the runs in another nginx", cdf)
 in_nginx("nginx, this library", cdf, "max_connections = 300")

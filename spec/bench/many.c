@@ -88,6 +88,7 @@ static void prepare(run *one, struct curl_slist *headers, const char *ca_file) {
   curl_easy_setopt(one->easy, CURLOPT_CAPATH, NULL);
   if (ca_file[0] != '\0') curl_easy_setopt(one->easy, CURLOPT_CAINFO, ca_file);
   curl_easy_setopt(one->easy, CURLOPT_PIPEWAIT, 1L);
+  curl_easy_setopt(one->easy, CURLOPT_NOSIGNAL, 1L);
 }
 
 int main(int argc, char **argv) {

@@ -222,7 +222,9 @@ describe("the example gateway", function()
     }
     for _, case in ipairs(cases) do
       here.client.run = function()
-        return nil, core.error { kind = case.kind, message = case.message or "inner workings", retryable = case.retryable }
+        return nil, core.error {
+          kind = case.kind, message = case.message or "inner workings", retryable = case.retryable,
+        }
       end
       local headers, message = assert_refused(case.status, case.kind, { body = "{}", key = "k" .. case.kind })
       assert.matches(case.says, message, 1, true)

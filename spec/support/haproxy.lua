@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Real HAProxy for specs: a child with a folder of its own, on a free loopback port, ended by its process id. The library
--- inside it is the one of this checkout, built for Lua 5.3.
+-- Real HAProxy for specs: a child with a folder of its own, on a free loopback port, ended by its process id. The
+-- library inside it is the one of this checkout, built for Lua 5.3.
 
 local nginx = require "nginx"
 local shell = require "shell"
@@ -75,8 +75,9 @@ end
 local function spawn(folder, environment)
   local words = { "env" }
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
-  local output = assert(io.popen(("echo $$; exec %s PATH=\"$PATH:/usr/sbin\" haproxy -db -f %s/haproxy.cfg >%s/log 2>&1")
-    :format(table.concat(words, " "), shell.quote(folder), shell.quote(folder)), "r"))
+  local command = "echo $$; exec %s PATH=\"$PATH:/usr/sbin\" haproxy -db -f %s/haproxy.cfg >%s/log 2>&1"
+  local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder)),
+    "r"))
   return output, tonumber(output:read "*l")
 end
 

@@ -37,6 +37,7 @@ luarocks              | command -v luarocks
 python3               | command -v python3
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
+procps                | command -v ps
 curl                  | command -v curl
 nodejs                | command -v node
 npm                   | command -v npm

@@ -178,10 +178,10 @@ function nginx.comes_up(server)
   return false
 end
 
----Starts nginx with a whole configuration, in which `@PORT@` stands for the port. `files`: what else lies in its folder.
+---Starts nginx with a whole configuration, in which `@PORT@` stands for the port.
 ---@param configuration string
 ---@param environment? table<string, string>
----@param files? table<string, string> name → text
+---@param files? table<string, string> what else lies in its folder: name → text
 ---@return spec.Nginx
 function nginx.run(configuration, environment, files)
   local folder = shell.run("mktemp -d"):match "%S+"

@@ -342,7 +342,7 @@ on_client("schedules: create", function(c)
 end)
 on_client("client:schedule", function(c)
   local made, err = c.client:schedule({
-    external_id = "tr", workflow_external_id = "wf", version = "1", cron = "0 0 * * *",
+    workflow_external_id = "wf", version = "1", cron = "0 0 * * *", input = { x = 1 },
   })
   return made and "made", err
 end, a_version)
@@ -354,14 +354,15 @@ end, a_version)
 
 --- {==== Over the wire ====
 
---- An operation against the server of stub.c, through libcurl.
+--- An operation against the server of stub.c, through libcurl. `once`: it leaves the client as nothing else may.
 local function over_the_wire(name, run, options)
   table.insert(M.operations, {
-    name = name, run = run,
+    name = name, run = run, once = options and options.once,
     prepare = function()
       return {
         client = assert(cdf.client({
           project = "p", base_url = options and options.base_url or STUB, max_retries = 0, max_response_size = 50000,
+          timeout = 5,
           credentials = assert(cdf.credentials({
             client_id = "id", client_secret = SECRET, token_url = STUB .. "/token",
           })),
@@ -384,8 +385,8 @@ over_the_wire("libcurl: refused", function(c)
 end)
 over_the_wire("libcurl: too large", function(c)
   local result, err = c.client:request("GET", "/large")
-  if result or err.kind ~= "protocol" then return result, err end
-  return err.message
+  if result or err.kind ~= "protocol" or not err.message:find("^GET /large") then return result, err end
+  return err.kind
 end)
 over_the_wire("libcurl: no server", function(c)
   local result, err = c.client:request("GET", "/x")
@@ -411,7 +412,7 @@ over_the_wire("libcurl: closed while under way", function(c)
     made = nil
   end
   return action
-end)
+end, { once = true })
 
 --- }====
 

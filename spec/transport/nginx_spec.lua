@@ -203,7 +203,8 @@ describe("nginx", function()
   describe("with two workers", function()
     before_each(function()
       server = nginx.start {
-        workers = 2, http = starts_with_client(slow, "timeout = 20, token_store = ngx.shared.tokens"), server = LOCATIONS,
+        workers = 2, server = LOCATIONS,
+        http = starts_with_client(slow, "timeout = 20, token_store = ngx.shared.tokens"),
       }
     end)
 

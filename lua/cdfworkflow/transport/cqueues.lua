@@ -6,13 +6,23 @@ local Poll = require "cdfworkflow.transport.poll"
 
 local adapter = {}
 
+--- Where the system has no descriptor to wait for (no epoll), those who wait look so often, in seconds.
+local LOOK_INTERVAL = 0.002
+
 ---@param options? { max_connections?: integer, ca_file?: string, proxy?: string }
 ---@return cdfworkflow.transport.Poll
 function adapter.new(options)
   local cqueues = require "cqueues"
   local condition = require "cqueues.condition"
   return Poll.new({
-    wait = function(handle, seconds) cqueues.poll({ pollfd = handle:fd(), events = "r" }, seconds) end,
+    wait = function(handle, seconds)
+      local fd = handle:fd()
+      if fd then
+        cqueues.poll({ pollfd = fd, events = "r" }, seconds)
+      else
+        cqueues.sleep(math.min(seconds, LOOK_INTERVAL))
+      end
+    end,
     sleep = function(seconds) cqueues.sleep(seconds) end,
     signal = function()
       local changed = condition.new(true)
@@ -26,7 +36,10 @@ function adapter.new(options)
       if controller then controller:wrap(fn) end
       return controller ~= nil
     end,
-    close = function(handle) cqueues.cancel(handle:fd()) end,
+    close = function(handle)
+      local fd = handle:fd()
+      if fd then cqueues.cancel(fd) end
+    end,
   }, options or {})
 end
 

@@ -6,6 +6,9 @@ local Poll = require "cdfworkflow.transport.poll"
 
 local adapter = {}
 
+--- Where the system has no descriptor to wait for (no epoll), those who wait look so often, in seconds.
+local LOOK_INTERVAL = 0.002
+
 local function check()
   local co, is_main = coroutine.running()
   if co and not is_main then return nil end
@@ -59,7 +62,9 @@ function adapter.new(options)
   return Poll.new({
     check = check,
     wait = function(handle, seconds)
-      poll = poll or uv.new_poll(handle:fd())
+      local fd = handle:fd()
+      if not fd then return suspend(uv, math.min(seconds, LOOK_INTERVAL), nothing, nothing) end
+      poll = poll or uv.new_poll(fd)
       suspend(uv, seconds, function(wake) poll:start("r", wake) end, function()
         if poll then poll:stop() end
       end)

@@ -33,9 +33,6 @@ Poll.__index = Poll
 local SILENCE = 0.25
 --- The longest wait of the pump, so that it is seen to live.
 local TURN = 0.1
---- Answers handed out before the host gets its turn: whoever gets one goes on at once, and that takes time.
-local HANDED_OUT = 4
-
 local CLOSED = "this cdfworkflow client was closed while a call was under way"
 
 ---@param host cdfworkflow.transport.Host
@@ -57,15 +54,13 @@ end
 
 --- {==== The pump ====
 
+--- Hands out one answer. Whoever gets it goes on at once, which takes time; so the host has its turn before the next.
 local function hand_out(self)
-  for _ = 1, HANDED_OUT do
-    local id, response = self.handle:finished()
-    if not id then return end
-    local receiver = self.waiting[id]
-    self.waiting[id] = nil
-    if receiver then receiver:receive(response) end
-    if self.closed then return end
-  end
+  local id, response = self.handle:finished()
+  if not id then return end
+  local receiver = self.waiting[id]
+  self.waiting[id] = nil
+  if receiver then receiver:receive(response) end
 end
 
 --- Moves the transfers until there are none, another has taken over, or `is_enough()`.

@@ -69,10 +69,11 @@ end
 function gateway.new(options)
   local settings, message = gateway.settings()
   if not settings then error(message, 0) end
-  local client = assert(cdf.from_env {
+  local client, err = cdf.from_env {
     client_name = "webhook-gateway", timeout = TIMEOUT,
     token_store = options.token_store, transport = options.transport,
-  })
+  }
+  if not client then error(tostring(err), 0) end
   return setmetatable({
     secret = settings.secret, workflows = settings.workflows, client = client, runs = options.runs, log = options.log,
   }, Gateway)

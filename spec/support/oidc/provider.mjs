@@ -4,9 +4,11 @@
 // its standard output.
 
 import { createServer } from "node:http";
-import { randomUUID } from "node:crypto";
+import { randomUUID, webcrypto } from "node:crypto";
 import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from "jose";
 import Provider from "oidc-provider";
+
+globalThis.crypto ??= webcrypto; // Debian 12 has Node.js 18, where it is not global yet
 
 const [client_id, client_secret, lifetime] = process.argv.slice(2);
 const AUDIENCE = "https://cdf.example";

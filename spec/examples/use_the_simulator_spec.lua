@@ -1,0 +1,59 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The embedded CDF in one's own specs: three lines make it, no socket is opened, and time passes when the spec says so.
+-- What is tested stands in `start_report`: a program that starts a workflow and says what became of it.
+
+local cdf = require "cdfworkflow"
+local simulator = require "cdfworkflow.simulator"
+
+local function start_report(client, site)
+  local execution, err = client:run("report", "1", { input = { site = site }, timeout = 30 })
+  if not execution then return "not started: " .. err.kind end
+  execution, err = client:wait(execution, { timeout = 3600 })
+  if not execution then return "given up: " .. err.kind end
+  return execution.status:lower(), execution.executedTasks[1].output.response
+end
+
+describe("start_report", function()
+  local sim, client, answer
+
+  before_each(function()
+    answer = function(data) return { title = "Report of " .. data.site }, 90 end -- and it takes 90 seconds
+    sim = simulator.new { project = "demo", tokens = { "test-token" } }
+    client = assert(cdf.client {
+      project = "demo", base_url = "http://localhost", transport = sim:transport(),
+      credentials = assert(cdf.credentials { token = "test-token" }),
+    })
+    sim:function_handler("fn-report", function(data) return answer(data) end)
+    assert(client.workflows:upsert { externalId = "report" })
+    assert(client.workflows.versions:upsert {
+      workflowExternalId = "report", version = "1",
+      workflowDefinition = cdf.definition { tasks = {
+        cdf.task.fn { externalId = "write", functionExternalId = "fn-report", data = "${workflow.input}", retries = 0 },
+      } },
+    })
+  end)
+
+  it("gives the report", function()
+    local before = sim:now()
+    local status, report = start_report(client, "north")
+    assert.equal("completed", status)
+    assert.equal("Report of north", report.title)
+    assert.is_true(sim:now() - before >= 90000) -- of the simulator's time, not of yours
+  end)
+
+  it("says that the function failed", function()
+    answer = function() error "no sensors" end
+    assert.equal("failed", (start_report(client, "north")))
+  end)
+
+  it("does not mind that CDF is busy for a moment", function()
+    sim:fault { match = { operation = "run", times = 2 }, status = 503 }
+    assert.equal("completed", (start_report(client, "north")))
+  end)
+
+  it("does not start a second run when an answer is lost", function()
+    sim:fault { match = { operation = "run" }, drop = "after" }
+    assert.equal("not started: ambiguous", (start_report(client, "north")))
+    assert.equal(1, #client.workflows.executions:list { limit = 10 })
+  end)
+end)
