@@ -8,11 +8,10 @@
 /* A token is renewed when less than this is left, as the Python SDK does (CDF.md 2); up to half as
    much again at random, so that many processes do not all ask at the same second. */
 static const double leeway = 30;
-/* A fetcher that has been silent for so long is taken for lost: its coroutine may have been dropped.
- */
+/* Seconds after which a silent fetcher is taken for lost: its coroutine may have been dropped. */
 static const double fetcher_patience = 15;
-static const double retry_after_failure =
-    10; /* seconds until the next try while the old one is good */
+/* Seconds until the next try of a renewal that failed, while the old token is good. */
+static const double retry_after_failure = 10;
 
 void cdfw_auth_init(cdfw_auth *auth) {
   memset(auth, 0, sizeof *auth);
