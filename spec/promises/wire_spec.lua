@@ -384,7 +384,8 @@ describe("HTTP/2", function()
       end,
       garbage = function() return ("garbage "):rep(100) end,
       graceful = function(kind, stream)
-        return goaway(stream) .. head(kind, stream) .. frame(DATA, END_STREAM, stream, BODIES[kind])
+        -- and reads on: a close with bytes unread would be a reset, which can overtake the answer
+        return goaway(stream) .. head(kind, stream) .. frame(DATA, END_STREAM, stream, BODIES[kind]), true
       end,
     }
 

@@ -8,7 +8,9 @@ import { randomUUID, webcrypto } from "node:crypto";
 import { createRemoteJWKSet, exportJWK, generateKeyPair, jwtVerify } from "jose";
 import Provider from "oidc-provider";
 
-globalThis.crypto ??= webcrypto; // Debian 12 has Node.js 18, where it is not global yet
+// Debian 12 has Node.js 18, which lacks these two.
+globalThis.crypto ??= webcrypto;
+URL.parse ??= (url, base) => (URL.canParse(url, base) ? new URL(url, base) : null);
 
 const [client_id, client_secret, lifetime] = process.argv.slice(2);
 const AUDIENCE = "https://cdf.example";
