@@ -26,7 +26,7 @@ local function run_lua(program, environment)
   local file = assert(io.open(name, "w"))
   file:write(program)
   file:close()
-  local pipe = assert(io.popen((environment or "") .. " '" .. interpreter .. "' " .. name .. " 2>&1"))
+  local pipe = assert(io.popen((environment or "") .. " '" .. interpreter .. "' " .. name))
   local output = pipe:read("*a")
   pipe:close()
   os.remove(name)
@@ -90,10 +90,11 @@ describe("core.encode", function()
   it("finds a character to escape at every position", function()
     for length = 1, 20 do
       for at = 1, length do
-        for _, c in ipairs({ '"', "\\", "\1", "\31" }) do
-          local text = ("x"):rep(at - 1) .. c .. ("~"):rep(length - at)
-          assert.equal(text, core.decode(assert(encode(text))))
+        local before, after = ("x"):rep(at - 1), ("~"):rep(length - at)
+        for c, escape in pairs({ ['"'] = '\\"', ["\\"] = "\\\\", ["\1"] = "\\u0001", ["\31"] = "\\u001f" }) do
+          assert.equal('"' .. before .. escape .. after .. '"', encode(before .. c .. after))
         end
+        assert.is_nil((core.decode('"' .. before .. "\31" .. after .. '"')))
       end
     end
   end)
@@ -166,6 +167,12 @@ describe("core.encode", function()
     local t = { ("x"):rep(1024) }
     for _ = 1, 60 do t = { t, t } end
     local text, message = core.encode(t, "input")
+    assert.is_nil(text)
+    assert.equal("input is larger than 67108864 bytes of JSON", message)
+  end)
+
+  it("stops a text that is too long", function()
+    local text, message = core.encode(("x"):rep(64 * 1024 * 1024 - 1), "input")
     assert.is_nil(text)
     assert.equal("input is larger than 67108864 bytes of JSON", message)
   end)
@@ -368,6 +375,49 @@ describe("core.decode", function()
   it("wants a text", function()
     assert.has_error(function() core.decode(nil) end)
     assert.has_error(function() core.decode({}) end)
+  end)
+end)
+
+describe("answers of CDF", function()
+  local client = core.client({ project = "p", cluster = "c", credentials = core.credentials({ token = "t" }) })
+
+  local function read(body)
+    local call = core.request(client, "GET", "/x", nil, {})
+    call:step("start", 1)
+    local action, value = call:step("answer", 1, 1, { status = 200, headers = {}, body = body })
+    assert.equal("done", action)
+    return value
+  end
+
+  it("have no null members, except below a user's own data", function()
+    local value = read([[{
+      "a": null, "b": { "c": null, "d": [null, { "e": null }] }, "output": null,
+      "input": { "x": null, "y": [{ "z": null }] }, "data": { "x": null }, "metadata": { "x": null },
+      "response": [{ "x": null }], "body": { "b": { "x": null } }, "other": { "output": { "x": null } }
+    }]])
+    assert.same({
+      b = { d = { core.null, {} } },
+      input = { x = core.null, y = { { z = core.null } } }, data = { x = core.null }, metadata = { x = core.null },
+      response = { { x = core.null } }, body = { b = { x = core.null } }, other = { output = { x = core.null } },
+    }, value)
+  end)
+
+  it("keep empty arrays and integers", function()
+    local value = read('{"items":[],"id":9007199254740991,"nested":[[],{}]}')
+    assert.is_true(core.is_array(value.items))
+    assert.is_true(core.is_array(value.nested[1]))
+    assert.is_false(core.is_array(value.nested[2]))
+    assert.equal("9007199254740991", encode(value.id))
+  end)
+
+  it("are asked for with no more JSON than is allowed", function()
+    local function run(size)
+      return core.run(client, "wf", "1", { nonce = "n", input = { x = ("a"):rep(size - 8) } })
+    end
+    assert.is_userdata(run(102400))
+    local call, err = run(102401)
+    assert.is_nil(call)
+    assert.equal("input is larger than 102400 bytes of JSON", err.message)
   end)
 end)
 

@@ -293,41 +293,16 @@ static bool refuse_array(writer *w, const frame *f, bool marked) {
                      describe_hole(L, f->table));
 }
 
-static bool write_item(writer *w, frame *f, int index) {
-  if (f->position > 1) cdfw_buffer_addc(w->out, ',');
-  return write_value(w, index, f);
-}
-
-/* Writes an array whose keys do not come in order from lua_next. */
-static bool write_array_by_position(writer *w, frame *f, bool marked) {
+static bool write_array(writer *w, frame *f, bool marked) {
   size_t n;
   if (!cdfw_json_is_sequence(w->L, f->table, &n)) return refuse_array(w, f, marked);
+  cdfw_buffer_addc(w->out, '[');
   for (f->position = 1; f->position <= n; f->position++) {
+    if (f->position > 1) cdfw_buffer_addc(w->out, ',');
     lua_rawgeti(w->L, f->table, (int)f->position);
-    if (!write_item(w, f, lua_gettop(w->L))) return false;
+    if (!write_value(w, lua_gettop(w->L), f)) return false;
     lua_pop(w->L, 1);
   }
-  return cdfw_buffer_addc(w->out, ']');
-}
-
-/* The first pair of lua_next is on the stack. Most arrays give their keys in order, and one pass
-   over them both writes the array and shows that it is one. */
-static bool write_array(writer *w, frame *f, bool marked) {
-  lua_State *L = w->L;
-  size_t start = w->out->length;
-  cdfw_buffer_addc(w->out, '[');
-  do {
-    if (lua_type(L, -2) != LUA_TNUMBER || lua_tonumber(L, -2) != (lua_Number)(f->position + 1)) {
-      lua_pop(L, 2);
-      if (w->out->state != CDFW_BUFFER_OK) return false;
-      w->out->length = start;
-      cdfw_buffer_addc(w->out, '[');
-      return write_array_by_position(w, f, marked);
-    }
-    f->position++;
-    if (!write_item(w, f, lua_gettop(L))) return false;
-    lua_pop(L, 1);
-  } while (lua_next(L, f->table));
   return cdfw_buffer_addc(w->out, ']');
 }
 
@@ -372,8 +347,10 @@ static bool write_table(writer *w, int index, const frame *around) {
   lua_pushnil(L);
   if (!lua_next(L, index))
     return cdfw_buffer_adds(w->out, mark == CDFW_JSON_UNMARKED ? "{}" : "[]");
-  bool array = mark == CDFW_JSON_ARRAY || lua_type(L, -2) == LUA_TNUMBER;
-  return array ? write_array(w, &f, mark == CDFW_JSON_ARRAY) : write_object(w, &f);
+  bool marked = mark == CDFW_JSON_ARRAY;
+  if (!marked && lua_type(L, -2) != LUA_TNUMBER) return write_object(w, &f);
+  lua_pop(L, 2);
+  return write_array(w, &f, marked);
 }
 
 static bool write_userdata(writer *w, int index, const frame *at) {

@@ -7,6 +7,8 @@ local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
 local simulator = require "cdfworkflow.simulator"
 
+if jit then jit.off() end -- a trace of LuaJIT's that runs out of memory crashes LuaJIT itself
+
 local M = { operations = {} }
 
 local SECRET = "canary-secret-7531"

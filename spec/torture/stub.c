@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The server: one process for each connection, keep-alive, one fixed answer for each path. */
-#define _POSIX_C_SOURCE 200809L
+#define _GNU_SOURCE
 #include "stub.h"
 
 #include <arpa/inet.h>
@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -107,7 +108,8 @@ pid_t stub_start(int *port) {
   *port = ntohs(address.sin_port);
   pid_t process = fork();
   if (process == 0) {
-    signal(SIGCHLD, SIG_IGN); /* nobody waits for those who serve */
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* also when the tortured process crashes */
+    signal(SIGCHLD, SIG_IGN);         /* nobody waits for those who serve */
     accept_for_ever(listener);
   }
   close(listener);
