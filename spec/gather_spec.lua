@@ -135,11 +135,11 @@ describe("cdf.gather", function()
     assert.equal("a function given to gather may not yield by itself", errors[2])
   end)
 
-  --- As Ctrl-C does: raises in the main program, once two transfers are under way.
-  local function interrupt_with(err)
+  --- As Ctrl-C does: raises in the main program, once so many transfers are under way.
+  local function interrupt_with(err, count)
     debug.sethook(function()
       local co, is_main = coroutine.running()
-      if (not co or is_main) and client.transport.handle:pending() == 2 then
+      if (not co or is_main) and client.transport.handle:pending() == count then
         debug.sethook()
         error(err, 0)
       end
@@ -148,13 +148,22 @@ describe("cdf.gather", function()
 
   it("gives everything up after an interrupt", function()
     local interrupt = {}
-    interrupt_with(interrupt)
+    interrupt_with(interrupt, 2)
     local ok, err = pcall(cdf.gather, run, run)
     debug.sethook()
     assert.is_false(ok)
     assert.equal(interrupt, err)
     assert.equal(0, client.transport.handle:pending())
     assert.equal("RUNNING", run().status)
+  end)
+
+  it("leaves nobody waiting for a token that was being fetched at an interrupt", function()
+    client:close()
+    client = slow:client()
+    interrupt_with("interrupt", 1)
+    assert.is_false(pcall(cdf.gather, run, run))
+    debug.sethook()
+    assert.is_true(timed(run) < 5)
   end)
 
   it("raises on what is no function", function()

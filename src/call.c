@@ -486,10 +486,20 @@ static int call_step(lua_State *L) {
   }
 }
 
+/* call:leave(): nobody will step it any more, so others need not wait for the token that it was
+   fetching. */
+static int call_leave(lua_State *L) {
+  cdfw_op_leave(&check(L)->op);
+  return 0;
+}
+
 /* }==== */
 
-static const luaL_Reg call_methods[] = {
-    {"step", call_step}, {"__gc", call_gc}, {"__tostring", call_tostring}, {NULL, NULL}};
+static const luaL_Reg call_methods[] = {{"step", call_step},
+                                        {"leave", call_leave},
+                                        {"__gc", call_gc},
+                                        {"__tostring", call_tostring},
+                                        {NULL, NULL}};
 
 void cdfw_call_open(lua_State *L) {
   cdfw_object_class(L, call_class, call_methods);

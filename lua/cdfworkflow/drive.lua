@@ -3,6 +3,7 @@
 -- happened. No rule about tokens, retries or time lives here.
 
 local core = require "cdfworkflow.core"
+local protected = require "cdfworkflow.protected"
 local token_store = require "cdfworkflow.token_store"
 
 local drive = {}
@@ -62,15 +63,8 @@ local function nap(call, transport, seconds)
   return call:step("woke", transport:now())
 end
 
---- Runs the call to its end.
----@param call userdata what `core.run`, `core.request`, … made
----@param client cdfworkflow.Client
----@return any result or nil
----@return cdfworkflow.Error? err
-function drive.run(call, client)
+local function carry(call, client)
   local transport = client.transport
-  local impossible = transport.check and transport:check()
-  if impossible then return nil, core.error { kind = "invalid", message = impossible, retryable = false } end
   local action, value, phase, denied = call:step("start", transport:now())
   while true do
     if action == "http" and phase == "token" then
@@ -90,6 +84,21 @@ function drive.run(call, client)
       return nil, value
     end
   end
+end
+
+--- Runs the call to its end.
+---@param call userdata what `core.run`, `core.request`, … made
+---@param client cdfworkflow.Client
+---@return any result or nil
+---@return cdfworkflow.Error? err
+function drive.run(call, client)
+  local transport = client.transport
+  local impossible = transport.check and transport:check()
+  if impossible then return nil, core.error { kind = "invalid", message = impossible, retryable = false } end
+  local ok, result, err = protected(carry, call, client)
+  if ok then return result, err end
+  call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
+  error(result, 0)
 end
 
 return drive

@@ -4,6 +4,7 @@
 
 local Heap = require "cdfworkflow.heap"
 local core = require "cdfworkflow.core"
+local protected = require "cdfworkflow.protected"
 
 local gather = {}
 
@@ -24,8 +25,9 @@ gather.of_host = nil
 local Gathering = {}
 Gathering.__index = Gathering
 
---- The gathering that each of our coroutines belongs to. A user's own coroutine is not here, so it blocks.
-local gathering_of = setmetatable({}, { __mode = "k" })
+--- The gathering that each of our coroutines belongs to. A user's own coroutine is not here, so it blocks. A gathering
+--- lives while its loop runs, and what is here keeps neither side alive.
+local gathering_of = setmetatable({}, { __mode = "kv" })
 
 --- What our coroutines yield, to tell it from a yield of the user's.
 local WAITING = {}
@@ -135,9 +137,12 @@ function Gathering:loop()
   end
 end
 
---- Gives up what is under way, after an error such as an interrupt.
+--- Gives up what is under way, after an error such as an interrupt. Nobody will resume our coroutines: what they hold
+--- (the right to fetch a token, say) goes with them, and now.
 function Gathering:abandon()
   for _, transfer in pairs(self.transfers) do transfer.transport:forget(transfer.id) end
+  self.ready, self.timers, self.transfers, self.ends = nil, nil, nil, nil
+  collectgarbage()
 end
 
 local function new()
@@ -209,12 +214,6 @@ local function join(functions, ended)
     if left == 0 then self:wake(co) end
   end)
   if left > 0 then coroutine.yield(WAITING) end
-end
-
---- A coroutine of plain Lua 5.1 may be one of an event loop, which must be able to yield out of this.
-local function protected(fn, ...)
-  if OLD and coroutine.running() then return true, fn(...) end
-  return pcall(fn, ...)
 end
 
 local function run_here(functions, ended)

@@ -50,7 +50,7 @@ end
 
 ---@return table|nil item the first item, left in place
 function Heap:peek()
-  return self[1]
+  return self.size > 0 and self[1] or nil
 end
 
 --- Puts an item in; one that is in already is moved to where its changed key belongs.
@@ -58,8 +58,11 @@ end
 function Heap:push(item)
   local at = self.slots[item]
   if not at then
-    self.size = self.size + 1
-    at = self.size
+    -- The size comes last: where there is no memory for the new place, the heap is as it was.
+    at = self.size + 1
+    self[at] = item
+    self.slots[item] = at
+    self.size = at
   end
   local above = rise(self, item, at)
   if above == at then sink(self, item, at) end
@@ -84,7 +87,7 @@ end
 
 ---@return table|nil item the first item, taken out
 function Heap:pop()
-  local item = self[1]
+  local item = self:peek()
   if item then self:remove(item) end
   return item
 end

@@ -190,6 +190,43 @@ describe("a token that is about to end", function()
   end)
 end)
 
+describe("a token request that ends in an error raised by the caller's own code", function()
+  -- Each raises once; an interrupt of the host raises in the same way.
+  local RAISING = {
+    on_event = function(client, raise)
+      client.on_event = raise
+    end,
+    transport = function(client, raise)
+      local http = client.transport.http
+      client.transport.http = function(...)
+        raise()
+        return http(...)
+      end
+    end,
+    token_store = function(client, raise)
+      client.token_store = { get = raise, set = raise, add = function() return true end }
+    end,
+  }
+
+  for name, install in pairs(RAISING) do
+    it("holds nobody up: " .. name, function()
+      local client, script, tokens = scripted(token_for(3600))
+      local raised = false
+      install(client, function()
+        if raised then return end
+        raised = true
+        error("from " .. name, 0)
+      end)
+      local ok, message = pcall(client.request, client, "GET", "/x")
+      assert.is_false(ok)
+      assert.equal("from " .. name, message)
+      assert(client:request("GET", "/x"))
+      assert.equal(1, tokens())
+      assert.equal(0, script:slept())
+    end)
+  end
+end)
+
 describe("a clock that jumps", function()
   local DAY = 86400
 
