@@ -1,12 +1,15 @@
 -- SPDX-License-Identifier: Apache-2.0
--- One call whose answers are good but for those of one phase, which come from the fuzzer: it ends in a whole result
--- or in a clear error, after a bounded number of steps, and no secret is in either.
+-- One call whose answers are good but for those of one phase, which come from the fuzzer (the look after a lost answer
+-- is a phase, too): it ends in a whole result or in a clear error, after a bounded number of steps, and no secret is in
+-- either.
 
 local core = require "cdfworkflow.core"
 
 local SECRET, TOKEN, NONCE = "canary-secret-7531", "canary-token-8642", "canary-nonce-9753"
 local SECRETS_BEFORE = { token = { SECRET }, session = { SECRET, TOKEN }, call = { SECRET, TOKEN, NONCE } }
-local PHASES = { "token", "session", "call" }
+SECRETS_BEFORE.look = SECRETS_BEFORE.call
+local PHASES = { "token", "session", "call", "look" }
+local MOST_STEPS, TIMEOUT = 400, 30
 local STATUSES = { 200, 202, 201, 204, 400, 401, 403, 404, 409, 413, 429, 500, 502, 503, 504, 302, 100, 999 }
 local FAILURES = { "connect", "resolve", "tls", "timeout", "send", "receive", "nonsense" }
 local KINDS = {
@@ -19,10 +22,7 @@ local GOOD = {
   session = '{"items":[{"id":1,"status":"READY","nonce":"canary-nonce-9753"}]}',
   call = '{"id":"1","workflowExternalId":"wf","status":"RUNNING","createdTime":1}',
 }
-
-local function phase_of(url)
-  return url:find("/token", 1, true) and "token" or url:find("/sessions", 1, true) and "session" or "call"
-end
+local LOST = { failure = "receive", sent = true }
 
 -- The input: phase, status or failure, and headers, one byte each; a header's value up to a line end; the body.
 local function parse(bytes)
@@ -68,14 +68,17 @@ local function check_error(err, secrets)
   check_no_secret(err, secrets, 0)
 end
 
-local function check_result(result, is_run)
+local function check_result(result, fuzzed, is_run)
   assert(type(result) == "table", "no table")
   if is_run then
     assert(result.workflowExternalId == "wf" and type(result.id) == "string" and type(result.status) == "string")
   end
+  if fuzzed == "look" then
+    assert(result.metadata["cdfworkflow.requestId"] == "r", "another run than was looked for")
+  end
 end
 
-local function new_call(is_run)
+local function new_call(fuzzed, is_run)
   local client = core.client({
     project = "p", base_url = "https://cdf.example", max_retries = 2,
     credentials = core.credentials({
@@ -83,31 +86,33 @@ local function new_call(is_run)
     }),
   })
   if is_run then
-    return core.run(client, "wf", "1", {})
+    return core.run(client, "wf", "1", { request_id = fuzzed == "look" and "r" or nil, timeout = TIMEOUT })
   end
   return core.request(client, "GET", "/workflows", nil, {})
 end
 
 return function(bytes)
   local fuzzed, answer, other = parse(bytes)
-  local is_run = fuzzed == "session" or not other
-  local call = new_call(is_run)
+  local is_run = fuzzed == "session" or fuzzed == "look" or not other
+  local call = new_call(fuzzed, is_run)
   local now = 0
-  local action, value = call:step("start", now)
-  for _ = 1, 30 do
+  local action, value, phase = call:step("start", now)
+  for _ = 1, MOST_STEPS do
     if action == "http" then
-      local phase = phase_of(value.url)
-      local response = phase == fuzzed and answer or { status = 200, headers = {}, body = GOOD[phase] }
-      action, value = call:step("answer", now, 1.7e9, response)
+      local response = { status = 200, headers = {}, body = GOOD[phase] or "{}" }
+      if phase == fuzzed then response = answer end
+      if phase == "call" and fuzzed == "look" then response = LOST end
+      now = now + 0.1
+      action, value, phase = call:step("answer", now, 1.7e9, response)
     elseif action == "sleep" then
       now = now + value
-      action, value = call:step("woke", now)
+      action, value, phase = call:step("woke", now)
     else
       break
     end
   end
   if action == "done" then
-    return check_result(value, is_run)
+    return check_result(value, fuzzed, is_run)
   end
   assert(action == "error", "ended with " .. tostring(action))
   -- What CDF or the identity provider gave out before its own odd answer is a secret.
