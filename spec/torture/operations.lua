@@ -206,6 +206,18 @@ plain("cdf.client", function()
   return tostring(cdf.client({ project = "p", cluster = "c", credentials = cdf.credentials({ token = "abc" }) }))
 end)
 
+plain("cdf.from_env", function()
+  local _, err = cdf.from_env({ project = "p", cluster = "c" })
+  return err.message
+end)
+plain("cdf.definition, lint, graph", function()
+  local definition = cdf.definition({ tasks = {
+    cdf.task.fn({ externalId = "a", functionExternalId = "f", data = { x = "${workflow.input.x}" } }),
+    cdf.task.fn({ externalId = "b", functionExternalId = "f", dependsOn = { "a", "none" } }),
+  } })
+  return { cdf.lint(definition), cdf.graph(definition, "text"), cdf.graph(definition, "mermaid") }
+end)
+
 --- }====
 
 --- {==== The client ====
@@ -289,6 +301,27 @@ end, function(owner)
   return execution
 end)
 
+on_client("executions: run_many", function(c)
+  local list = { { "wf", "1", { request_id = "a" } }, { "none", "1" }, { "wf", "1", { input = { x = 1 } } } }
+  local results, errors = c.client.workflows.executions:run_many(list)
+  -- Where the memory for one of them was out, its error tells; that and nothing else.
+  for i in ipairs(list) do
+    local err = errors[i]
+    if i ~= 2 and err then
+      if type(err) ~= "table" then error(err, 0) end
+      return nil, err
+    end
+  end
+  if type(errors[2]) ~= "table" then error(errors[2], 0) end
+  if errors[2].kind ~= "api" then return nil, errors[2] end
+  return { results[1].status, errors[2].status, results[3].status }
+end, a_version)
+
+on_client("workflows: each", function(c)
+  local ids = {}
+  for workflow in c.client.workflows:each() do ids[#ids + 1] = workflow.externalId end
+  return ids
+end, a_version)
 on_client("workflows: upsert", function(c)
   return c.client.workflows:upsert({ externalId = "new", description = "é" })
 end)
@@ -300,6 +333,11 @@ end, a_version)
 on_client("versions: upsert", function(c) return c.client.workflows.versions:upsert(VERSION) end, a_version)
 on_client("versions: retrieve", function(c) return c.client.workflows.versions:retrieve("wf", "1") end, a_version)
 on_client("versions: list", function(c) return c.client.workflows.versions:list() end, a_version)
+on_client("versions: each", function(c)
+  local versions = {}
+  for version in c.client.workflows.versions:each() do versions[#versions + 1] = version.version end
+  return versions
+end, a_version)
 on_client("versions: delete", function(c)
   return c.client.workflows.versions:delete({ { workflowExternalId = "wf", version = "1" } })
 end, a_version)
@@ -316,6 +354,11 @@ end
 
 on_client("triggers: upsert", function(c) return c.client.workflows.triggers:upsert(TRIGGER) end, a_version)
 on_client("triggers: list", function(c) return c.client.workflows.triggers:list() end, a_trigger)
+on_client("triggers: each", function(c)
+  local ids = {}
+  for trigger in c.client.workflows.triggers:each() do ids[#ids + 1] = trigger.externalId end
+  return ids
+end, a_trigger)
 on_client("triggers: history", function(c) return c.client.workflows.triggers:history("tr") end, a_trigger)
 on_client("triggers: pause", function(c) return c.client.workflows.triggers:pause("tr") end, a_trigger)
 on_client("triggers: resume", function(c) return c.client.workflows.triggers:resume("tr") end, a_trigger)
@@ -327,6 +370,9 @@ end)
 on_client("sessions: list", function(c) return c.client.sessions:list() end, function(owner)
   assert(owner.sessions:create())
 end)
+on_client("sessions: retrieve", function(c) return c.client.sessions:retrieve(c.given.id) end, function(owner)
+  return assert(owner.sessions:create())
+end)
 on_client("sessions: revoke", function(c) return c.client.sessions:revoke({ c.given.id }) end, function(owner)
   return assert(owner.sessions:create())
 end)
@@ -336,18 +382,75 @@ on_client("functions: call", function(c)
   local call, err = c.client.functions:call("f", { x = 1 })
   return call and call.status, err
 end)
-on_client("schedules: create", function(c)
-  local made, err = c.client.functions.schedules:create({
-    name = "s", functionExternalId = "f", cronExpression = "0 0 * * *", data = { x = 1 },
-  })
+on_client("functions: create", function(c)
+  local made, err = c.client.functions:create({ name = "g", secrets = { a = "b" } }, { zip = "PK" })
   return made and made.name, err
 end)
+on_client("functions: delete", function(c) return c.client.functions:delete("f") end)
+
+local function a_call(owner) return assert(owner.functions:call("f", { x = 1 })) end
+
+on_client("calls: retrieve", function(c) return c.client.functions.calls:retrieve("f", c.given.id) end, a_call)
+on_client("calls: list", function(c) return c.client.functions.calls:list("f") end, a_call)
+on_client("calls: response", function(c) return c.client.functions.calls:response("f", c.given.id) end, a_call)
+on_client("calls: logs", function(c) return c.client.functions.calls:logs("f", c.given.id) end, a_call)
+
+local SCHEDULE = { name = "s", functionExternalId = "f", cronExpression = "0 0 * * *", data = { x = 1 } }
+
+local function a_schedule(owner) return assert(owner.functions.schedules:create(SCHEDULE)) end
+
+on_client("schedules: retrieve", function(c)
+  return c.client.functions.schedules:retrieve({ c.given.id })
+end, a_schedule)
+on_client("schedules: list", function(c) return c.client.functions.schedules:list() end, a_schedule)
+on_client("schedules: input_data", function(c)
+  return c.client.functions.schedules:input_data(c.given.id)
+end, a_schedule)
+on_client("schedules: delete", function(c)
+  return c.client.functions.schedules:delete(c.given.id)
+end, a_schedule)
+on_client("schedules: create", function(c)
+  local made, err = c.client.functions.schedules:create(SCHEDULE)
+  return made and made.name, err
+end)
+local BY_TRIGGER = { workflow_external_id = "wf", version = "1", cron = "0 0 * * *", input = { x = 1 } }
+
 on_client("client:schedule", function(c)
+  local made, err = c.client:schedule(BY_TRIGGER)
+  return made and "made", err
+end, a_version)
+on_client("client:schedule, by function", function(c)
   local made, err = c.client:schedule({
-    workflow_external_id = "wf", version = "1", cron = "0 0 * * *", input = { x = 1 },
+    workflow_external_id = "wf", version = "1", cron = "0 0 * * *", via = "function",
+    client_credentials = { client_id = "id", client_secret = SECRET },
   })
   return made and "made", err
 end, a_version)
+on_client("client:schedules", function(c)
+  local found, err = c.client:schedules()
+  return found and #found, err
+end, function(owner)
+  a_version(owner)
+  return assert(owner:schedule(BY_TRIGGER))
+end)
+on_client("client:unschedule", function(c) return c.client:unschedule(c.given) end, function(owner)
+  a_version(owner)
+  return assert(owner:schedule(BY_TRIGGER))
+end)
+on_client("tasks: update", function(c)
+  local updated, err = c.client.workflows.tasks:update(c.given.executedTasks[1].id, "COMPLETED", { x = 1 })
+  return updated and updated.status, err
+end, function(owner, sim)
+  assert(owner.workflows:upsert({ externalId = "wf" }))
+  assert(owner.workflows.versions:upsert({
+    workflowExternalId = "wf", version = "1", workflowDefinition = cdf.definition({ tasks = {
+      cdf.task.fn({ externalId = "t", functionExternalId = "f", isAsyncComplete = true }),
+    } }),
+  }))
+  local execution = assert(owner:run("wf", "1"))
+  sim:advance(10)
+  return assert(owner.workflows.executions:retrieve(execution.id))
+end)
 on_client("client:request", function(c)
   return c.client:request("GET", "/workflows", nil, { query = { limit = 5 } })
 end, a_version)
