@@ -6,6 +6,8 @@
 #                   (one file on one Lua: make test SPECS=spec/json_spec.lua LUAS=5.4)
 #   make lint       luacheck, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
+#   make valgrind   the specs of 5.4 (or LUAS) under memcheck
+#   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
 #   make bench      spec/bench: time, CPU and memory against plain C; many runs; nginx and HAProxy under load
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
@@ -93,7 +95,22 @@ asan:
 	@spec/support/install.sh test
 	$(STEP) build-for-specs BUILD=build/asan CC=gcc \
 	  CFLAGS="-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer"
-	@spec/support/asan.sh "$(LUAS)" $(SPECS)
+	@spec/support/watched.sh asan "$(LUAS)" $(SPECS)
+
+.PHONY: valgrind stress
+valgrind stress: LUAS := $(if $(filter file,$(origin LUAS)),5.4,$(LUAS))
+valgrind:
+	@spec/support/install.sh valgrind
+	$(STEP) build-for-specs BUILD=build/valgrind CFLAGS="-O1 -g" LUAS="$(LUAS)"
+	@BUILD=build/valgrind spec/support/watched.sh valgrind "$(LUAS)" $(SPECS)
+
+# The rooms in C with a collection at nearly every allocation, which takes minutes, then everything with fewer.
+C_SPECS := $(addprefix spec/,call_spec.lua redact_spec.lua json_spec.lua http_spec.lua text_spec.lua)
+stress:
+	@spec/support/install.sh test
+	$(STEP) build-for-specs LUAS="$(LUAS)"
+	@GC_PAUSE=0 spec/support/watched.sh stress "$(LUAS)" $(C_SPECS)
+	@GC_PAUSE=104 spec/support/watched.sh stress "$(LUAS)" $(SPECS)
 
 .PHONY: lint lint-lua lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
 lint:

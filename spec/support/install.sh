@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `fuzz`.
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `fuzz`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -63,6 +63,14 @@ cppcheck              | command -v cppcheck
 LIST
 }
 
+valgrind_needs() {
+  test_needs
+  cat <<'LIST'
+valgrind              | command -v valgrind
+libc6-dbg             | valgrind -q true
+LIST
+}
+
 fuzz_needs() {
   demo_needs
   cat <<'LIST'
@@ -107,4 +115,4 @@ install_node_modules() {
 }
 
 install_packages "$1"
-if [ "$1" = test ]; then install_node_modules; fi
+case $1 in test | valgrind) install_node_modules ;; esac

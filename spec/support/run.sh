@@ -3,6 +3,7 @@
 # Runs spec files, each in a busted process of its own on each Lua, two at a time, each within a time limit.
 # `run.sh "5.4 luajit" [file …]`, all of spec/ without files. The last line is "N passed, N failed".
 #
+# Lines that a spec prints with "# " before them, such as figures, are shown.
 # A spec that cannot run on every Lua says so in a comment line of its own: `-- Runs on: 5.4 luajit`.
 # BUILD names the build to load (default build), SPEC_TIMEOUT the seconds that one file may take (default 120).
 set -uo pipefail
@@ -88,7 +89,8 @@ run_file() { # lua file result
   [ "$skipped" = 0 ] && skipped="" || skipped=", $skipped skipped"
   printf '%-6s  %-50s %s passed, %s failed%s  (%.1f s)\n' "$1" "$2" "$passed" "$failed" "$skipped" \
     "$(awk "BEGIN { print $EPOCHREALTIME - $begun }")" >"$3.line"
-  cat "$3.line" "$3.report" 2>/dev/null
+  sed -n 's/^# /    /p' "$3.output" >"$3.figures"
+  cat "$3.line" "$3.figures" "$3.report" 2>/dev/null
 }
 
 n=0
