@@ -16,6 +16,7 @@ local EXECUTION = '{"id":"059edaa4-a17a-4102-910e-2c3591500cce","workflowExterna
   .. '"status":"RUNNING","createdTime":1767225600000,"metadata":{}}'
 local ACCEPTED = { status = 202, body = EXECUTION }
 local LOST = { failure = "receive", sent = true, message = "closed" }
+local UNREACHABLE = { failure = "connect", sent = false }
 local RUN = "POST /workflows/foo/versions/1/run"
 
 local function status(code, headers)
@@ -153,8 +154,22 @@ describe("the session of a run", function()
     assert.same({ items = { { id = 7001 } } }, core.decode(script.requests[3].body))
   end)
 
+  it("is taken back where CDF was only too busy, or not there, before it refused", function()
+    for _, answers in ipairs {
+      { status(429), status(429) },
+      { status(429), status(404) },
+      { UNREACHABLE, status(404) },
+    } do
+      local revoked = { status = 200, body = "{}" }
+      local client, script = static({ SESSION, answers[1], answers[2], revoked }, { max_retries = 1 })
+      local _, err = client:run("foo", "1")
+      assert.equal(answers[2].status, err.status)
+      assert.equal("POST /sessions; " .. RUN .. "; sleep; " .. RUN .. "; POST /sessions/revoke", script:story())
+    end
+  end)
+
   it("gives the run's own error, however taking it back ends", function()
-    for _, answer in ipairs { status(500), LOST, { failure = "connect", sent = false } } do
+    for _, answer in ipairs { status(500), LOST, UNREACHABLE } do
       local client = static { SESSION, status(400, { ["x-request-id"] = "r-1" }), answer }
       local _, err = client:run("foo", "1")
       assert.equal(400, err.status)
@@ -164,9 +179,10 @@ describe("the session of a run", function()
 
   it("is left alone where its nonce may be in use, or no answer came from CDF", function()
     for name, answers in pairs {
-      ["after a second attempt"] = { SESSION, status(503), status(400) },
+      ["after a 503"] = { SESSION, status(503), status(400) },
+      ["after a marked answer"] = { SESSION, status(500, { ["cdf-is-auto-retryable"] = "true" }), status(400) },
       ["after a lost answer"] = { SESSION, LOST },
-      ["when throttled"] = { SESSION, status(429), status(429) },
+      ["when it never came to CDF"] = { SESSION, UNREACHABLE, UNREACHABLE },
       ["when not signed in"] = { SESSION, status(401) },
     } do
       local client, script = static(answers, { max_retries = 1 })

@@ -89,7 +89,6 @@ static cdfw_action send_call(cdfw_op *op, double now) {
   if (op->looking) return request(op, CDFW_PHASE_LOOK);
   if (is_stale(op, now)) return renew_nonce(op, now);
   if (op->wants_session && !op->has_nonce) return request(op, CDFW_PHASE_SESSION);
-  op->nonce_uses++;
   return request(op, CDFW_PHASE_CALL);
 }
 
@@ -131,13 +130,13 @@ static cdfw_action without_new_token(cdfw_op *op, cdfw_ending ending, double now
   return cdfw_auth_fail(op->auth, now) ? use_new_token(op, now) : finish(op, ending);
 }
 
-/* A session whose call was refused at the first attempt is of no use to anybody. After more
-   attempts the nonce may be bound after all, and is left alone. */
+/* A session whose call was refused is of no use to anybody. Where its nonce may be bound after all
+   it is left alone: taking it back would end what runs with it. */
 static bool can_revoke(const cdfw_op *op, double now) {
   int status = op->last.failure == CDFW_FAILURE_NONE ? op->last.status : 0;
   return op->phase == CDFW_PHASE_CALL && op->has_nonce && op->has_session_id &&
-         op->nonce_uses == 1 && !op->lost && status >= 400 && status < 500 && status != 401 &&
-         status != 429 && now < op->deadline;
+         !op->nonce_in_doubt && !op->lost && status >= 400 && status < 500 && status != 401 &&
+         now < op->deadline;
 }
 
 static cdfw_action give_up(cdfw_op *op, double now) {
@@ -157,8 +156,16 @@ static bool is_open(const cdfw_outcome *outcome) {
   return outcome->status == 502 || outcome->status == 504;
 }
 
+/* CDF has not even looked at it. */
+static bool is_untouched(const cdfw_outcome *outcome) {
+  return outcome->failure != CDFW_FAILURE_NONE ? !outcome->sent : outcome->status == 429;
+}
+
 static cdfw_action repeat(cdfw_op *op, double now) {
-  if (op->phase == CDFW_PHASE_CALL && is_open(&op->last)) op->maybe_done = true;
+  if (op->phase == CDFW_PHASE_CALL) {
+    op->maybe_done = op->maybe_done || is_open(&op->last);
+    op->nonce_in_doubt = op->nonce_in_doubt || !is_untouched(&op->last);
+  }
   if (op->phase == CDFW_PHASE_TOKEN && has_spare_token(op, now)) return give_up(op, now);
   if (op->retries >= op->max_retries || !cdfw_budget_spend(op->budget)) return give_up(op, now);
   op->delay = cdfw_policy_delay(op->retries, op->last.retry_after, cdfw_random(op->random_state));
@@ -215,7 +222,7 @@ static cdfw_action after_success(cdfw_op *op, const cdfw_outcome *outcome, doubl
       if (op->session_only) return finish(op, CDFW_ENDING_DONE);
       op->has_nonce = true;
       op->nonce_time = now;
-      op->nonce_uses = 0;
+      op->nonce_in_doubt = false;
       return proceed(op, now);
     case CDFW_PHASE_LOOK:
       return after_look(op, outcome, now);

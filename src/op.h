@@ -75,7 +75,7 @@ typedef struct cdfw_op {
   bool has_nonce;
   bool has_session_id; /* the session can be revoked */
   double nonce_time;   /* when the session's answer came */
-  unsigned nonce_uses; /* attempts of the call with this nonce */
+  bool nonce_in_doubt; /* CDF may have bound it: an attempt ended without a clear refusal */
   bool maybe_done;     /* an attempt of a call that is safe to repeat may have been carried out */
   bool lost;           /* an answer of the call was lost: it may have been carried out */
   bool refused;        /* after that, a repeat of the call was refused: its nonce is spent */
