@@ -8,7 +8,7 @@ cd "$(dirname "$0")/../.."
 
 watcher=$1
 shift
-support=$PWD/spec/support bin=$PWD/build/watched/$watcher
+support=$PWD/spec/support bin=$PWD/build/watched/$watcher/bin
 memcheck="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite \
 --show-leak-kinds=definite --suppressions=$support/valgrind.supp"
 
@@ -31,6 +31,9 @@ done
 
 [ "$watcher" != asan ] || export BUILD=build/asan
 export PATH=$bin:$PATH SPEC_TIMEOUT=${SPEC_TIMEOUT:-1800}
-export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+# What was freed is held back for a while, but not so much that a server's memory seems to grow.
+export ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=2:thread_local_quarantine_size_kb=64
+ASAN_OPTIONS=$ASAN_OPTIONS:suppressions=$support/asan.supp
+export UBSAN_OPTIONS=print_stacktrace=1
 export LSAN_OPTIONS=suppressions=$support/lsan.supp:print_suppressions=0
 exec spec/support/run.sh "$@"
