@@ -390,11 +390,62 @@ describe("a run with a request_id", function()
     assert.equal(15, script.requests[2].timeout)
   end)
 
-  it("that cannot be looked up is ambiguous", function()
-    local client = static({ SESSION, LOST, status(403) })
+  it("keeps time for another look when none comes of one", function()
+    local silence = { failure = "timeout", sent = true }
+    local client, script = static { SESSION, LOST, silence, page(FOUND) }
+    assert(client:run("foo", "1", { request_id = "req-1", timeout = 30 }))
+    assert.equal(15, script.requests[3].timeout)
+  end)
+
+  it("that may not be looked up is ambiguous", function()
+    local client, script = static({ SESSION, LOST, status(403) })
     local _, err = client:run("foo", "1", { request_id = "req-1" })
     assert.equal("ambiguous", err.kind)
     assert.is_nil(tostring(err):match("give a request_id"))
+    assert.equal(0, script:slept())
+  end)
+
+  --- The answer to each request that `is_hit` until the clock has gone so far; `after` from then on.
+  local function trouble_for(seconds, trouble, after)
+    return setmetatable({ SESSION, LOST }, { __index = function()
+      return function(_, script) return script.clock < 1000 + seconds and trouble or after end
+    end })
+  end
+
+  for name, trouble in pairs {
+    ["a 500"] = status(500), ["a 503"] = status(503), ["a page"] = { status = 200, body = "<html>" },
+    ["no connection"] = UNREACHABLE, ["no answer"] = LOST, ["a 429"] = status(429),
+  } do
+    it("is looked for until there is an answer, whatever the retries and the budget: " .. name, function()
+      local client, script = static(trouble_for(100, trouble, page(FOUND)), { max_retries = 2, timeout = 200 })
+      assert(client:run("foo", "1", { request_id = "req-1" }))
+      assert.is_true(#script.requests < 30, #script.requests)
+    end)
+
+    it("is ambiguous when there is none before the deadline: " .. name, function()
+      local client, script = static(trouble_for(1e9, trouble), { max_retries = 2, timeout = 200 })
+      local _, err = client:run("foo", "1", { request_id = "req-1" })
+      assert.equal("ambiguous", err.kind)
+      assert.is_true(script.clock > 1190 and script.clock <= 1200.1, script.clock)
+      assert.is_true(#script.requests < 45, #script.requests)
+    end)
+  end
+
+  it("is looked for with a new token, however long that takes to come", function()
+    local functioning = false
+    local client, script = client_with({
+      { status = 200, body = '{"access_token":"t","expires_in":1}' }, SESSION,
+      { failure = "timeout", sent = true, takes = 5 },
+    }, { timeout = 120 })
+    setmetatable(script.answers, { __index = function()
+      return function(request)
+        functioning = functioning or script.clock > 1060
+        if not request.path:find "token" then return page(FOUND) end
+        return functioning and TOKEN or status(500)
+      end
+    end })
+    assert(client:run("foo", "1", { request_id = "req-1" }))
+    assert.is_true(functioning)
   end)
 
   it("is looked for after an answer that cannot be read", function()

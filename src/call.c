@@ -317,7 +317,7 @@ static void push_final_error(lua_State *L, const cdfw_call *call, const cdfw_res
       break;
   }
   cdfw_answer_finish_error(L, call, now);
-  if (call->op.phase == CDFW_PHASE_TOKEN && call->op.ending != CDFW_ENDING_JOINED)
+  if (call->op.phase == CDFW_PHASE_TOKEN && !call->op.lost && call->op.ending != CDFW_ENDING_JOINED)
     keep_token_error(L);
 }
 

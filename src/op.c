@@ -40,6 +40,25 @@ static cdfw_action finish(cdfw_op *op, cdfw_ending ending) {
   return ending == CDFW_ENDING_DONE ? CDFW_ACTION_DONE : CDFW_ACTION_ERROR;
 }
 
+static cdfw_action pause(cdfw_op *op, double delay) {
+  op->delay = delay;
+  return CDFW_ACTION_SLEEP;
+}
+
+/* Whether asking again later may go otherwise. */
+static bool may_change(const cdfw_op *op, cdfw_ending ending) {
+  if (ending != CDFW_ENDING_OUTCOME) return true; /* the token came from elsewhere */
+  return cdfw_policy_is_passing(&op->last) || op->last.unreadable || op->last.status >= 500;
+}
+
+/* Trouble that nothing more is to be tried against. But where a call may have been carried out,
+   finding out is worth all the time there is: neither max_retries nor the budget ends it. */
+static cdfw_action fail(cdfw_op *op, cdfw_ending ending, double now) {
+  double left = op->deadline - now, random = cdfw_random(op->random_state);
+  if (!op->lost || left < look_interval || !may_change(op, ending)) return finish(op, ending);
+  return pause(op, fmin(cdfw_policy_delay(op->retries++, op->last.retry_after, random), left / 2));
+}
+
 static cdfw_action request(cdfw_op *op, cdfw_phase phase) {
   op->phase = phase;
   op->attempts++;
@@ -92,11 +111,6 @@ static cdfw_action send_call(cdfw_op *op, double now) {
   return request(op, CDFW_PHASE_CALL);
 }
 
-static cdfw_action pause(cdfw_op *op, double delay) {
-  op->delay = delay;
-  return CDFW_ACTION_SLEEP;
-}
-
 /* Whatever is needed next. */
 static cdfw_action proceed(cdfw_op *op, double now) {
   if (now >= op->deadline) return finish(op, CDFW_ENDING_DEADLINE);
@@ -113,11 +127,10 @@ static cdfw_action proceed(cdfw_op *op, double now) {
 
 /* Another operation's fetch is over, or was given up. */
 static cdfw_action after_join(cdfw_op *op, double now) {
-  if (op->auth->fetches != op->joined_fetch && op->auth->last_failed) {
-    op->phase = CDFW_PHASE_TOKEN;
-    return finish(op, CDFW_ENDING_JOINED);
-  }
-  return proceed(op, now);
+  if (op->auth->fetches == op->joined_fetch || !op->auth->last_failed) return proceed(op, now);
+  op->joining = false;
+  op->phase = CDFW_PHASE_TOKEN;
+  return fail(op, CDFW_ENDING_JOINED, now);
 }
 
 static cdfw_action use_new_token(cdfw_op *op, double now) {
@@ -125,9 +138,17 @@ static cdfw_action use_new_token(cdfw_op *op, double now) {
   return proceed(op, now);
 }
 
-/* No new token; the old one serves while it is good. */
+static bool has_spare_token(const cdfw_op *op, double now) {
+  return op->auth != NULL && op->auth->token.length > 0 && now < op->auth->expires;
+}
+
+/* No new token; the old one serves while it is good. A call that goes on without has no error to
+   tell to those who wait for its token: one of them is to see for itself. */
 static cdfw_action without_new_token(cdfw_op *op, cdfw_ending ending, double now) {
-  return cdfw_auth_fail(op->auth, now) ? use_new_token(op, now) : finish(op, ending);
+  if (!op->lost || has_spare_token(op, now))
+    return cdfw_auth_fail(op->auth, now) ? use_new_token(op, now) : finish(op, ending);
+  cdfw_auth_leave(op->auth, op);
+  return fail(op, ending, now);
 }
 
 /* A session whose call was refused is of no use to anybody. Where its nonce may be bound after all
@@ -141,13 +162,9 @@ static bool can_revoke(const cdfw_op *op, double now) {
 
 static cdfw_action give_up(cdfw_op *op, double now) {
   if (op->phase == CDFW_PHASE_TOKEN) return without_new_token(op, CDFW_ENDING_OUTCOME, now);
-  if (!can_revoke(op, now)) return finish(op, CDFW_ENDING_OUTCOME);
+  if (!can_revoke(op, now)) return fail(op, CDFW_ENDING_OUTCOME, now);
   op->ending = CDFW_ENDING_OUTCOME;
   return request(op, CDFW_PHASE_REVOKE);
-}
-
-static bool has_spare_token(const cdfw_op *op, double now) {
-  return op->auth != NULL && op->auth->token.length > 0 && now < op->auth->expires;
 }
 
 /* The answer to this attempt says nothing about whether it had an effect. */
@@ -296,6 +313,6 @@ double cdfw_op_attempt_timeout(const cdfw_op *op, double now) {
     return fmin(left, fmin(refresh_patience, (op->auth->expires - now) / 2));
   if (op->phase == CDFW_PHASE_REVOKE) return fmin(left, revoke_patience);
   /* An answer that never comes must leave time to look whether the call was carried out. */
-  if (op->phase == CDFW_PHASE_CALL && op->can_look) return left / 2;
-  return left;
+  bool halved = op->lost || (op->phase == CDFW_PHASE_CALL && op->can_look);
+  return halved ? fmax(left / 2, fmin(left, look_interval)) : left;
 }

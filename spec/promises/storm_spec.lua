@@ -59,6 +59,21 @@ describe("100 clients against an outage:", function()
     end
   end)
 
+  it("runs that are looked for ask ever more seldom", function()
+    local most = 0
+    for _ = 1, CLIENTS do
+      local answers = {
+        { status = 200, body = '{"items":[{"id":1,"nonce":"n"}]}' }, { failure = "receive", sent = true },
+      }
+      local client, script = client_of(function(i) return answers[i] or status(503) end, { timeout = 600 })
+      local _, err = client:run("w", "1", { request_id = "r" })
+      assert.equal("ambiguous", err.kind)
+      most = math.max(most, #script.requests)
+    end
+    print(("# looks in vain: %d clients, %d requests at most in ten minutes"):format(CLIENTS, most))
+    assert.is_true(most < 150, most)
+  end)
+
   it("at a steady 20 % of failures, one request in six at most is a repeat", function()
     for seed = 1, CLIENTS do
       local client, script = client_of(function(i)

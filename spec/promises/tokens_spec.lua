@@ -114,6 +114,32 @@ local function token_for(seconds)
   end
 end
 
+describe("a call that looks for its lost run, and has no token to look with", function()
+  local function answer(code, body) return { status = code, headers = {}, body = body } end
+
+  it("lets those who waited for its token see for themselves why there is none", function()
+    local client = core.client { project = "p", base_url = "https://cdf.example", max_retries = 0,
+      credentials = assert(cdf.credentials {
+        client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
+    local lost, other = core.run(client, "w", "1", { request_id = "r" }), core.request(client, "GET", "/x", nil, {})
+    assert.equal("http", (lost:step("start", 0)))
+    lost:step("answer", 0, 1e9, answer(200, '{"access_token":"t","expires_in":10}'))
+    lost:step("answer", 0, 1e9, answer(200, '{"items":[{"id":1,"nonce":"n"}]}'))
+    local action, _, phase = lost:step("answer", 20, 1e9, { failure = "receive", sent = true })
+    assert.same({ "http", "token" }, { action, phase })
+    assert.equal("join", (other:step("start", 20)))
+    assert.equal("sleep", (lost:step("answer", 20, 1e9, answer(500, '{"error":"broken"}'))))
+    action, _, phase = other:step("woke", 20)
+    assert.same({ "http", "token" }, { action, phase })
+    local _, err = other:step("answer", 20, 1e9, answer(500, '{"error":"broken"}'))
+    assert.same({ "auth", 500 }, { err.kind, err.status })
+    action, _, phase = lost:step("woke", 21)
+    assert.same({ "http", "token" }, { action, phase })
+    action, _, phase = lost:step("answer", 21, 1e9, answer(200, '{"access_token":"t","expires_in":10}'))
+    assert.same({ "http", "look" }, { action, phase })
+  end)
+end)
+
 describe("a token that is about to end", function()
   it("is renewed 30 to 45 seconds before, each client at its own time", function()
     local ends = {}
