@@ -344,7 +344,7 @@ describe("a failure says whether anything was sent:", function()
     assert.matches("nowhere.invalid", response.message)
   end)
 
-  it("the time is up before the handshake is through", function()
+  it("the time is up before the handshake is through #timed", function()
     local server = serve("read(connection)", "later")
     local begun = core.now()
     local response = fetch(new(), (server.url:gsub("^http:", "https:")), "POST", "/x", {},
@@ -443,7 +443,7 @@ describe("TLS", function()
     assert_failed("tls", false, fetch(new(), (server.url:gsub("^http:", "https:")), "POST", "/x", {}))
   end)
 
-  it("does not serialise HTTP/1.1", function()
+  it("does not serialise HTTP/1.1 #timed", function()
     local server = serve("answer_all(connection, function() sleep(0.1) end)", "good")
     local http = new { ca_file = server.ca_file }
     local begun = core.now()
@@ -698,7 +698,7 @@ describe("wait", function()
     assert.is_false(http:wait(0 / 0))
   end)
 
-  it("comes back several times a second, so that Lua's hooks run", function()
+  it("comes back several times a second, so that Lua's hooks run #timed", function()
     local http = new()
     local begun = core.now()
     http:wait(100)

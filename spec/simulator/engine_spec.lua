@@ -670,7 +670,7 @@ describe("simulator.engine", function()
     assert.same({}, contract.violations(exchanges))
   end)
 
-  it("runs 10,000 executions of three tasks in seconds", function()
+  it("runs 10,000 executions of three tasks in seconds #timed", function()
     local world = world_with { a = gives { n = 1 }, b = gives { n = 2 }, c = gives { n = 3 } }
     local definition = { hash = "0", tasks = {
       task "a", task("b", { after = { "a" }, data = { n = "${a.output.response.n}" } }),

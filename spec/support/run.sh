@@ -5,7 +5,8 @@
 #
 # Lines that a spec prints with "# " before them, such as figures, are shown.
 # A spec that cannot run on every Lua says so in a comment line of its own: `-- Runs on: 5.4 luajit`.
-# BUILD names the build to load (default build), SPEC_TIMEOUT the seconds that one file may take (default 120).
+# BUILD names the build to load (default build), SPEC_TIMEOUT the seconds that one file may take (default 120),
+# BUSTED_OPTIONS what else busted is to be told.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . spec/support/env.sh
@@ -73,7 +74,7 @@ judge() { # result, exit status, 1 when a process was left behind
 run_busted() { # lua file result
   use_lua "$1"
   exec timeout -k 5 "${SPEC_TIMEOUT:-120}" \
-    "$LUA" "$busted" -o "$PWD/spec/support/tally.lua" -Xoutput "$3.tally" -Xoutput "$3.current" "$2"
+    "$LUA" "$busted" ${BUSTED_OPTIONS:-} -o "$PWD/spec/support/tally.lua" -Xoutput "$3.tally" -Xoutput "$3.current" "$2"
 }
 
 run_file() { # lua file result
