@@ -324,6 +324,17 @@ describe("a run with a request_id", function()
     assert.same(first, second)
   end)
 
+  it("is looked for at an easy pace where the pages have no end", function()
+    for _, cursor in ipairs { "", "c-1" } do
+      local client, script = static(
+        setmetatable({ SESSION, LOST }, { __index = function() return page(OTHER, cursor) end }), { timeout = 60 }
+      )
+      local _, err = client:run("foo", "1", { request_id = "req-1" })
+      assert.is_true(err == nil or err.kind == "ambiguous", tostring(err))
+      assert.is_true(#script.requests < 120, #script.requests)
+    end
+  end)
+
   it("is looked for on CDF's own clock, whatever this machine's says", function()
     local dated = { status = 200, body = SESSION.body, headers = { date = "Thu, 01 Jan 2026 00:00:00 GMT" } }
     local client, script = static { dated, LOST, page(FOUND) }

@@ -261,13 +261,22 @@ static bool has_request_id(lua_State *L, const cdfw_buffer *request_id) {
   return same;
 }
 
-static void keep_cursor(lua_State *L, cdfw_call *call, cdfw_outcome *outcome) {
-  size_t length = 0;
-  cdfw_buffer_clear(&call->look_cursor);
+/* Takes the cursor of the page on the top for the next one, if any. An empty cursor is none; the
+   same again would never end, and the next look begins anew. [-0, +0] true, or [-1, +1] false */
+static bool keep_cursor(lua_State *L, cdfw_call *call, cdfw_outcome *outcome) {
+  cdfw_buffer *cursor = &call->look_cursor;
+  size_t length;
+  outcome->more = has_text(L, "nextCursor");
+  bool again =
+      outcome->more && member_is(L, "nextCursor", cdfw_buffer_text(cursor), cursor->length);
+  cdfw_buffer_clear(cursor);
+  if (again) return complain(L, "it holds the cursor of the page before");
+  if (!outcome->more) return true;
   lua_getfield(L, -1, "nextCursor");
-  const char *cursor = lua_type(L, -1) == LUA_TSTRING ? lua_tolstring(L, -1, &length) : NULL;
-  if (cursor != NULL) outcome->more = cdfw_buffer_add(&call->look_cursor, cursor, length);
+  const char *text = lua_tolstring(L, -1, &length);
+  bool kept = cdfw_buffer_add(cursor, text, length);
   lua_pop(L, 1);
+  return kept ? true : complain(L, "its cursor cannot be kept");
 }
 
 /* A page of the list of executions: is the run among them? Leaves it on the top. */
@@ -286,8 +295,7 @@ static bool read_look_page(lua_State *L, cdfw_call *call, cdfw_outcome *outcome)
     return read_execution(L, call);
   }
   lua_pop(L, 1);
-  keep_cursor(L, call, outcome);
-  return true;
+  return keep_cursor(L, call, outcome);
 }
 
 static bool read_look(lua_State *L, cdfw_call *call, cdfw_outcome *outcome) {
