@@ -395,6 +395,17 @@ describe("a run with a request_id", function()
     assert.equal(2, runs)
   end)
 
+  it("whose repeat CDF is too busy for keeps its session, which the lost one may be using", function()
+    local client, script = static({ SESSION, LOST, none_until(10) }, { max_retries = 0, timeout = 40 })
+    setmetatable(script.answers, { __index = function()
+      return function(request) return request.path:find "/run$" and status(429) or NONE end
+    end })
+    local _, err = client:run("foo", "1", { request_id = "req-1" })
+    assert.equal("ambiguous", err.kind)
+    assert.matches("run; sleep; ", script:story())
+    assert.is_nil(script:story():match "revoke")
+  end)
+
   it("keeps time to look when no answer comes", function()
     local client, script = static { SESSION, { failure = "timeout", sent = true }, page(FOUND) }
     assert(client:run("foo", "1", { request_id = "req-1", timeout = 30 }))

@@ -4,9 +4,8 @@
 
 local shell = require "shell"
 
--- With the Lua that the system has, not the one that watched.sh puts before it.
 local function luarocks(arguments)
-  return shell.run("PATH=${PATH#*/build/watched/*/bin:} luarocks --lua-version=5.4 " .. arguments)
+  return shell.run(shell.unwatched .. "luarocks --lua-version=5.4 " .. arguments)
 end
 
 local function rockspec(path)

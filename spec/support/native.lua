@@ -35,8 +35,7 @@ end
 ---@return string
 function native.command(file, variables)
   succeed(("cd %s && make -s build BUILD=build LUAS=%s"):format(shell.quote(root), name))
-  -- This process itself, whatever stands for it in PATH.
-  local lua = succeed("readlink /proc/$PPID/exe"):match "%S+"
+  local lua = succeed(shell.unwatched .. "command -v " .. shell.lua):match "%S+"
   return ("env LUA_PATH=%s LUA_CPATH=%s %s %s %s"):format(
     shell.quote(root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;" .. native.folder .. "?.lua;;"),
     shell.quote(modules .. "/?.so;;"), variables or "", lua, shell.quote(native.folder .. file .. ".lua"))

@@ -6,6 +6,9 @@ local shell = {}
 ---The name of the Lua that runs this, as a command.
 shell.lua = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
 
+---Before a command: programs are those of the system, not the scripts that watched.sh puts before them.
+shell.unwatched = "PATH=${PATH#*/build/watched/*/bin:}; "
+
 ---One word of a shell command.
 ---@param text string
 ---@return string
