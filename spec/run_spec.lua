@@ -15,6 +15,7 @@ local files = {
   crashing = 'it("a", function() os.execute "kill -SEGV $PPID" end)',
   hanging = 'it("a", function() os.execute "sleep 60" end)',
   littering = 'it("a", function() os.execute "sleep 60 &" end)',
+  telling = 'it("a", function() print "# 42 of 43" print "not this" end)',
   elsewhere = '-- Runs on: 5.1 luajit\nit("a", function() end)',
 }
 
@@ -39,7 +40,7 @@ describe("run.sh", function()
     for i, name in ipairs { ... } do
       names[i] = ("%s/%s_spec.lua"):format(folder, name)
     end
-    local output, status = shell.run("SPEC_TIMEOUT=1 spec/support/run.sh 5.4 " .. table.concat(names, " "))
+    local output, status = shell.run(shell.unwatched .. "SPEC_TIMEOUT=1 spec/support/run.sh 5.4 " .. table.concat(names, " "))
     return output, status, output:match "([^\n]*)\n$"
   end
 
@@ -55,6 +56,13 @@ describe("run.sh", function()
     assert.equal("4 passed, 0 failed, 1 skipped", last, output)
     assert.equal(0, status)
     assert.is_nil(output:find("elsewhere", 1, true))
+  end)
+
+  it("shows the figures that a spec prints, and nothing else of it", function()
+    local output, _, last = run "telling"
+    assert.equal("1 passed, 0 failed", last)
+    assert.matches("\n    42 of 43\n", output)
+    assert.is_nil(output:find("not this", 1, true))
   end)
 
   it("says only passed and failed where nothing was skipped", function()

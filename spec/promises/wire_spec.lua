@@ -248,7 +248,7 @@ describe("what never ends", function()
     end
   end)
 
-  it("is a handshake, too, before which nothing is sent", function()
+  it("is a handshake, too, before which nothing is sent #timed", function()
     local server = wire.serve("connection_count = (connection_count or 0) + 1 log('open') sleep(20)")
     servers[#servers + 1] = server
     local url = server.url:gsub("^http:", "https:")
@@ -300,7 +300,7 @@ describe("an answer of enormous size", function()
     bomb = { token = "protocol", session = "protocol", run = "protocol" },
   }
 
-  it("costs no more memory than max_response_size and its copy", function()
+  it("costs no more memory than max_response_size and its copy #timed", function()
     local server = serve(HUGE)
     for how, kinds in pairs(EXPECTED) do
       for kind, expected in pairs(kinds) do
