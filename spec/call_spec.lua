@@ -152,6 +152,7 @@ describe("the session of a run", function()
     assert.equal(404, err.status)
     assert.equal("POST /sessions; " .. RUN .. "; POST /sessions/revoke", script:story())
     assert.same({ items = { { id = 7001 } } }, core.decode(script.requests[3].body))
+    assert.equal(5, script.requests[3].timeout) -- the error is ready, and may not be held up for long
   end)
 
   it("is taken back where CDF was only too busy, or not there, before it refused", function()

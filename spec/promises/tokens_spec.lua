@@ -114,6 +114,26 @@ local function token_for(seconds)
   end
 end
 
+describe("a 401", function()
+  it("for a token that has been replaced meanwhile costs no third one", function()
+    local client = core.client { project = "p", base_url = "https://cdf.example", credentials = assert(cdf.credentials {
+      client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
+    local first, second = core.request(client, "GET", "/x", nil, {}), core.request(client, "GET", "/x", nil, {})
+    local function answer(call, code, body)
+      local action, _, phase = call:step("answer", 1, 1e9, { status = code, headers = {}, body = body or "{}" })
+      return action .. " " .. phase
+    end
+    first:step("start", 1)
+    assert.equal("http call", answer(first, 200, '{"access_token":"t1","expires_in":3600}'))
+    assert.equal("http", (second:step("start", 1)))
+    assert.equal("http token", answer(first, 401))
+    assert.equal("http call", answer(first, 200, '{"access_token":"t2","expires_in":3600}'))
+    assert.equal("http call", answer(second, 401))
+    assert.equal("done call", answer(second, 200))
+    assert.equal("done call", answer(first, 200))
+  end)
+end)
+
 describe("a call that looks for its lost run, and has no token to look with", function()
   local function answer(code, body) return { status = code, headers = {}, body = body } end
 
