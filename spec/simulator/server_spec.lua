@@ -104,7 +104,7 @@ for _, kind in ipairs {
     end)
 
     for _, way in ipairs(kind.uploads) do
-      it("takes bodies up to a limit " .. way, function()
+      it("takes bodies up to a limit #timed " .. way, function()
         assert.equal("400", (select(2, ask("/oauth2/token", way .. " --data-binary @" .. scratch .. "/fits"))))
         local body, facts = ask("/oauth2/token", way .. " --data-binary @" .. scratch .. "/large")
         assert.equal("413", facts)
@@ -112,7 +112,7 @@ for _, kind in ipairs {
       end)
     end
 
-    it("does nothing with a request that breaks off, and rests afterwards", function()
+    it("does nothing with a request that breaks off, and rests afterwards #timed", function()
       local before = #sim:log()
       for _, way in ipairs { "", CHUNKED } do
         local _, _, status = ask("/oauth2/token",

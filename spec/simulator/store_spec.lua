@@ -134,7 +134,7 @@ describe("the state file", function()
     end
   ]]
 
-  it("is the old state or the new one, whole, whenever the writer is killed", function()
+  it("is the old state or the new one, whole, whenever the writer is killed #timed", function()
     local path = path_of "killed"
     store.save(path, { n = 1 })
     write(path_of "writer.lua", WRITER)
