@@ -219,6 +219,14 @@ describe("a run that CDF cannot have started", function()
     assert.matches("nonce%-2", script.requests[4].body)
   end)
 
+  it("is sent with a new session where the nonce took so long to come that it may be dead", function()
+    local slow = { status = 200, body = SESSION.body, takes = 55 }
+    local client, script = static({ slow, SESSION_2, ACCEPTED }, { timeout = 120 })
+    assert(client:run("foo", "1"))
+    assert.equal("POST /sessions; POST /sessions; " .. RUN, script:story())
+    assert.matches("nonce%-2", script.requests[3].body)
+  end)
+
   it("obeys Retry-After", function()
     local _, _, script = run_with_nonce { status(429, { ["Retry-After"] = "7" }), ACCEPTED }
     assert.is_true(script:slept() >= 7 and script:slept() < 8)
@@ -326,10 +334,12 @@ describe("a run with a request_id", function()
   end)
 
   it("is looked for at an easy pace where the pages have no end", function()
-    for _, cursor in ipairs { "", "c-1" } do
-      local client, script = static(
-        setmetatable({ SESSION, LOST }, { __index = function() return page(OTHER, cursor) end }), { timeout = 60 }
-      )
+    for _, cursor in ipairs { "", "c-1", "c-%d" } do
+      local pages = 0
+      local client, script = static(setmetatable({ SESSION, LOST }, { __index = function()
+        pages = pages + 1
+        return page(OTHER, cursor:format(pages))
+      end }), { timeout = 60 })
       local _, err = client:run("foo", "1", { request_id = "req-1" })
       assert.is_true(err == nil or err.kind == "ambiguous", tostring(err))
       assert.is_true(#script.requests < 120, #script.requests)
@@ -418,6 +428,15 @@ describe("a run with a request_id", function()
     local client, script = static { SESSION, LOST, silence, page(FOUND) }
     assert(client:run("foo", "1", { request_id = "req-1", timeout = 30 }))
     assert.equal(15, script.requests[3].timeout)
+  end)
+
+  it("is not looked for beyond the deadline", function()
+    for _, timeout in ipairs { 0.2, 0.5, 3.05, 12.1 } do
+      local client, script = static(setmetatable({ SESSION, LOST }, { __index = function() return NONE end }))
+      local _, err = client:run("foo", "1", { request_id = "req-1", timeout = timeout })
+      assert.is_true(err == nil or err.kind == "ambiguous")
+      assert.is_true(script.clock <= 1000 + timeout + 1e-6, script.clock)
+    end
   end)
 
   it("that may not be looked up is ambiguous", function()
@@ -777,6 +796,17 @@ describe("a token function", function()
     assert.equal("Bearer t2", script.requests[2].headers.authorization)
   end)
 
+  it("that gives more than a header can hold is an auth error, and the token at hand stays", function()
+    local size = 10
+    local client = by_function(function() return ("x"):rep(size), core.time() + 3600 end, { OK, status(401), OK })
+    assert(client:request("GET", "/x"))
+    size = 33 * 1024
+    local result, err = client:request("GET", "/x")
+    assert.is_nil(result)
+    assert.equal("auth", err.kind)
+    assert.matches("32768 bytes", err.message)
+  end)
+
   it("that fails, gives nothing or gives junk is an auth error", function()
     for _, fn in ipairs {
       function() error("no network") end,
@@ -817,6 +847,12 @@ describe("an answer that is not CDF's", function()
       assert.equal(1, #script.requests)
     end)
   end
+
+  it("is too large for a run, which CDF has carried out", function()
+    local _, err = run_with_nonce({ { status = 202, body = ("x"):rep(2000) } }, nil, { max_response_size = 1000 })
+    assert.equal("protocol", err.kind)
+    assert.matches("CDF has carried it out", err.message)
+  end)
 
   it("is too large", function()
     local client = static({ { status = 200, body = ("x"):rep(1001) } }, { max_response_size = 1000 })

@@ -40,7 +40,8 @@ describe("run.sh", function()
     for i, name in ipairs { ... } do
       names[i] = ("%s/%s_spec.lua"):format(folder, name)
     end
-    local output, status = shell.run(shell.unwatched .. "SPEC_TIMEOUT=1 spec/support/run.sh 5.4 " .. table.concat(names, " "))
+    local output, status = shell.run(shell.unwatched .. "SPEC_TIMEOUT=1 spec/support/run.sh 5.4 "
+      .. table.concat(names, " "))
     return output, status, output:match "([^\n]*)\n$"
   end
 

@@ -74,6 +74,29 @@ describe("a token store", function()
     assert.equal("Bearer token-1", of_other.requests[1].headers.authorization)
   end)
 
+  it("that keeps a call waiting takes from the time of its token request", function()
+    dict.add = function() return false, "exists" end
+    for _, timeout in ipairs { 2, 10, 20 } do
+      local client, script = new_client(dict, { { failure = "timeout", sent = true } })
+      local began = script.clock
+      local _, err = client:request("GET", "/x", nil, { timeout = timeout })
+      assert.equal("timeout", err.kind)
+      assert.is_true(script.clock - began <= timeout + 0.01, script.clock - began)
+    end
+  end)
+
+  it("is not left marked by a fetch that ends in a raised error", function()
+    local client, script = new_client(dict, { answer "token-1", answer "token-2", EMPTY })
+    client.on_event = function(event) if event.phase == "token" then error("from on_event", 0) end end
+    local ok, message = pcall(client.request, client, "GET", "/a")
+    assert.is_false(ok)
+    assert.equal("from on_event", message)
+    assert.is_nil(next(dict.values))
+    client.on_event = nil
+    assert(client:request("GET", "/a"))
+    assert.equal(0, script:slept())
+  end)
+
   it("keeps the clients of different credentials apart", function()
     local one = new_client(dict, { answer "token-1", EMPTY })
     assert(one:request("GET", "/a"))

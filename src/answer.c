@@ -431,13 +431,21 @@ static const char *failure_hint(const cdfw_response *response) {
                                                : "";
 }
 
+/* What a success that is of no use still means. */
+static const char *effect_words(const cdfw_call *call, int status) {
+  bool effect = status >= 200 && status < 300 && call->op.phase == CDFW_PHASE_CALL &&
+                call->op.repeat != CDFW_REPEAT_SAFE;
+  return effect ? "; CDF has carried it out" : "";
+}
+
 /* [-0, +1] */
 static void push_failure_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   const char *what = push_what(L, call);
   bool detailed = response->detail[0] != '\0';
-  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s", what,
+  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s%s", what,
                   failure_words(response), detailed ? " (" : "", response->detail,
-                  detailed ? ")" : "", failure_hint(response));
+                  detailed ? ")" : "", failure_hint(response),
+                  effect_words(call, response->status));
 }
 
 static const char *answer_kind(const cdfw_call *call, int status) {
@@ -530,10 +538,9 @@ static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_re
 static void push_unreadable_error(lua_State *L, const cdfw_call *call, int status) {
   const char *problem = lua_tostring(L, -1);
   const char *what = push_what(L, call);
-  bool effect = call->op.phase == CDFW_PHASE_CALL && call->op.repeat != CDFW_REPEAT_SAFE;
   cdfw_error_push(L, "protocol", "%s was answered with %d, but the answer cannot be used: %s%s",
                   what, status, problem != NULL ? problem : "no reason",
-                  effect ? "; CDF has carried it out" : "");
+                  effect_words(call, status));
 }
 
 /* [-0, +1] */
@@ -554,6 +561,17 @@ static void push_ambiguous_error(lua_State *L, const cdfw_call *call,
                       : "");
 }
 
+/* Into the error on the top. Redacted before it is cut, as half a secret would not be found. */
+static void set_request_id(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
+  const char *id = cdfw_message_find_header(&response->headers, "x-request-id");
+  if (id == NULL) return;
+  lua_pushstring(L, id);
+  redact_all(L, call);
+  lua_insert(L, -2);
+  cdfw_error_set(L, "requestId", lua_tostring(L, -2));
+  lua_remove(L, -2);
+}
+
 void cdfw_answer_push_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   int top = lua_gettop(L);
   luaL_checkstack(L, 10, "error");
@@ -572,7 +590,7 @@ void cdfw_answer_push_error(lua_State *L, const cdfw_call *call, const cdfw_resp
     lua_pushinteger(L, response->status);
     lua_setfield(L, -2, "status");
   }
-  cdfw_error_set(L, "requestId", cdfw_message_find_header(&response->headers, "x-request-id"));
+  set_request_id(L, call, response);
 }
 
 void cdfw_answer_push_deadline_error(lua_State *L, const cdfw_call *call) {
@@ -586,8 +604,10 @@ void cdfw_answer_push_deadline_error(lua_State *L, const cdfw_call *call) {
 
 void cdfw_answer_finish_error(lua_State *L, const cdfw_call *call, double now) {
   bool passing = call->op.ending == CDFW_ENDING_DEADLINE || cdfw_policy_is_passing(&call->op.last);
-  lua_pushboolean(L, passing && call->op.ending != CDFW_ENDING_AMBIGUOUS);
-  lua_setfield(L, -2, "retryable");
+  if (call->op.ending != CDFW_ENDING_JOINED) { /* that one has been judged already */
+    lua_pushboolean(L, passing && call->op.ending != CDFW_ENDING_AMBIGUOUS);
+    lua_setfield(L, -2, "retryable");
+  }
   lua_pushinteger(L, (lua_Integer)call->op.attempts);
   lua_setfield(L, -2, "attempts");
   lua_pushnumber(L, now - call->op.started);

@@ -60,11 +60,9 @@ bool cdfw_auth_take(cdfw_auth *auth, const char *token, size_t length, double no
   return true;
 }
 
-bool cdfw_auth_fail(cdfw_auth *auth, double now) {
-  finish_fetch(auth, true);
-  if (!is_good(auth, now)) return false;
-  auth->refresh_at = fmin(now + retry_after_failure, auth->expires);
-  return true;
+void cdfw_auth_fail(cdfw_auth *auth, const void *who, double now) {
+  if (auth->fetcher == who) finish_fetch(auth, true);
+  if (is_good(auth, now)) auth->refresh_at = fmin(now + retry_after_failure, auth->expires);
 }
 
 void cdfw_auth_refuse(cdfw_auth *auth, unsigned serial) {

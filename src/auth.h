@@ -19,6 +19,7 @@ typedef struct cdfw_auth {
   double refresh_at;    /* from here on somebody fetches a new one ahead of time */
   const void *fetcher;  /* the operation that is fetching, or NULL */
   double fetcher_limit; /* after this time the fetcher is taken for lost */
+  double quiet_until;   /* those who can wait for a token ask for none before */
   unsigned fetches;     /* finished fetches, good or bad: a waiter sees that its own is over */
   bool last_failed;     /* the last finished fetch brought no token */
 } cdfw_auth;
@@ -34,8 +35,9 @@ cdfw_auth_need cdfw_auth_ask(cdfw_auth *auth, const void *who, double now, doubl
    the refresh of many processes. False without memory. */
 bool cdfw_auth_take(cdfw_auth *auth, const char *token, size_t length, double now, double lifetime,
                     double random);
-/* The fetch failed. True when the token at hand is still good and will be used instead. */
-bool cdfw_auth_fail(cdfw_auth *auth, double now);
+/* The fetch of `who` failed, which is told to those who wait; nothing happens when another one has
+   taken it over. A token at hand that is still good is used for a while before the next try. */
+void cdfw_auth_fail(cdfw_auth *auth, const void *who, double now);
 /* The API did not take the token of that `serial`: it is not used again. Nothing happens when
    another one has replaced it meanwhile. */
 void cdfw_auth_refuse(cdfw_auth *auth, unsigned serial);

@@ -194,7 +194,8 @@ static bool build_call_request(const cdfw_call *call, cdfw_request *request) {
 static void note_look(cdfw_call *call) {
   double cdf_time = cdfw_policy_http_date(call->date);
   double noted = cdf_time >= 0 ? cdf_time - known_margin : call->noted_wall - unknown_margin;
-  if (call->look_cursor.length > 0) return;
+  if (call->op.mid_look) return;
+  cdfw_buffer_clear(&call->look_cursor);
   call->look_start = floor(fmax((noted + call->first_use - call->noted_at) * 1000, 0));
 }
 
@@ -438,6 +439,7 @@ static int step_token(lua_State *L, cdfw_call *call, double now) {
   const char *text = luaL_checklstring(L, 4, &length);
   double lifetime = luaL_optnumber(L, 5, 0);
   const char *problem = cdfw_text_token_problem(text, length);
+  if (problem == NULL && length > CDFW_MAX_TOKEN) problem = "is longer than 32768 bytes";
   cdfw_event event = CDFW_EVENT_TOKEN;
   lua_pushfstring(L, "the token %s", problem != NULL ? problem : "");
   if (problem != NULL)

@@ -233,6 +233,8 @@ void cdfw_client_push_token_error(lua_State *L, int index) {
   cdfw_getuservalue(L, index);
   lua_rawgeti(L, -1, TOKEN_ERROR_SLOT);
   cdfw_error_push(L, "auth", "no access token");
+  lua_pushboolean(L, true);
+  lua_setfield(L, -2, "retryable");
   if (lua_istable(L, -2)) {
     lua_pushnil(L);
     while (lua_next(L, -3) != 0) {

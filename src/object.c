@@ -3,6 +3,7 @@
  * Lua, so they are there by name, but `tostring` and iteration show none of them. */
 #include "object.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "redact.h"
@@ -157,9 +158,21 @@ static int request_index(lua_State *L) {
   return 1;
 }
 
+/* request.timeout = seconds: less, where some of it was spent before the request is sent. */
+static int request_newindex(lua_State *L) {
+  cdfw_request *request = cdfw_request_check(L, 1);
+  double seconds = luaL_checknumber(L, 3);
+  if (strcmp(luaL_checkstring(L, 2), "timeout") != 0)
+    return luaL_error(L, "only the timeout of a request can be changed");
+  request->timeout = fmin(request->timeout, seconds);
+  request->connect_timeout = fmin(request->connect_timeout, seconds);
+  return 0;
+}
+
 static const luaL_Reg request_methods[] = {{"__gc", request_gc},
                                            {"__tostring", request_tostring},
                                            {"__index", request_index},
+                                           {"__newindex", request_newindex},
                                            {NULL, NULL}};
 
 /* }==== */

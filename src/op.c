@@ -15,6 +15,9 @@ static const double join_interval = 0.01;
 /* An execution may show up in the list some seconds after it was started. */
 static const double visibility_time = 10;
 static const double look_interval = 1;
+/* Pages of a look that are asked for without a pause: more than a call ever needs, unless they have
+   no end. */
+enum { quick_pages = 10 };
 /* The error is on its way to the caller; taking the session back may not hold it up for long. */
 static const double revoke_patience = 5;
 
@@ -45,9 +48,23 @@ static cdfw_action pause(cdfw_op *op, double delay) {
   return CDFW_ACTION_SLEEP;
 }
 
+/* A while without requests, if there is time for another one afterwards. */
+static cdfw_action rest(cdfw_op *op, double now) {
+  bool in_time = now + look_interval < op->deadline;
+  return in_time ? pause(op, look_interval) : finish(op, CDFW_ENDING_DEADLINE);
+}
+
+/* A page that is refused may be one whose cursor has died: the look begins anew. */
+static bool begins_anew(cdfw_op *op) {
+  bool anew = op->mid_look && !cdfw_policy_is_passing(&op->last);
+  if (anew) op->mid_look = false;
+  return anew;
+}
+
 /* Whether asking again later may go otherwise. */
-static bool may_change(const cdfw_op *op, cdfw_ending ending) {
+static bool may_change(cdfw_op *op, cdfw_ending ending) {
   if (ending != CDFW_ENDING_OUTCOME) return true; /* the token came from elsewhere */
+  if (op->phase == CDFW_PHASE_LOOK && begins_anew(op)) return true;
   return cdfw_policy_is_passing(&op->last) || op->last.unreadable || op->last.status >= 500;
 }
 
@@ -81,13 +98,28 @@ static cdfw_action fetch_token(cdfw_op *op) {
 }
 
 static bool is_stale(const cdfw_op *op, double now) {
-  return op->has_nonce && now - op->nonce_time >= nonce_lifetime;
+  return op->has_nonce && now - op->nonce_asked >= nonce_lifetime;
 }
 
 /* Whether a lost attempt that was held up on its way would have shown up by `time`: with its nonce
    dead it cannot start anything later. */
 static bool would_show(const cdfw_op *op, double time) {
   return time - op->nonce_time >= nonce_death + visibility_time;
+}
+
+static cdfw_action ask_session(cdfw_op *op, double now) {
+  op->nonce_asked = now;
+  return request(op, CDFW_PHASE_SESSION);
+}
+
+/* What a look finds is as old as its first page, however long the answers travel. */
+static cdfw_action ask_page(cdfw_op *op, double now) {
+  if (!op->mid_look) {
+    op->look_asked = now;
+    op->pages = 0;
+  }
+  op->pages++;
+  return request(op, CDFW_PHASE_LOOK);
 }
 
 static cdfw_action look(cdfw_op *op, double now);
@@ -98,23 +130,28 @@ static cdfw_action renew_nonce(cdfw_op *op, double now) {
   if (op->lost && !op->is_marked) return finish(op, CDFW_ENDING_AMBIGUOUS);
   if (op->lost && !would_show(op, op->looked)) return look(op, now);
   op->has_nonce = false;
-  return request(op, CDFW_PHASE_SESSION);
+  return ask_session(op, now);
 }
 
 /* With a token in hand. */
 static cdfw_action send_call(cdfw_op *op, double now) {
   if (op->token_only) return finish(op, CDFW_ENDING_DONE);
   op->joining = op->token_is_new = false;
-  if (op->looking) return request(op, CDFW_PHASE_LOOK);
+  if (op->looking) return ask_page(op, now);
   if (is_stale(op, now)) return renew_nonce(op, now);
-  if (op->wants_session && !op->has_nonce) return request(op, CDFW_PHASE_SESSION);
+  if (op->wants_session && !op->has_nonce) return ask_session(op, now);
   return request(op, CDFW_PHASE_CALL);
+}
+
+static bool has_spare_token(const cdfw_op *op, double now) {
+  return op->auth != NULL && op->auth->token.length > 0 && now < op->auth->expires;
 }
 
 /* Whatever is needed next. */
 static cdfw_action proceed(cdfw_op *op, double now) {
   if (now >= op->deadline) return finish(op, CDFW_ENDING_DEADLINE);
   if (op->auth == NULL || op->token_is_new) return send_call(op, now);
+  if (op->lost && now < op->auth->quiet_until && !has_spare_token(op, now)) return rest(op, now);
   switch (cdfw_auth_ask(op->auth, op, now, op->deadline)) {
     case CDFW_AUTH_FETCH:
       return fetch_token(op);
@@ -127,7 +164,8 @@ static cdfw_action proceed(cdfw_op *op, double now) {
 
 /* Another operation's fetch is over, or was given up. */
 static cdfw_action after_join(cdfw_op *op, double now) {
-  if (op->auth->fetches == op->joined_fetch || !op->auth->last_failed) return proceed(op, now);
+  bool failed = op->auth->fetches != op->joined_fetch && op->auth->last_failed;
+  if (!failed || has_spare_token(op, now)) return proceed(op, now);
   op->joining = false;
   op->phase = CDFW_PHASE_TOKEN;
   return fail(op, CDFW_ENDING_JOINED, now);
@@ -138,17 +176,24 @@ static cdfw_action use_new_token(cdfw_op *op, double now) {
   return proceed(op, now);
 }
 
-static bool has_spare_token(const cdfw_op *op, double now) {
-  return op->auth != NULL && op->auth->token.length > 0 && now < op->auth->expires;
+/* The fetch ended for a reason of this call alone, which says nothing about the token. */
+static bool is_own_end(const cdfw_op *op, cdfw_ending ending) {
+  if (ending != CDFW_ENDING_OUTCOME) return false;
+  return op->last.failure == CDFW_FAILURE_CANCELLED || op->out_of_time;
 }
 
-/* No new token; the old one serves while it is good. A call that goes on without has no error to
-   tell to those who wait for its token: one of them is to see for itself. */
+/* No new token; the old one serves while it is good. Those who wait are told, unless one of them is
+   to see for itself: where it was this call that had no time, or that goes on without. */
 static cdfw_action without_new_token(cdfw_op *op, cdfw_ending ending, double now) {
-  if (!op->lost || has_spare_token(op, now))
-    return cdfw_auth_fail(op->auth, now) ? use_new_token(op, now) : finish(op, ending);
+  if (has_spare_token(op, now)) {
+    cdfw_auth_fail(op->auth, op, now);
+    return use_new_token(op, now);
+  }
+  if (!op->lost && !is_own_end(op, ending)) cdfw_auth_fail(op->auth, op, now);
   cdfw_auth_leave(op->auth, op);
-  return fail(op, ending, now);
+  cdfw_action action = fail(op, ending, now);
+  if (action == CDFW_ACTION_SLEEP) op->auth->quiet_until = now + op->delay;
+  return action;
 }
 
 /* A session whose call was refused is of no use to anybody. Where its nonce may be bound after all
@@ -179,14 +224,16 @@ static bool is_untouched(const cdfw_outcome *outcome) {
 }
 
 static cdfw_action repeat(cdfw_op *op, double now) {
+  op->delay = cdfw_policy_delay(op->retries, op->last.retry_after, cdfw_random(op->random_state));
+  bool late = now + op->delay >= op->deadline;
+  op->out_of_time = late && op->last.retry_after <= 0;
   if (op->phase == CDFW_PHASE_CALL) {
     op->maybe_done = op->maybe_done || is_open(&op->last);
     op->nonce_in_doubt = op->nonce_in_doubt || !is_untouched(&op->last);
   }
   if (op->phase == CDFW_PHASE_TOKEN && has_spare_token(op, now)) return give_up(op, now);
-  if (op->retries >= op->max_retries || !cdfw_budget_spend(op->budget)) return give_up(op, now);
-  op->delay = cdfw_policy_delay(op->retries, op->last.retry_after, cdfw_random(op->random_state));
-  if (now + op->delay >= op->deadline) return give_up(op, now);
+  if (late || op->retries >= op->max_retries || !cdfw_budget_spend(op->budget))
+    return give_up(op, now);
   op->retries++;
   return CDFW_ACTION_SLEEP;
 }
@@ -195,6 +242,7 @@ static cdfw_action repeat(cdfw_op *op, double now) {
 
 static cdfw_action look(cdfw_op *op, double now) {
   op->lost = op->looking = true;
+  op->mid_look = false;
   op->look_since = now;
   return proceed(op, now);
 }
@@ -219,12 +267,13 @@ static cdfw_action after_refusal(cdfw_op *op, const cdfw_outcome *outcome, doubl
 
 static cdfw_action after_look(cdfw_op *op, const cdfw_outcome *outcome, double now) {
   if (outcome->found) return finish(op, CDFW_ENDING_DONE);
-  if (outcome->more) return proceed(op, now);
-  bool enough = !op->refused && now - op->look_since >= visibility_time;
-  if (!enough || (op->is_marked && is_stale(op, now) && !would_show(op, now)))
-    return pause(op, look_interval);
+  op->mid_look = outcome->more;
+  if (outcome->more) return op->pages < quick_pages ? proceed(op, now) : rest(op, now);
+  bool enough = !op->refused && op->look_asked - op->look_since >= visibility_time;
+  if (!enough || (op->is_marked && is_stale(op, now) && !would_show(op, op->look_asked)))
+    return rest(op, now);
   op->looking = false;
-  op->looked = now;
+  op->looked = op->look_asked;
   return proceed(op, now);
 }
 

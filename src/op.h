@@ -64,26 +64,34 @@ typedef struct cdfw_op {
   double started, deadline; /* monotonic; deadline is 0 before the start */
   cdfw_phase phase;
   cdfw_ending ending;
-  cdfw_outcome last;     /* what became of the latest attempt */
-  unsigned attempts;     /* requests sent off */
-  unsigned retries;      /* repeats among them */
+  cdfw_outcome last; /* what became of the latest attempt */
+  unsigned attempts; /* requests sent off */
+  unsigned retries;  /* repeats among them */
+  double delay;      /* of CDFW_ACTION_SLEEP and CDFW_ACTION_JOIN */
+  bool out_of_time;  /* the latest attempt failed, and another would come too late */
+  bool over;         /* no further step */
+
   bool denied;           /* a 401 has cost one token already */
   bool token_is_new;     /* fetched for the very next request, however short it lives */
-  unsigned token_serial; /* of the token that the latest request carried */
-  bool joining;
+  bool joining;          /* waiting for another's token */
   unsigned joined_fetch; /* auth->fetches when the wait began */
+  unsigned token_serial; /* of the token that the latest request carried */
+
   bool has_nonce;
   bool has_session_id; /* the session can be revoked */
-  double nonce_time;   /* when the session's answer came */
   bool nonce_in_doubt; /* CDF may have bound it: an attempt ended without a clear refusal */
   bool maybe_done;     /* an attempt of a call that is safe to repeat may have been carried out */
-  bool lost;           /* an answer of the call was lost: it may have been carried out */
-  bool refused;        /* after that, a repeat of the call was refused: its nonce is spent */
-  bool looking;
+  double nonce_asked;  /* when the session was asked for: its nonce is no older */
+  double nonce_time;   /* when the session's answer came: its nonce is no younger */
+
+  bool lost;         /* an answer of the call was lost: it may have been carried out */
+  bool refused;      /* after that, a repeat of the call was refused: its nonce is spent */
+  bool looking;      /* the next request is a look, not the call */
+  bool mid_look;     /* there are pages left of the look under way */
+  unsigned pages;    /* of it so far */
   double look_since; /* when the latest answer was lost */
-  double looked;     /* when it was last looked through everything, in vain */
-  bool over;         /* no further step */
-  double delay;      /* of CDFW_ACTION_SLEEP and CDFW_ACTION_JOIN */
+  double look_asked; /* when the first page of the latest look was asked for */
+  double looked;     /* the same of the last look through everything, in vain */
 } cdfw_op;
 
 /* The next action. `outcome` belongs to CDFW_EVENT_ANSWER and is NULL otherwise. A success of the

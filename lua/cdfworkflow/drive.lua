@@ -51,10 +51,14 @@ end
 local function exchange_token(call, client, request, denied)
   local store = token_store.of(client)
   if not store then return exchange(call, client, request, "token") end
+  local transport = client.transport
+  local began = transport:now()
   local token, lifetime = store:obtain(denied, request.timeout)
-  if token then return call:step("token", client.transport:now(), token, lifetime) end
-  local action, value, phase, flag = exchange(call, client, request, "token")
+  if token then return call:step("token", transport:now(), token, lifetime) end
+  request.timeout = request.timeout - (transport:now() - began)
+  local ok, action, value, phase, flag = protected(exchange, call, client, request, "token")
   store:keep()
+  if not ok then error(action, 0) end
   return action, value, phase, flag
 end
 

@@ -224,6 +224,30 @@ describe("a run with a request_id whose request is held up", function()
   end)
 end)
 
+describe("a look whose answer travels long", function()
+  it("is no older than when it was asked for: what shows up meanwhile is not started again", function()
+    for timeout = 100, 124, 4 do -- half of it is for the run, so that the look begins as the nonce ends
+      for travels = 18, 30, 2 do
+        local w = world {
+          random = unreliable.random(1), client = { timeout = timeout }, lag = 8, faults = {
+            run = { "late_and_silent" },
+            list = { function(network, request, kind)
+              local page = unreliable.handle(network, request, kind)
+              network:sleep(math.min(travels, request.timeout - 0.1))
+              return page
+            end },
+          },
+        }
+        w.network.held_up = 59
+        local execution, err = w.client:run("w", "1", { request_id = "r" })
+        assert.is_true(execution ~= nil or err.kind == "ambiguous")
+        w.network:settle()
+        assert.equal(1, count_by_request_id(w.sim).r, ("timeout %d s, answer %d s late"):format(timeout, travels))
+      end
+    end
+  end)
+end)
+
 describe("the look after a lost answer", function()
   it("goes through all pages, however many executions there are", function()
     local w

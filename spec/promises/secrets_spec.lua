@@ -163,6 +163,17 @@ describe("an error", function()
     end
   end)
 
+  it("shows no part of a long one in a request id that is cut", function()
+    local token = (canary.token() .. "."):rep(100)
+    local script = Script.new { { status = 400, headers = { ["x-request-id"] = token }, body = "{}" } }
+    local client = assert(cdf.client {
+      project = "p", base_url = BASE_URL, transport = script, credentials = cdf.credentials { token = token },
+    })
+    local _, err = client:request("GET", "/x")
+    assert.equal("[redacted]", err.requestId)
+    assert_clean { err, tostring(err) }
+  end)
+
   it("shows none of a token that has been replaced meanwhile", function()
     local script = Script.new {
       usual.token, { status = 401, body = json { error = { message = "no" } } },

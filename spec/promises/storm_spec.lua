@@ -2,8 +2,10 @@
 -- An outage is not hammered: whatever 100 clients do meanwhile, each sends hardly more requests than it was asked for,
 -- and they do not come at the same time.
 
+local Heap = require "cdfworkflow.heap"
 local Script = require "script"
 local cdf = require "cdfworkflow"
+local core = require "cdfworkflow.core"
 
 local CLIENTS = 100
 local CREDIT = 20 -- repeats that a client has to begin with
@@ -72,6 +74,44 @@ describe("100 clients against an outage:", function()
     end
     print(("# looks in vain: %d clients, %d requests at most in ten minutes"):format(CLIENTS, most))
     assert.is_true(most < 150, most)
+  end)
+
+  --- How many token requests so many calls make in ten minutes in which there is no token to be had. They have lost
+  --- their runs, and look for them. Each is stepped by hand, at its own time.
+  local function token_requests(count)
+    local client = core.client { project = "p", base_url = "https://cdf.example", timeout = 600,
+      credentials = assert(cdf.credentials {
+        client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
+    local queue, asked = Heap.new(), 0
+    local function follow(call, now, action, value, phase)
+      local item = { call = call, order = math.random(), due = now + 0.05, event = "answer" }
+      if action == "error" then return assert.equal("ambiguous", value.kind) end
+      if action == "http" then
+        assert.equal("token", phase)
+        asked = asked + 1
+      else
+        item.due, item.event = now + value, "woke"
+      end
+      queue:push(item)
+    end
+    for i = 1, count do
+      local call = core.run(client, "w", "1", { request_id = "r" .. i })
+      local _, _, phase = call:step("start", 0)
+      local function answer(body) return { status = 200, headers = {}, body = body } end
+      if phase == "token" then call:step("answer", 0, 0, answer '{"access_token":"t","expires_in":10}') end
+      call:step("answer", 0, 0, answer '{"items":[{"id":1,"nonce":"n"}]}')
+      follow(call, 20, call:step("answer", 20, 0, { failure = "receive", sent = true }))
+    end
+    for item in function() return queue:pop() end do
+      follow(item.call, item.due, item.call:step(item.event, item.due, 0, { status = 503, headers = {}, body = "" }))
+    end
+    return asked
+  end
+
+  it("runs that are looked for, and have no token to look with, ask for one together", function()
+    local alone, together = token_requests(1), token_requests(CLIENTS)
+    print(("# no token for ten minutes: %d token requests of one call, %d of %d"):format(alone, together, CLIENTS))
+    assert.is_true(together < 200, together)
   end)
 
   it("at a steady 20 % of failures, one request in six at most is a repeat", function()

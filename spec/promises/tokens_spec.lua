@@ -60,6 +60,23 @@ describe("many operations that wait for a token", function()
     assert.same({ ["token p"] = 1 }, server:stop())
   end)
 
+  it("are not told that another one had no time for it", function()
+    local server = serve [[
+      function behave(kind, plan, answer, connection)
+        if kind == "token" then sleep(1) end
+        send(connection, answer)
+      end
+    ]]
+    local client = server:client "p"
+    local results, errors = at_once(3, function(i)
+      return client:run("w", "1", { timeout = i == 1 and 0.5 or 60 })
+    end)
+    assert.equal("timeout", errors[1].kind)
+    assert.is_table(results[2], tostring(errors[2]))
+    assert.is_table(results[3], tostring(errors[3]))
+    assert.equal(2, server:stop()["token p"])
+  end)
+
   it("do not wait for its renewal while the old one is good", function()
     local server = serve [[
       function behave(kind, plan, answer, connection)
@@ -114,33 +131,89 @@ local function token_for(seconds)
   end
 end
 
+---Calls to be stepped by hand.
+local function core_client()
+  return core.client { project = "p", base_url = "https://cdf.example", max_retries = 0, timeout = 60,
+    credentials = assert(cdf.credentials {
+      client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
+end
+
+---Three calls that need a token: the first fetches it, the others wait. `options`: of the first.
+local function calls_for_token(options)
+  local client, calls = core_client(), {}
+  for i = 1, 3 do
+    calls[i] = core.request(client, "GET", "/x", nil, i == 1 and options or {})
+    assert.equal(i == 1 and "http" or "join", (calls[i]:step("start", 100)))
+  end
+  return (table.unpack or unpack)(calls) -- luacheck: ignore 113
+end
+
+local function answer(code, body) return { status = code, headers = {}, body = body or "" } end
+
+local BROKEN, FRESH = answer(500), answer(200, '{"access_token":"t1","expires_in":3600}')
+
+describe("a call that waits for another's token", function()
+  it("learns whether trying again can help", function()
+    for code, retryable in pairs { [503] = true, [400] = false } do
+      local first, second = calls_for_token()
+      local _, own = first:step("answer", 101, 1e9, answer(code))
+      local _, told = second:step("woke", 101.01)
+      assert.same({ retryable, retryable }, { own.retryable, told.retryable })
+      assert.equal(own.message, told.message)
+    end
+  end)
+
+  it("fetches one itself where the other was cancelled, or had no time for another try", function()
+    for _, ending in ipairs { { failure = "cancelled", sent = true }, answer(503) } do
+      local first, second = calls_for_token { timeout = 1 }
+      assert.equal("error", (first:step("answer", 101 - 1e-9, 1e9, ending)))
+      local action, _, phase = second:step("woke", 101)
+      assert.same({ "http", "token" }, { action, phase })
+    end
+  end)
+
+  it("is not ended by the late failure of one who has been replaced", function()
+    local first, second, third = calls_for_token()
+    assert.equal("http", (second:step("woke", 115.1)))
+    assert.equal("error", (first:step("answer", 116, 1e9, BROKEN)))
+    assert.equal("join", (third:step("woke", 116.1)))
+    second:step("answer", 117, 1e9, FRESH)
+    local action, _, phase = third:step("woke", 117.1)
+    assert.same({ "http", "call" }, { action, phase })
+  end)
+
+  it("takes a token that is there, whoever failed meanwhile", function()
+    local first, second, third = calls_for_token()
+    assert.equal("http", (second:step("woke", 115.1)))
+    second:step("answer", 116, 1e9, FRESH)
+    first:step("answer", 116.1, 1e9, BROKEN)
+    local action, _, phase = third:step("woke", 116.2)
+    assert.same({ "http", "call" }, { action, phase })
+  end)
+end)
+
 describe("a 401", function()
   it("for a token that has been replaced meanwhile costs no third one", function()
-    local client = core.client { project = "p", base_url = "https://cdf.example", credentials = assert(cdf.credentials {
-      client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
+    local client = core_client()
     local first, second = core.request(client, "GET", "/x", nil, {}), core.request(client, "GET", "/x", nil, {})
-    local function answer(call, code, body)
-      local action, _, phase = call:step("answer", 1, 1e9, { status = code, headers = {}, body = body or "{}" })
+    local function take(call, code, body)
+      local action, _, phase = call:step("answer", 1, 1e9, answer(code, body or "{}"))
       return action .. " " .. phase
     end
     first:step("start", 1)
-    assert.equal("http call", answer(first, 200, '{"access_token":"t1","expires_in":3600}'))
+    assert.equal("http call", take(first, 200, FRESH.body))
     assert.equal("http", (second:step("start", 1)))
-    assert.equal("http token", answer(first, 401))
-    assert.equal("http call", answer(first, 200, '{"access_token":"t2","expires_in":3600}'))
-    assert.equal("http call", answer(second, 401))
-    assert.equal("done call", answer(second, 200))
-    assert.equal("done call", answer(first, 200))
+    assert.equal("http token", take(first, 401))
+    assert.equal("http call", take(first, 200, FRESH.body))
+    assert.equal("http call", take(second, 401))
+    assert.equal("done call", take(second, 200))
+    assert.equal("done call", take(first, 200))
   end)
 end)
 
 describe("a call that looks for its lost run, and has no token to look with", function()
-  local function answer(code, body) return { status = code, headers = {}, body = body } end
-
   it("lets those who waited for its token see for themselves why there is none", function()
-    local client = core.client { project = "p", base_url = "https://cdf.example", max_retries = 0,
-      credentials = assert(cdf.credentials {
-        client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
+    local client = core_client()
     local lost, other = core.run(client, "w", "1", { request_id = "r" }), core.request(client, "GET", "/x", nil, {})
     assert.equal("http", (lost:step("start", 0)))
     lost:step("answer", 0, 1e9, answer(200, '{"access_token":"t","expires_in":10}'))

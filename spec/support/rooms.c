@@ -161,9 +161,10 @@ static int auth_take(lua_State *L) {
   return 2;
 }
 
+/* auth:fail(who, now) */
 static int auth_fail(lua_State *L) {
-  lua_pushboolean(L, cdfw_auth_fail(check_auth(L), luaL_checknumber(L, 2)));
-  return 1;
+  cdfw_auth_fail(check_auth(L), who(L), luaL_checknumber(L, 3));
+  return 0;
 }
 
 static int auth_refuse(lua_State *L) {

@@ -101,6 +101,9 @@ local function handle(self, request, kind)
   return response
 end
 
+--- What CDF answers, to be used by faults of a spec's own.
+unreliable.handle = handle
+
 local function lost() return { failure = "receive", sent = true, message = "the connection was reset" } end
 
 local function silence(self, request)
@@ -130,7 +133,7 @@ unreliable.faults = {
   broken = function() return in_place_of_cdf(500) end,
   denied = function(_, _, kind) return kind == "token" and lost() or in_place_of_cdf(401) end,
   slow = function(self, request, kind)
-    local seconds = self.random() * 5
+    local seconds = self.random() * (self.random() < 0.5 and 5 or 40)
     if seconds >= request.timeout then return silence(self, request) end
     local response = handle(self, request, kind)
     self:sleep(seconds)
