@@ -473,6 +473,17 @@ describe("a run with a request_id", function()
     end)
   end
 
+  it("is looked for no sooner than CDF asks to wait", function()
+    local function busy(seconds) return status(503, { ["retry-after"] = tostring(seconds) }) end
+    local client, script = static({ SESSION, LOST, busy(40), page(FOUND) }, { max_retries = 0, timeout = 60 })
+    assert(client:run("foo", "1", { request_id = "req-1" }))
+    assert.is_true(script:slept() >= 40)
+    client, script = static({ SESSION, LOST, busy(61) }, { max_retries = 0, timeout = 60 })
+    local _, err = client:run("foo", "1", { request_id = "req-1" })
+    assert.equal("ambiguous", err.kind)
+    assert.equal(0, script:slept())
+  end)
+
   it("is looked for with a new token, however long that takes to come", function()
     local functioning = false
     local client, script = client_with({

@@ -71,9 +71,12 @@ static bool may_change(cdfw_op *op, cdfw_ending ending) {
 /* Trouble that nothing more is to be tried against. But where a call may have been carried out,
    finding out is worth all the time there is: neither max_retries nor the budget ends it. */
 static cdfw_action fail(cdfw_op *op, cdfw_ending ending, double now) {
-  double left = op->deadline - now, random = cdfw_random(op->random_state);
+  double left = op->deadline - now;
   if (!op->lost || left < look_interval || !may_change(op, ending)) return finish(op, ending);
-  return pause(op, fmin(cdfw_policy_delay(op->retries++, op->last.retry_after, random), left / 2));
+  double delay = cdfw_policy_delay(op->retries++, -1, cdfw_random(op->random_state));
+  double asked = ending == CDFW_ENDING_OUTCOME ? op->last.retry_after : -1;
+  delay = fmax(fmin(delay, left / 2), asked);
+  return delay < left ? pause(op, delay) : finish(op, ending);
 }
 
 static cdfw_action request(cdfw_op *op, cdfw_phase phase) {
