@@ -82,6 +82,8 @@ describe("the example gateway", function()
     local seen, shown = here:ask(first.url, AUTHORIZED)
     assert.equal(200, seen)
     assert.equal(first.id, core.decode(shown).id)
+    refuses(400, "invalid", "/runs/daily-report",
+      AUTHORIZED .. JSON .. "-H 'Idempotency-Key: delivery' -H 'Idempotency-Key: delivery' -d '{}'")
     refuses(401, "unauthorized", "/runs/daily-report", JSON .. "-d '{}'")
     refuses(401, "unauthorized", first.url)
     refuses(415, "content_type", "/runs/daily-report", AUTHORIZED .. "-d '{}'")
@@ -101,6 +103,10 @@ describe("the example gateway", function()
     here = gateway.in_nginx(sim)
     assert.equal(2, #here:workers())
     does_its_work(1)
+    local many = {}
+    for i = 1, 150 do many[i] = ("-H 'X-%d: %d'"):format(i, i) end
+    local keyed = table.concat(many, " ") .. " -H 'Idempotency-Key: many' -d '{}'"
+    assert.equal(select(2, post(keyed)).id, select(2, post(keyed)).id)
   end)
 
   it("works in HAProxy, with one Lua", function()

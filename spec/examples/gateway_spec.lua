@@ -210,6 +210,68 @@ describe("the example gateway", function()
     assert.equal("run " .. body.id, runs:get "daily-report delivery-1")
   end)
 
+  it("settles a delivery without outcome in one request at a time", function()
+    for _, mark in ipairs { "open %.0f", "lost %.0f" } do
+      local name = "daily-report " .. mark
+      runs.values[name] = mark:format((core.time() - 300) * 1000)
+      here.client.transport = sim:transport()
+      local http = here.client.transport.http
+      function here.client.transport:http(request) -- another one is served before each answer, as in nginx
+        local response = http(self, request)
+        if request.url:match "/list$" then coroutine.yield() end
+        return response
+      end
+      local statuses = {}
+      local function deliver() table.insert(statuses, (ask { body = "{}", key = mark })) end
+      local first, second = coroutine.create(deliver), coroutine.create(deliver)
+      assert(coroutine.resume(first))
+      assert(coroutine.resume(second))
+      assert(coroutine.resume(first))
+      assert.same({ 409, 202 }, statuses)
+      here.client.transport = sim:transport()
+    end
+    assert.equal(2, count_runs())
+  end)
+
+  it("starts a delivery again only when nothing can come of the one before any more", function()
+    for mark, seconds in pairs { ["open %.0f"] = 110, ["lost %.0f"] = 85 } do
+      runs.values["daily-report " .. mark] = mark:format((core.time() - seconds + 5) * 1000)
+      assert_refused(409, "in_progress", { body = "{}", key = mark })
+      runs.values["daily-report " .. mark] = mark:format((core.time() - seconds - 1) * 1000)
+      assert.equal(202, (ask { body = "{}", key = mark }))
+    end
+    assert.equal(2, count_runs())
+  end)
+
+  it("remembers a delivery that CDF answered with a 500, and finds its run in whatever version", function()
+    here.client.transport = sim:transport()
+    local http = here.client.transport.http
+    function here.client.transport:http(request)
+      local response = http(self, request)
+      return request.url:match "/run$" and { status = 500, headers = {}, body = "{}" } or response
+    end
+    assert_refused(502, "api", { body = "{}", key = "delivery-1" })
+    here.client.transport = sim:transport()
+    here.workflows["daily-report"] = "2"
+    assert.equal(202, (ask { body = "{}", key = "delivery-1" }))
+    assert.equal(1, count_runs())
+  end)
+
+  it("takes no key that comes twice for none", function()
+    assert_refused(400, "invalid", { body = "{}", key = { "delivery-1", "delivery-1" } })
+    assert.equal(0, count_runs())
+  end)
+
+  it("says so when it has to forget deliveries", function()
+    local set = runs.set
+    runs.set = function(...)
+      set(...)
+      return true, nil, true
+    end
+    assert.equal(202, (ask { body = "{}", key = "delivery-1" }))
+    assert.matches("error: no room to remember", table.concat(log, "\n"))
+  end)
+
   it("turns errors into answers, and tells the caller only what it can change", function()
     local cases = {
       { kind = "invalid", message = "input is odd", status = 400, says = "input is odd" },

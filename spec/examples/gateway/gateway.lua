@@ -33,10 +33,13 @@ gateway.MAX_BODY = 102400
 local SHORTEST_SECRET = 16
 local TIMEOUT = 25 -- seconds for a run with all its retries: those who send webhooks seldom wait for longer than 30
 local KEPT = 24 * 3600 -- seconds for which a delivery is remembered
-local SETTLED = 2 * TIMEOUT -- seconds after which a delivery without outcome has been given up by whoever had it
-local LOOK_BACK = 60 -- seconds by which CDF's clock may be behind this machine's
+local GIVEN_UP = 2 * TIMEOUT -- seconds after which whoever had a delivery without outcome is no longer at it
+local DEAD = 85 -- seconds after a run was sent in which CDF may still start it, and list it: its nonce lives a minute
+local LOOK_BACK = TIMEOUT + 60 -- seconds that a run may be older than its mark, CDF's clock being behind this machine's
+local LOOK_TIME = 300 -- seconds after which a look that nobody ends is another's to begin
 
---- A delivery is remembered as `run ID`, `open TIME` (somebody is at it) or `lost TIME` (nobody knows whether it runs).
+--- A delivery is remembered as `run ID`, `open TIME` (somebody is at it) or `lost TIME` (nobody knows whether it runs);
+--- the time is when that was written, ms since the epoch.
 local RUN = "run "
 
 ---------------------------------------------------------------------------------------------------------------------
@@ -175,12 +178,15 @@ local function started(workflow, execution)
     { location = here })
 end
 
---- An execution that bears the key, of those created since (ms since the epoch). → execution, or nil, err when that
---- cannot be known
+local function now()
+  return math.floor(core.time() * 1000)
+end
+
+--- An execution that bears the key, of those created since (ms since the epoch), in whatever version. → execution, or
+--- nil, err when that cannot be known
 function Gateway:find(workflow, key, since)
   local executions, err = self.client.workflows.executions:list {
-    workflowFilters = { { externalId = workflow, version = self.workflows[workflow] } },
-    createdTimeStart = since, limit = math.huge,
+    workflowFilters = { { externalId = workflow } }, createdTimeStart = since, limit = math.huge,
   }
   if not executions then return nil, err end
   for _, execution in ipairs(executions) do
@@ -189,36 +195,63 @@ function Gateway:find(workflow, key, since)
   return nil
 end
 
---- What became of an earlier delivery of this name. → its execution; or nil, whether another is under way, err
-function Gateway:earlier(name, workflow, key, now)
-  local mark = self.runs:get(name)
-  if not mark then return nil, false end
-  if mark:sub(1, #RUN) == RUN then return { id = mark:sub(#RUN + 1), status = "RUNNING" } end
-  local state, since = mark:match "^(%a+) (%d+)$"
-  if state == "open" and now - tonumber(since) < SETTLED * 1000 then return nil, true end
-  local execution, err = self:find(workflow, key, tonumber(since) - LOOK_BACK * 1000)
-  if err then return nil, false, err end
-  self.runs:set(name, execution and RUN .. execution.id, KEPT)
-  return execution, false
+--- Says so where the memory had to forget another delivery, as ngx.shared does when it is full.
+function Gateway:check_memory(_, _, forgotten)
+  if forgotten then self.log("error", "no room to remember a day's deliveries: repeated ones may start again") end
 end
 
---- Starts the run of a delivery, unless an earlier one with the same key has. A delivery without outcome (its worker
---- died, or the answer was lost) is looked for in CDF before another run is started. → execution; or nil, err, which is
---- nil while another delivery is under way
-function Gateway:start_once(workflow, input, key)
-  local name, now = workflow .. " " .. key, math.floor(core.time() * 1000)
-  local earlier, is_busy, trouble = self:earlier(name, workflow, key, now)
-  if earlier or is_busy or trouble then return earlier, trouble end
-  if not self.runs:add(name, ("open %.0f"):format(now), KEPT) then return nil, nil end
+function Gateway:mark(name, mark)
+  self:check_memory(self.runs:set(name, mark, KEPT))
+end
+
+--- Starts the run of a delivery that is marked as open, and marks what became of it.
+function Gateway:start_marked(name, workflow, input, key)
   local execution, err = self.client:run(workflow, self.workflows[workflow], { input = input, request_id = key })
   local mark
   if execution then
     mark = RUN .. execution.id
-  elseif err.kind == "ambiguous" or err.kind == "protocol" then
-    mark = ("lost %.0f"):format(now)
+  elseif err.kind == "ambiguous" or err.kind == "protocol" or err.kind == "api" and err.status >= 500 then
+    mark = ("lost %.0f"):format(now())
   end
-  self.runs:set(name, mark, KEPT)
+  self:mark(name, mark)
   return execution, err
+end
+
+--- A delivery without outcome: looks for its run in CDF. Only where there is none, and none can come any more, may it
+--- be started again. → execution; or nil, whether it may, err
+function Gateway:look_for(name, workflow, key)
+  local state, since = (self.runs:get(name) or ""):match "^(%a+) (%d+)$"
+  local age = since and (now() - tonumber(since)) / 1000
+  if not since or state == "open" and age < GIVEN_UP then return nil, false end -- it has been settled meanwhile
+  local execution, err = self:find(workflow, key, tonumber(since) - LOOK_BACK * 1000)
+  if execution then self:mark(name, RUN .. execution.id) end
+  return execution, not err and age >= (state == "open" and TIMEOUT + DEAD or DEAD), err
+end
+
+--- The same, by one request at a time.
+function Gateway:settle(name, workflow, input, key)
+  local lock = "\0" .. name
+  if not self.runs:add(lock, "1", LOOK_TIME) then return nil, nil end
+  local execution, again, err = self:look_for(name, workflow, key)
+  again = again and not execution
+  if again then self:mark(name, ("open %.0f"):format(now())) end
+  self.runs:set(lock, nil)
+  if again then return self:start_marked(name, workflow, input, key) end
+  return execution, err
+end
+
+--- Starts the run of a delivery, unless an earlier one with the same key has. A delivery without outcome (its worker
+--- died, or the answer was lost) is looked for in CDF before another run is started. → execution; or nil, err, which is
+--- nil while another delivery is under way, or may still take effect
+function Gateway:start_once(workflow, input, key)
+  local name = workflow .. " " .. key
+  local mark = self.runs:get(name)
+  if mark and mark:sub(1, #RUN) == RUN then return { id = mark:sub(#RUN + 1), status = "RUNNING" } end
+  if mark then return self:settle(name, workflow, input, key) end
+  local added, why, forgotten = self.runs:add(name, ("open %.0f"):format(now()), KEPT)
+  self:check_memory(added, why, forgotten)
+  if not added then return nil, nil end
+  return self:start_marked(name, workflow, input, key)
 end
 
 --- → execution; or nil, err, which is nil while another request with the same key is under way
@@ -230,13 +263,16 @@ end
 function Gateway:start(workflow, request)
   local input, refused = read_input(request)
   if not input then return refused end
-  local execution, err = self:run(workflow, input, header(request, "idempotency-key"))
+  local key = request.headers["idempotency-key"]
+  if key and type(key) ~= "string" then return refusal(400, "invalid", "the Idempotency-Key comes more than once") end
+  local execution, err = self:run(workflow, input, key)
   if execution then
     self.log("info", ("%s runs as execution %s"):format(workflow, execution.id))
     return started(workflow, execution)
   end
   if err then return self:failure(err, "starting " .. workflow) end
-  return refusal(409, "in_progress", "a request with this Idempotency-Key is under way", { ["retry-after"] = "5" })
+  return refusal(409, "in_progress", "a request with this Idempotency-Key is under way, or may still take effect",
+    { ["retry-after"] = "5" })
 end
 
 ---------------------------------------------------------------------------------------------------------------------

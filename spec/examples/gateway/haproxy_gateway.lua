@@ -58,7 +58,7 @@ end
 
 core.register_service("gateway", "http", function(applet)
   local answer = here:answer {
-    method = applet.method, path = applet.path:match "^[^?]*", headers = headers_of(applet.headers),
+    method = applet.method, path = (applet.path or ""):match "^[^?]*", headers = headers_of(applet.headers),
     read_body = function(limit) return read_body(applet, limit) end,
   }
   applet:set_status(answer.status)
@@ -70,7 +70,7 @@ end)
 
 core.register_action("gateway", { "http-req" }, function(txn)
   local answer = here:answer {
-    method = txn.f:method(), path = txn.f:path(), headers = headers_of(txn.http:req_get_headers()),
+    method = txn.f:method(), path = txn.f:path() or "", headers = headers_of(txn.http:req_get_headers()),
     read_body = function() return "" end,
   }
   local reply = txn:reply { status = answer.status, body = answer.body }

@@ -33,7 +33,8 @@ end
 
 function nginx_gateway.serve()
   local answer = here:answer {
-    method = ngx.req.get_method(), path = ngx.var.request_uri:match "^[^?]*", headers = ngx.req.get_headers(),
+    method = ngx.req.get_method(), path = ngx.var.request_uri:match "^[^?]*",
+    headers = ngx.req.get_headers(0), -- all of them: nginx has seen to it that they are not too many bytes
     read_body = read_body,
   }
   ngx.status = answer.status
