@@ -3,6 +3,7 @@
 
 local Script = require "script"
 local cdf = require "cdfworkflow"
+local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 
 local SECRET = 's3cr3t/+ "quoted"'
@@ -166,6 +167,15 @@ describe("the session of a run", function()
       local _, err = client:run("foo", "1")
       assert.equal(answers[2].status, err.status)
       assert.equal("POST /sessions; " .. RUN .. "; sleep; " .. RUN .. "; POST /sessions/revoke", script:story())
+    end
+  end)
+
+  it("is left alone where CDF gave it no proper id", function()
+    for _, id in ipairs { "12.6", "1e300", "-7", "0", '"7"' } do
+      local session = { status = 200, body = '{"items":[{"id":' .. id .. ',"nonce":"n"}]}' }
+      local client, script = static { session, status(404) }
+      assert.is_nil((client:run("foo", "1")))
+      assert.equal(2, #script.requests)
     end
   end)
 
@@ -1087,7 +1097,8 @@ end)
 describe("paths of other endpoints", function()
   it("are refused when they could mean another place", function()
     local client, script = static {}
-    for _, path in ipairs { "x", "/a b", "/a#b", "/\195\164", "/a/../b", "/..", "/a/./b", "/a\r\nb" } do
+    for _, path in ipairs { "x", "/a b", "/a#b", "/\195\164", "/a/../b", "/..", "/a/./b", "/a\r\nb",
+      "/%2e%2e/b", "/a/%2E", "/a/.%2e?x" } do
       local result, err = client:request("GET", path)
       assert.is_nil(result, path)
       assert.equal("invalid", err.kind)
@@ -1108,9 +1119,82 @@ describe("paths of other endpoints", function()
     assert.matches("/x%?a=1&b=%%C3%%A4%+%%2B&c=true$", script.requests[1].url)
     assert.equal("20230101-beta", script.requests[1].headers["cdf-version"])
     assert.equal("yes", script.requests[1].headers["x-extra"])
+    for _, odd in ipairs { 0 / 0, math.huge, {}, print } do
+      assert.is_false(pcall(client.request, client, "GET", "/x", nil, { query = { a = odd } }))
+    end
     for name, value in pairs { Authorization = "x", ["a b"] = "x", ["X-A"] = "a\r\nb", ["content-length"] = "5" } do
       local _, err = client:request("GET", "/x", nil, { headers = { [name] = value } })
       assert.equal("invalid", err.kind, name)
+    end
+  end)
+end)
+
+describe("what a caller gives", function()
+  it("joins a query that the path has already", function()
+    local client, script = static { { status = 200, body = "{}" } }
+    assert(client:request("GET", "/x?a=1", nil, { query = { b = 2 } }))
+    assert.matches("/x%?a=1&b=2$", script.requests[1].url)
+  end)
+
+  it("takes the place of the library's own headers, in that request only", function()
+    local client = assert(core.client {
+      project = "p", base_url = "https://cdf.example", credentials = assert(cdf.credentials { token = "t" }),
+    })
+    local given = { ["User-Agent"] = "mine", accept = "text/csv", ["X-CDP-App"] = "mine" }
+    local call = core.request(client, "POST", "/x", {}, { headers = given, nonce_in = "nonce" })
+    local _, session = call:step("start", 1)
+    assert.matches("^cdfworkflow/", session.headers["User-Agent"])
+    assert.equal("20230101", session.headers["cdf-version"])
+    local _, request = call:step("answer", 1, 1, { status = 200, body = SESSION.body })
+    local seen = {}
+    for name, value in pairs(request.headers) do
+      assert.is_nil(seen[name:lower()], name)
+      seen[name:lower()] = value
+    end
+    assert.same({ "mine", "text/csv", "mine" }, { seen["user-agent"], seen.accept, seen["x-cdp-app"] })
+  end)
+
+  it("names versions by whole numbers exactly, or not at all", function()
+    local exact, digits = 2 ^ 53, "9007199254740992"
+    if math.type then exact, digits = math.maxinteger, "9223372036854775807" end -- luacheck: ignore 143
+    local client, script = static { ACCEPTED }
+    client:run("foo", exact, { nonce = "n" })
+    assert.matches("/versions/" .. digits .. "/", script.requests[1].path, 1, true)
+    assert.equal(digits, check.identifier("version", exact))
+    assert.is_false(pcall(client.run, client, "foo", 2 ^ 53 + 2, { nonce = "n" }))
+    assert.equal(1, #script.requests)
+  end)
+
+  it("may come from metamethods that leave nothing behind", function()
+    local client = static {}
+    local made = setmetatable({}, { __index = function(_, name)
+      if name == "session" then return ("tohseno"):reverse() end
+      if name ~= "client_credentials" then return nil end
+      collectgarbage()
+      collectgarbage()
+      return { client_id = "a", client_secret = "b" }
+    end })
+    local ok, message = pcall(core.run, client.core, "foo", "1", made)
+    assert.is_false(ok)
+    assert.matches('session = "oneshot"', message, 1, true)
+  end)
+
+  it("of a token's end is a number, or the token is none", function()
+    for _, odd in ipairs { "soon", true, {} } do
+      local function give() return "t", odd end
+      local client = client_with({}, { credentials = assert(cdf.credentials { token = give }) })
+      local result, err = client:request("GET", "/x")
+      assert.is_nil(result)
+      assert.equal("auth", err.kind)
+    end
+  end)
+
+  it("steps no upload with a token", function()
+    local client = static {}
+    for event, value in pairs { token = "t", token_failed = "no" } do
+      local call = core.upload(client.core, "https://up.example/", "bytes")
+      call:step("start", 1)
+      assert.is_false(pcall(call.step, call, event, 2, value))
     end
   end)
 end)

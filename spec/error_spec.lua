@@ -10,6 +10,11 @@ describe("an error", function()
     assert.equal("no message (error)", tostring(core.error {}))
   end)
 
+  it("is one line, whatever it quotes", function()
+    local err = core.error { kind = "invalid", message = "id must be a UUID, got \"a\nFAKE LOG LINE\27[2J\"" }
+    assert.equal('id must be a UUID, got "a FAKE LOG LINE [2J" (invalid)', tostring(err))
+  end)
+
   it("makes assert a good program", function()
     local err = core.error { kind = "invalid", message = "m" }
     local ok, raised = pcall(function() error(err) end)

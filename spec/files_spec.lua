@@ -17,6 +17,20 @@ describe("files", function()
       opts = { content_type = "application/zip" } }, client.asked[2])
   end)
 
+  it("refuses a MIME type that cannot be sent, and too many bytes, before it creates anything", function()
+    local upload, client = files {}
+    for field, arguments in pairs {
+      mimeType = { { name = "f", mimeType = "text/plain\r\nX: y" }, "" },
+      bytes = { { name = "f" }, ("x"):rep(64 * 1024 * 1024 + 1) },
+    } do
+      local created, err = upload:upload(arguments[1], arguments[2])
+      assert.is_nil(created)
+      assert.equal("invalid", err.kind)
+      assert.equal(field, err.field)
+    end
+    assert.same({}, client.asked)
+  end)
+
   it("takes a relative upload URL to be CDF's own", function()
     local upload, client = files { { id = 9, uploadUrl = "/upload/9" }, true }
     assert(upload:upload({ name = "f" }, ""))

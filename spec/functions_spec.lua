@@ -20,7 +20,34 @@ describe("client.functions", function()
     local fn = { name = "starter", fileId = 5, externalId = "sx", secrets = { ["client-id"] = "i" }, later = 1 }
     assert.equal(FN, client.functions:create(fn))
     assert.same({ method = "POST", path = "/functions", body = { items = { fn } },
-      opts = { repeatable = "throttled" } }, client.asked[1])
+      opts = { repeatable = "throttled", secrets = fn.secrets } }, client.asked[1])
+  end)
+
+  it("refuses what cannot be written before anything is sent", function()
+    assert.matches("cpu", refused({ name = "x", cpu = 0 / 0 }, { zip = "PK" }).message)
+    local client = fake.new {}
+    local call, err = client.functions:call("f", { x = 0 / 0 })
+    assert.is_nil(call)
+    assert.equal("invalid", err.kind)
+    assert.same({}, client.asked)
+  end)
+
+  it("goes by no id that is none", function()
+    for _, id in ipairs { "abc", 1.5, 0, 2 ^ 53 } do
+      local client = fake.new { { items = { { id = id } } } }
+      local call, err = client.functions:call("f", {})
+      assert.is_nil(call)
+      assert.equal("protocol", err.kind)
+      assert.equal(1, #client.asked)
+    end
+  end)
+
+  it("gives no look at a call more time than is left", function()
+    local client = fake.new { { id = 7, functionId = 3, status = "Running" }, function(asked)
+      assert.equal(5, asked.opts.timeout)
+      return { items = { { id = 7, functionId = 3, status = "Completed" } } }
+    end }
+    assert.equal("Completed", client.functions:call(3, {}, { wait = true, timeout = 5 }).status)
   end)
 
   it("creates from a zip: file, upload, look, function", function()

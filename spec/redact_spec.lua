@@ -126,6 +126,18 @@ describe("redaction by name", function()
   end)
 end)
 
+describe("a member with one of many secret names", function()
+  it("is hidden, in the plural too", function()
+    for _, name in ipairs {
+      "tokens", "passwords", "nonces", "credentials", "credential", "passphrase", "secretValue", "accessKey",
+      "signature",
+    } do
+      assert.is_nil(event_of({ deep = { [name] = { "hidden" } } }).body:find("hidden", 1, true), name)
+    end
+    assert.truthy(event_of({ tokenizer = "shown", address = "shown" }).body:find("shown", 1, true))
+  end)
+end)
+
 describe("an upload as an event", function()
   local function upload(bytes, content_type)
     local events = {}
@@ -141,7 +153,7 @@ describe("an upload as an event", function()
   it("shows how large it is, not what is in it, nor the signature of its URL", function()
     local event = upload("token=hidden", "application/zip")
     assert.equal("[12 bytes]", event.body)
-    assert.equal("https://up.example/file", event.url)
+    assert.equal("https://up.example", event.url)
     assert.equal("[0 bytes]", upload("").body)
   end)
 

@@ -3,6 +3,15 @@ local run_many = require "cdfworkflow.run_many"
 local slow_cdf = require "slow_cdf"
 
 describe("executions:run_many", function()
+  it("raises on what would be left out in silence", function()
+    local function raises(message, list)
+      assert.error_matches(function() run_many({}, list) end, message)
+    end
+    raises("item 1 has a member input; options come in a table, third", { { "w", "1", input = { a = 1 } } })
+    raises("item 1 has a member 4", { { "w", "1", {}, {} } })
+    raises("expected a list", { north = { "w", "1" } })
+  end)
+
   describe("with a slow CDF", function()
     local slow, client
 

@@ -25,7 +25,29 @@ local function events_of(client, opts)
   return said
 end
 
+describe("executions:watch", function()
+  it("tells the start of an attempt once, however its end is told", function()
+    assert.same({ "execution_started - 10", "task_started a 11", "task_scheduled a 12", "task_canceled a 18",
+      "execution_ended - nil" }, events_of(fake.new {
+      execution("RUNNING", { task("a", "IN_PROGRESS", 11) }),
+      execution("RUNNING", { task("a", "SCHEDULED", 11, 12) }),
+      execution("TERMINATED", { task("a", "CANCELED", 11, 18) }),
+    }))
+  end)
+end)
+
 describe("executions:wait", function()
+  it("does not wait for long for what it cancels at the end", function()
+    local client = fake.new { execution "RUNNING", function(asked)
+      assert.matches("/cancel$", asked.path)
+      assert.is_true(asked.opts.timeout <= 5)
+      return execution "TERMINATED"
+    end }
+    local result, err = client.workflows.executions:wait(ID, { timeout = 0, cancel = true })
+    assert.is_nil(result)
+    assert.equal("TERMINATED", err.execution.status)
+  end)
+
   it("looks at growing intervals, up to the longest, until the end, whatever that is", function()
     local answers = {}
     for i = 1, 12 do answers[i] = execution "RUNNING" end

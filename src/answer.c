@@ -46,7 +46,7 @@ static void copy_body(lua_State *L, int table, cdfw_response *response) {
   lua_pop(L, 1);
 }
 
-static void copy_failure(lua_State *L, int table, cdfw_response *response) {
+static void copy_failure(lua_State *L, int table, const cdfw_call *call, cdfw_response *response) {
   lua_getfield(L, table, "failure");
   if (lua_type(L, -1) == LUA_TSTRING) {
     response->failure = cdfw_failure_from_name(lua_tostring(L, -1));
@@ -54,23 +54,25 @@ static void copy_failure(lua_State *L, int table, cdfw_response *response) {
     /* Who does not say that nothing was sent has perhaps sent everything. */
     response->sent = lua_isnil(L, -1) || lua_toboolean(L, -1);
     lua_getfield(L, table, "message");
-    const char *message = lua_tostring(L, -1);
-    if (message != NULL) strncat(response->detail, message, sizeof response->detail - 1);
+    if (lua_isstring(L, -1)) {
+      cdfw_answer_redact(L, call);
+      strncat(response->detail, lua_tostring(L, -1), sizeof response->detail - 1);
+    }
     lua_pop(L, 2);
   }
   lua_pop(L, 1);
 }
 
-const cdfw_response *cdfw_answer_check(lua_State *L, int index, size_t max_body) {
+const cdfw_response *cdfw_answer_check(lua_State *L, int index, const cdfw_call *call) {
   cdfw_response *response = cdfw_response_test(L, index);
   if (response != NULL) return response;
   luaL_checktype(L, index, LUA_TTABLE);
-  response = cdfw_response_push(L, max_body);
+  response = cdfw_response_push(L, call->client->max_response_size);
   lua_getfield(L, index, "status");
   response->status = (int)lua_tointeger(L, -1);
   lua_pop(L, 1);
   copy_headers(L, index, response);
-  copy_failure(L, index, response);
+  copy_failure(L, index, call, response);
   copy_body(L, index, response);
   if (response->failure == CDFW_FAILURE_NONE && response->status < 100)
     luaL_error(L, "a transport must answer with a status or a failure");
@@ -198,8 +200,10 @@ static bool read_session(lua_State *L, cdfw_call *call) {
   if (!cdfw_buffer_add(&call->nonce, nonce, length)) luaL_error(L, "not enough memory");
   lua_pop(L, 1);
   lua_getfield(L, -1, "id");
-  call->op.has_session_id = lua_type(L, -1) == LUA_TNUMBER;
-  call->session_id = lua_tonumber(L, -1);
+  call->session_id = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
+  /* Never another one's: a number that is no id, or is not exact, is none. */
+  call->op.has_session_id = call->session_id >= 1 && call->session_id < 9007199254740992.0 &&
+                            call->session_id == floor(call->session_id);
   lua_pop(L, 1);
   if (!call->op.session_only) {
     lua_pop(L, 1);
@@ -361,8 +365,7 @@ static void redact_encoded(lua_State *L, const cdfw_buffer *secret) {
   lua_remove(L, -2);
 }
 
-/* Takes the secrets of the call out of the value on the top. [-0, +0] */
-static void redact_all(lua_State *L, const cdfw_call *call) {
+void cdfw_answer_redact(lua_State *L, const cdfw_call *call) {
   const cdfw_credentials *credentials = call->client->credentials;
   const cdfw_buffer *secrets[] = {&call->client->auth.token, &call->token,
                                   &credentials->token,       &credentials->client_secret,
@@ -372,6 +375,9 @@ static void redact_all(lua_State *L, const cdfw_call *call) {
     cdfw_error_redact(L, cdfw_buffer_text(secrets[i]));
     redact_encoded(L, secrets[i]);
   }
+  const char *line = NULL;
+  while ((line = cdfw_message_next_header(&call->secrets, line)) != NULL)
+    cdfw_error_redact(L, line);
 }
 
 /* }==== */
@@ -380,8 +386,8 @@ static void redact_all(lua_State *L, const cdfw_call *call) {
 
 /* "POST /workflows/foo/versions/1/run", "POST /sessions" or "the token request". [-0, +1] */
 static const char *push_what(lua_State *L, const cdfw_call *call) {
-  const char *path = cdfw_buffer_text(&call->url) + call->path_offset;
-  size_t length = strcspn(path, "?");
+  size_t length;
+  const char *path = cdfw_call_shown(call, &length);
   if (call->op.phase == CDFW_PHASE_TOKEN && !call->op.lost)
     return lua_pushfstring(L, "the token request");
   if (call->op.phase == CDFW_PHASE_SESSION && !call->op.lost)
@@ -519,9 +525,10 @@ static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_re
   int status = response->status;
   int details = lua_gettop(L) + 1;
   lua_newtable(L);
-  bool read = body->length > 0 && read_unseen(L, response) && lua_istable(L, -1);
-  /* Here already: a text is cut short below, and half a secret would not be found. */
-  if (read) redact_all(L, call);
+  /* What a storage host says of an upload may repeat its URL, which is a permission. */
+  bool ours = call->op.auth != NULL;
+  bool read = ours && body->length > 0 && read_unseen(L, response) && lua_istable(L, -1);
+  if (read) cdfw_answer_redact(L, call);
   if (!read)
     lua_pushnil(L);
   else if (call->op.phase == CDFW_PHASE_TOKEN)
@@ -561,12 +568,12 @@ static void push_ambiguous_error(lua_State *L, const cdfw_call *call,
                       : "");
 }
 
-/* Into the error on the top. Redacted before it is cut, as half a secret would not be found. */
+/* Into the error on the top. [-0, +0] */
 static void set_request_id(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   const char *id = cdfw_message_find_header(&response->headers, "x-request-id");
   if (id == NULL) return;
   lua_pushstring(L, id);
-  redact_all(L, call);
+  cdfw_answer_redact(L, call);
   lua_insert(L, -2);
   cdfw_error_set(L, "requestId", lua_tostring(L, -2));
   lua_remove(L, -2);
@@ -612,7 +619,7 @@ void cdfw_answer_finish_error(lua_State *L, const cdfw_call *call, double now) {
   lua_setfield(L, -2, "attempts");
   lua_pushnumber(L, now - call->op.started);
   lua_setfield(L, -2, "elapsed");
-  redact_all(L, call);
+  cdfw_answer_redact(L, call);
 }
 
 /* }==== */

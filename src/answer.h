@@ -6,7 +6,10 @@
 #include "call.h"
 
 /* The response at `index`; a table that a Lua transport made is turned into one, in its place. */
-const cdfw_response *cdfw_answer_check(lua_State *L, int index, size_t max_body);
+const cdfw_response *cdfw_answer_check(lua_State *L, int index, const cdfw_call *call);
+/* Takes the secrets of the call out of the value on the top. Texts are cut after this, not before:
+   half a secret would not be found. [-0, +0] */
+void cdfw_answer_redact(lua_State *L, const cdfw_call *call);
 /* `wall`: seconds since the epoch when the answer came. */
 void cdfw_answer_outcome(const cdfw_response *response, double wall, cdfw_outcome *outcome);
 /* Reads a success of the call's phase: true pushes the result (nil for a token, which the client

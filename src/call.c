@@ -43,6 +43,7 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   cdfw_buffer_init(&call->session_body, CDFW_MAX_BODY, true);
   cdfw_buffer_init(&call->session_secret, CDFW_MAX_BODY, true);
   cdfw_buffer_init(&call->nonce, CDFW_MAX_HEADERS, true);
+  cdfw_buffer_init(&call->secrets, CDFW_MAX_BODY, true);
   cdfw_buffer_init(&call->request_id, CDFW_MAX_HEADERS, false);
   cdfw_buffer_init(&call->look_url, CDFW_MAX_URL, false);
   cdfw_buffer_init(&call->look_filter, CDFW_MAX_HEADERS, false);
@@ -68,10 +69,13 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
 
 /* A run that was under way and that nobody will hear of again: the one thing that must not happen
    without a word, in a collector that can call nobody. A forked child's copy of it is no loss. */
-static void report_abandoned(const cdfw_call *call) {
+static void report_abandoned(cdfw_call *call) {
   bool named = call->request_id.length > 0;
   if (call->op.over || call->first_use == 0 || call->op.repeat != CDFW_REPEAT_RUN) return;
   if (call->owner != (long)getpid()) return;
+  /* One line, whatever the caller's id holds. */
+  for (size_t i = 0; i < call->request_id.length; i++)
+    if ((unsigned char)call->request_id.data[i] < ' ') call->request_id.data[i] = ' ';
   fprintf(stderr, "cdfworkflow: %s %s was abandoned before its answer came%s%s\n", call->method,
           cdfw_buffer_text(&call->url) + call->path_offset, named ? ", request id " : "",
           cdfw_buffer_text(&call->request_id));
@@ -93,6 +97,7 @@ static int call_gc(lua_State *L) {
   cdfw_buffer_free(&call->session_body);
   cdfw_buffer_free(&call->session_secret);
   cdfw_buffer_free(&call->nonce);
+  cdfw_buffer_free(&call->secrets);
   cdfw_buffer_free(&call->request_id);
   cdfw_buffer_free(&call->look_url);
   cdfw_buffer_free(&call->look_filter);
@@ -100,11 +105,19 @@ static int call_gc(lua_State *L) {
   return 0;
 }
 
+const char *cdfw_call_shown(const cdfw_call *call, size_t *length) {
+  const char *path = cdfw_buffer_text(&call->url) + call->path_offset;
+  const char *host = call->op.auth == NULL ? strstr(path, "://") : NULL;
+  *length = host == NULL ? strcspn(path, "?") : (size_t)(host - path) + 3 + strcspn(host + 3, "/?");
+  return path;
+}
+
 static int call_tostring(lua_State *L) {
   cdfw_call *call = check(L);
-  const char *path = cdfw_buffer_text(&call->url) + call->path_offset;
+  size_t length;
+  const char *path = cdfw_call_shown(call, &length);
   lua_pushfstring(L, "cdfworkflow.call: %s ", call->method);
-  lua_pushlstring(L, path, strcspn(path, "?"));
+  lua_pushlstring(L, path, length);
   lua_concat(L, 2);
   return 1;
 }
@@ -149,9 +162,17 @@ static bool add_authorization(const cdfw_call *call, cdfw_buffer *headers) {
          add_buffer(headers, &call->client->auth.token) && cdfw_buffer_addc(headers, '\0');
 }
 
+/* The caller's headers for this request, which take the place of ours. */
+static const cdfw_buffer *given_headers(const cdfw_call *call) {
+  static const cdfw_buffer none;
+  return call->op.phase == CDFW_PHASE_CALL ? &call->headers : &none;
+}
+
 static bool add_cdf_headers(const cdfw_call *call, cdfw_buffer *headers) {
-  return add_authorization(call, headers) && add_buffer(headers, &call->client->headers) &&
-         (cdfw_message_find_header(&call->headers, "cdf-version") != NULL ||
+  const cdfw_buffer *given = given_headers(call);
+  return add_authorization(call, headers) &&
+         cdfw_message_add_missing(headers, &call->client->headers, given) &&
+         (cdfw_message_find_header(given, "cdf-version") != NULL ||
           cdfw_message_add_header(headers, "cdf-version", CDF_API_VERSION));
 }
 
@@ -181,6 +202,7 @@ static bool add_body_with_nonce(const cdfw_call *call, cdfw_buffer *body) {
 static bool build_call_request(const cdfw_call *call, cdfw_request *request) {
   request->method = call->method;
   request->has_body = call->has_body;
+  request->private_url = call->op.auth == NULL;
   bool built = add_buffer(&request->url, &call->url) &&
                (call->content_type == NULL ||
                 cdfw_message_add_header(&request->headers, "Content-Type", call->content_type)) &&
@@ -251,8 +273,8 @@ static void push_request(lua_State *L, cdfw_call *call, double now) {
   request->timeout = cdfw_op_attempt_timeout(&call->op, now);
   request->connect_timeout = fmin(request->timeout, call->client->connect_timeout);
   request->max_response_size = call->client->max_response_size;
-  need(L, add_buffer(&request->headers, &call->client->agent) && build_request(call, request) &&
-              note_token(call));
+  need(L, cdfw_message_add_missing(&request->headers, &call->client->agent, given_headers(call)) &&
+              build_request(call, request) && note_token(call));
   cdfw_getuservalue(L, 1);
   lua_pushvalue(L, -2);
   lua_rawseti(L, -2, REQUEST_SLOT);
@@ -308,7 +330,11 @@ static void push_final_error(lua_State *L, const cdfw_call *call, const cdfw_res
       push_joined_error(L);
       break;
     case CDFW_ENDING_TOKEN:
-      cdfw_error_push(L, "auth", "the token function of the credentials failed: %s", message);
+      lua_pushstring(L, message);
+      cdfw_answer_redact(L, call);
+      cdfw_error_push(L, "auth", "the token function of the credentials failed: %s",
+                      lua_tostring(L, -1));
+      lua_remove(L, -2);
       break;
     case CDFW_ENDING_DEADLINE:
       cdfw_answer_push_deadline_error(L, call);
@@ -412,7 +438,7 @@ static bool is_gone(const cdfw_call *call, const cdfw_outcome *outcome) {
 static int step_answer(lua_State *L, cdfw_call *call, double now) {
   cdfw_outcome outcome;
   double wall = luaL_checknumber(L, 4);
-  const cdfw_response *response = cdfw_answer_check(L, 5, call->client->max_response_size);
+  const cdfw_response *response = cdfw_answer_check(L, 5, call);
   free_request(L);
   cdfw_answer_outcome(response, wall, &outcome);
   if (call->op.phase != CDFW_PHASE_TOKEN) note_time(call, response, now, wall);
@@ -474,6 +500,7 @@ static int call_step(lua_State *L) {
   if ((event == 0) != (call->op.deadline == 0))
     return luaL_error(L, "a call is started once, before all other steps");
   if (call->op.over) return luaL_error(L, "the call is over");
+  if (event > 2 && call->op.auth == NULL) return luaL_error(L, "the call needs no token");
   switch (event) {
     case 1:
       return step_answer(L, call, now);

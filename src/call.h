@@ -41,6 +41,7 @@ typedef struct cdfw_call {
   cdfw_buffer session_body;     /* of POST /sessions */
   cdfw_buffer session_secret;   /* the client secret in it, to be kept out of errors */
   cdfw_buffer nonce;            /* from the session, or the caller's own */
+  cdfw_buffer secrets;          /* others in the body, with a NUL behind each */
   double session_id;            /* to revoke it */
 
   cdfw_buffer request_id;  /* of a run that can be looked up */
@@ -59,6 +60,8 @@ typedef struct cdfw_call {
 cdfw_call *cdfw_call_push(lua_State *L, int client_index);
 /* Begins the URL of a call under the client's project, without a path. */
 void cdfw_call_begin_url(lua_State *L, cdfw_call *call);
+/* What may be shown of where the call goes: its path, or an upload's host. */
+const char *cdfw_call_shown(const cdfw_call *call, size_t *length);
 void cdfw_call_open(lua_State *L);
 
 #endif

@@ -250,7 +250,7 @@ void cdfw_client_push_token_error(lua_State *L, int index) {
 int cdfw_client_token_key(lua_State *L) {
   const cdfw_client *client = cdfw_client_check(L, 1);
   const cdfw_credentials *credentials = client->credentials;
-  lua_pushfstring(L, "%s %s %s %s %s", cdfw_buffer_text(&credentials->token_url),
+  lua_pushfstring(L, "%s\n%s\n%s\n%s\n%s", cdfw_buffer_text(&credentials->token_url),
                   cdfw_buffer_text(&credentials->client_id), cdfw_buffer_text(&credentials->scope),
                   cdfw_buffer_text(&credentials->audience),
                   credentials->scope_of_cluster ? cdfw_buffer_text(&client->base_url) : "");

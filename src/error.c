@@ -144,7 +144,15 @@ void cdfw_error_redact(lua_State *L, const char *secret) {
 /* {==== Lua ==== */
 
 int cdfw_error_new(lua_State *L) {
+  size_t length;
   luaL_checktype(L, 1, LUA_TTABLE);
+  lua_settop(L, 1);
+  lua_getfield(L, 1, "message");
+  const char *message = lua_tolstring(L, -1, &length);
+  if (message != NULL) {
+    push_line(L, message, length);
+    lua_setfield(L, 1, "message");
+  }
   lua_settop(L, 1);
   luaL_getmetatable(L, error_class);
   lua_setmetatable(L, 1);

@@ -36,6 +36,13 @@ void cdfw_response_free(cdfw_response *response) {
   cdfw_buffer_free(&response->body);
 }
 
+size_t cdfw_message_shown(const cdfw_request *request) {
+  const char *url = cdfw_buffer_text(&request->url);
+  const char *scheme_end = strstr(url, "://");
+  if (!request->private_url || scheme_end == NULL) return strcspn(url, "?");
+  return (size_t)(scheme_end - url) + 3 + strcspn(scheme_end + 3, "/?");
+}
+
 bool cdfw_message_add_header(cdfw_buffer *headers, const char *name, const char *value) {
   return cdfw_buffer_adds(headers, name) && cdfw_buffer_adds(headers, ": ") &&
          cdfw_buffer_adds(headers, value) && cdfw_buffer_addc(headers, '\0');
@@ -55,6 +62,19 @@ const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *nam
     return line + strspn(line, " \t");
   }
   return NULL;
+}
+
+bool cdfw_message_add_missing(cdfw_buffer *headers, const cdfw_buffer *from,
+                              const cdfw_buffer *given) {
+  const char *line = NULL;
+  while ((line = cdfw_message_next_header(from, line)) != NULL) {
+    const char *other = NULL;
+    size_t length = strcspn(line, ":") + 1;
+    while ((other = cdfw_message_next_header(given, other)) != NULL)
+      if (strncasecmp(other, line, length) == 0) break;
+    if (other == NULL && !cdfw_buffer_add(headers, line, strlen(line) + 1)) return false;
+  }
+  return true;
 }
 
 const char *cdfw_failure_name(cdfw_failure failure) {

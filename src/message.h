@@ -11,6 +11,7 @@ typedef struct cdfw_request {
   cdfw_buffer url;     /* absolute, percent-encoded, without user information */
   cdfw_buffer headers; /* "Name: value" NUL "Name: value" NUL …; see cdfw_message_next_header */
   cdfw_buffer body;    /* as it goes out */
+  bool private_url;    /* the URL is itself a permission: only its host may be shown */
   bool has_body;       /* false: no body and no Content-Length (true with length 0: empty body) */
   double timeout;      /* seconds for this attempt, connecting included; > 0 */
   double connect_timeout;   /* seconds for connecting, > 0 */
@@ -48,6 +49,8 @@ void cdfw_request_free(cdfw_request *request);
 void cdfw_response_init(cdfw_response *response, size_t max_body);
 void cdfw_response_free(cdfw_response *response);
 
+/* How much of the request's URL may be shown: no query, and no path of a private one. */
+size_t cdfw_message_shown(const cdfw_request *request);
 /* Adds "name: value"; false when there is no memory or no room. The caller has checked the value.
  */
 bool cdfw_message_add_header(cdfw_buffer *headers, const char *name, const char *value);
@@ -55,6 +58,9 @@ bool cdfw_message_add_header(cdfw_buffer *headers, const char *name, const char 
 const char *cdfw_message_next_header(const cdfw_buffer *headers, const char *line);
 /* The value of the first header of this name (letter case ignored), or NULL. */
 const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *name);
+/* Adds those lines of `from` whose names `given` does not have. False as above. */
+bool cdfw_message_add_missing(cdfw_buffer *headers, const cdfw_buffer *from,
+                              const cdfw_buffer *given);
 /* "connect", "tls", …: the failure's name as Lua transports write it. */
 const char *cdfw_failure_name(cdfw_failure failure);
 cdfw_failure cdfw_failure_from_name(const char *name);

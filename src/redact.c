@@ -28,11 +28,14 @@ static bool ends_with(const char *name, size_t length, const char *ending) {
 }
 
 bool cdfw_redact_is_secret(const char *name, size_t length) {
-  static const char *const endings[] = {"secret",    "secrets",   "nonce",         "token",
-                                        "password",  "apikey",    "authorization", "cookie",
-                                        "assertion", "privatekey"};
+  static const char *const endings[] = {"secret",     "nonce",      "token",      "password",
+                                        "passphrase", "apikey",     "accesskey",  "authorization",
+                                        "cookie",     "assertion",  "privatekey", "signature",
+                                        "credential", "secretvalue"};
+  /* Several are as secret as one. */
+  size_t singular = length > 0 && lower(name[length - 1]) == 's' ? length - 1 : length;
   for (size_t i = 0; i < sizeof endings / sizeof endings[0]; i++)
-    if (ends_with(name, length, endings[i])) return true;
+    if (ends_with(name, singular, endings[i])) return true;
   return false;
 }
 

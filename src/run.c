@@ -50,14 +50,14 @@ static void read_timeout(lua_State *L, int options, cdfw_call *call) {
   lua_pop(L, 1);
 }
 
-/* [-0, +0] → NULL for an absent option; a string option stays valid while the table holds it. */
+/* NULL for an absent option. The string stays on the stack: a metamethod of the options may have
+   made it, and nothing else holds it. [-0, +1] */
 static const char *string_option(lua_State *L, int options, const char *name, size_t *length) {
+  luaL_checkstack(L, LUA_MINSTACK, "options");
   int type = get_option(L, options, name);
   if (type != LUA_TNIL && type != LUA_TSTRING)
     luaL_error(L, "%s must be a string, not %s", name, luaL_typename(L, -1));
-  const char *text = lua_tolstring(L, -1, length);
-  lua_pop(L, 1);
-  return text;
+  return lua_tolstring(L, -1, length);
 }
 
 /* }==== */
@@ -125,31 +125,42 @@ static int add_nonce(lua_State *L, int options, cdfw_call *call) {
 
 /* {==== Arguments of a run ==== */
 
+/* Whether the value is a whole number that Lua holds exactly: a float is one up to 2^53. */
+static bool is_whole(lua_State *L, int index) {
+  static const double most = 9007199254740992.0;
+  if (lua_type(L, index) != LUA_TNUMBER) return false;
+  if (cdfw_isinteger(L, index)) return true;
+  double value = lua_tonumber(L, index);
+  return value >= -most && value <= most && value == (double)lua_tointeger(L, index);
+}
+
 /* A whole number as its digits, on every Lua; a string as it is. [-0, +1] */
-static void push_identifier(lua_State *L, int index, bool number) {
+static void push_identifier(lua_State *L, int index) {
   char digits[32];
-  if (!number) {
+  if (lua_type(L, index) != LUA_TNUMBER) {
     lua_pushvalue(L, index);
     return;
   }
-  snprintf(digits, sizeof digits, "%.0f", lua_tonumber(L, index));
+  if (cdfw_isinteger(L, index))
+    snprintf(digits, sizeof digits, "%lld", (long long)lua_tointeger(L, index));
+  else
+    snprintf(digits, sizeof digits, "%.0f", lua_tonumber(L, index));
   lua_pushstring(L, digits);
 }
 
 /* Turns a number at `index` into its digits. [-0, +0] */
 static void normalise_identifier(lua_State *L, int index) {
-  push_identifier(L, index, lua_type(L, index) == LUA_TNUMBER);
+  push_identifier(L, index);
   lua_replace(L, index);
 }
 
 /* Adds the identifier at `index` to the URL, as one segment. 0, or nil, err pushed. */
 static int add_identifier(lua_State *L, cdfw_buffer *out, int index, const char *name) {
   size_t length;
-  int type = lua_type(L, index);
-  bool number = type == LUA_TNUMBER && lua_tonumber(L, index) == (double)lua_tointeger(L, index);
-  if (type != LUA_TSTRING && !number)
-    return luaL_error(L, "%s must be a string, not %s", name, luaL_typename(L, index));
-  push_identifier(L, index, number);
+  if (lua_type(L, index) != LUA_TSTRING && !is_whole(L, index))
+    return luaL_error(L, "%s must be a string, not %s%s", name, luaL_typename(L, index),
+                      lua_type(L, index) == LUA_TNUMBER ? " that is no whole one up to 2^53" : "");
+  push_identifier(L, index);
   const char *text = lua_tolstring(L, -1, &length);
   const char *problem = cdfw_text_identifier_problem(text, length);
   if (problem != NULL) return cdfw_error_return(L, "invalid", "%s %s", name, problem);
@@ -373,6 +384,7 @@ int cdfw_run_upload(lua_State *L) {
   read_timeout(L, OPTIONS, call);
   if (!cdfw_buffer_add(&call->body, bytes, length))
     return cdfw_error_return(L, "invalid", "the upload is larger than 64 MiB");
+  lua_settop(L, CALL);
   return 1;
 }
 
@@ -383,11 +395,23 @@ static const char *check_method(lua_State *L, int index) {
   return methods[luaL_checkoption(L, index, NULL, methods)];
 }
 
+/* Behind the dots at `at`, escaped or not; sets how many they are. */
+static const char *skip_dots(const char *at, size_t *count) {
+  for (*count = 0;; ++*count) {
+    if (*at == '.')
+      at++;
+    else if (at[0] == '%' && at[1] == '2' && (at[2] == 'e' || at[2] == 'E'))
+      at += 3;
+    else
+      return at;
+  }
+}
+
 static bool has_dot_segment(const char *path, size_t length) {
   for (size_t i = 0; i < length; i++) {
+    size_t dots;
     if (path[i] != '/') continue;
-    size_t dots = strspn(path + i + 1, ".");
-    char next = path[i + 1 + dots];
+    char next = *skip_dots(path + i + 1, &dots);
     if ((dots == 1 || dots == 2) && (next == '/' || next == '\0' || next == '?')) return true;
   }
   return false;
@@ -481,6 +505,21 @@ static int add_nonce_member(lua_State *L, int options, cdfw_call *call) {
   return add_nonce(L, options, call);
 }
 
+/* secrets = { texts in the body that a server may repeat in an error }. [-0, +1] */
+static void read_secrets(lua_State *L, int options, cdfw_call *call) {
+  size_t length;
+  if (get_option(L, options, "secrets") != LUA_TTABLE) return;
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (lua_type(L, -1) == LUA_TSTRING) {
+      const char *text = lua_tolstring(L, -1, &length);
+      need(L,
+           cdfw_buffer_add(&call->secrets, text, length) && cdfw_buffer_addc(&call->secrets, '\0'));
+    }
+    lua_pop(L, 1);
+  }
+}
+
 /* What repeating the call would do: repeat = "safe" (default), "run" or "unsafe", see policy.h; and
    what it answers: result = "execution" for an execution that must be whole, "gone" for a deletion.
    With look_path and
@@ -493,6 +532,7 @@ static int read_nature(lua_State *L, int options, cdfw_call *call) {
   if (repeat != NULL && strcmp(repeat, "unsafe") == 0) call->op.repeat = CDFW_REPEAT_UNSAFE;
   if (result != NULL && strcmp(result, "execution") == 0) call->result = CDFW_RESULT_EXECUTION;
   if (result != NULL && strcmp(result, "gone") == 0) call->result = CDFW_RESULT_GONE;
+  read_secrets(L, options, call);
   const char *look_path = string_option(L, options, "look_path", &length);
   if (look_path == NULL) return 0;
   need(L, cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&

@@ -82,6 +82,14 @@ function check.id(name, value)
   return ("%.0f"):format(value)
 end
 
+--- A whole number as it is written out, exactly.
+---@param value integer|number
+---@return string
+function check.digits(value)
+  local is_integer = math.type and math.type(value) == "integer" -- luacheck: ignore 143
+  return (is_integer and "%d" or "%.0f"):format(value)
+end
+
 local function check_text_or_number(name, value)
   if type(value) ~= "string" and type(value) ~= "number" then
     error(("%s: expected a string, got %s"):format(name, value == nil and "nil" or "a " .. type(value)), 4)
@@ -107,7 +115,7 @@ function check.identifier(name, value)
   check_text_or_number(name, value)
   local segment, err = core.segment(name, value)
   if not segment then return nil, err end
-  return type(value) == "number" and ("%.0f"):format(value) or value
+  return type(value) == "number" and check.digits(value) or value
 end
 
 local HEX4 = ("%x"):rep(4)

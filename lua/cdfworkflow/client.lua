@@ -189,6 +189,15 @@ local function check_open(self)
   if self.closed then error("this cdfworkflow client is closed", 3) end
 end
 
+--- A member of a query as text: a string, true or false, or a number that is one.
+local function query_text(name, value)
+  if type(value) == "string" or type(value) == "boolean" then return tostring(value) end
+  if type(value) == "number" and value - value == 0 then
+    return value == math.floor(value) and check.digits(value) or tostring(value)
+  end
+  error(("query: %s must be text, a number or a boolean, not %s"):format(tostring(name), tostring(value)), 0)
+end
+
 local function add_query(path, query)
   local names = {}
   for name in pairs(query or {}) do
@@ -198,11 +207,9 @@ local function add_query(path, query)
   table.sort(names)
   local parts = {}
   for i, name in ipairs(names) do
-    local value = query[name]
-    if type(value) == "number" and value == math.floor(value) then value = ("%.0f"):format(value) end
-    parts[i] = core.form(name) .. "=" .. core.form(tostring(value))
+    parts[i] = core.form(name) .. "=" .. core.form(query_text(name, query[name]))
   end
-  return path .. "?" .. table.concat(parts, "&")
+  return path .. (path:find("?", 1, true) and "&" or "?") .. table.concat(parts, "&")
 end
 
 local REPEATS = { always = "safe", throttled = "unsafe" }
@@ -210,7 +217,7 @@ local REPEATS = { always = "safe", throttled = "unsafe" }
 --- One API call under the project. `opts`: `query`, `headers`, `timeout`; `repeatable` ("always" or "throttled": only
 --- where CDF has surely done nothing); `deletes`: a 404 after a lost answer means that it was done; `nonce`
 --- ("authentication" or "nonce", or behind "items." in the one item of the body): where the nonce of a fresh session
---- goes, with `session`, `client_credentials` and `given_nonce`.
+--- goes, with `session`, `client_credentials` and `given_nonce`; `secrets`: texts in the body for no error to repeat.
 ---@return table|nil
 ---@return cdfworkflow.Error? err
 function Client:_call(method, path, body, opts)
@@ -225,6 +232,7 @@ function Client:_call(method, path, body, opts)
     session = opts.session,
     client_credentials = opts.client_credentials,
     result = opts.deletes and "gone" or nil,
+    secrets = opts.secrets,
   }))
 end
 
@@ -310,7 +318,7 @@ local READING_POSTS = { list = true, byids = true, search = true, aggregate = tr
 --- What repeating a request that may have been carried out would do (CDF.md section 12).
 local function nature(method, path)
   if method ~= "POST" and method ~= "PATCH" then return "safe" end
-  path = path:match("^[^?]*")
+  path = path:match("^[^?]*"):gsub("/+$", "")
   local last = path:match("[^/]*$")
   if path:match("^/workflows/") and (last == "run" or last == "retry") then return "run" end
   local first = path:match("^/[^/]*")

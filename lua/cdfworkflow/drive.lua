@@ -16,6 +16,9 @@ local function ask_for_token(call, transport, token_function)
     local reason = token == nil and expires_at and tostring(expires_at) or "it gave no string"
     return call:step("token_failed", transport:now(), reason)
   end
+  if expires_at ~= nil and type(expires_at) ~= "number" then
+    return call:step("token_failed", transport:now(), "it gave no number for when the token ends")
+  end
   local lifetime = expires_at and math.max(expires_at - core.time(), 0)
   return call:step("token", transport:now(), token, lifetime)
 end

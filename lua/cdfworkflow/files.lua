@@ -18,6 +18,7 @@ local Files = {}
 Files.__index = Files
 
 local LENGTHS = { name = 256, externalId = 255, mimeType = 256, source = 128, directory = 512 }
+local MOST_BYTES = 64 * 1024 * 1024
 local LOOKS = 5 -- for `uploaded`, 1, 2, 4 and 8 seconds apart
 
 --- Waits until CDF has seen that the file's content was uploaded.
@@ -54,6 +55,10 @@ function Files:upload(file, bytes)
   end
   local ok, err = check.texts(file, LENGTHS)
   if not ok then return nil, err end
+  if file.mimeType and file.mimeType:find "[^ -~]" then
+    return check.invalid("mimeType", "mimeType contains a character that cannot stand in a header")
+  end
+  if #bytes > MOST_BYTES then return check.invalid("bytes", "the file is larger than 64 MiB", MOST_BYTES) end
   local created
   created, err = self.client:_call("POST", "/files", check.without(file, {}),
     { query = { overwrite = true }, repeatable = "throttled" })

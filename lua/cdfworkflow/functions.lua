@@ -2,6 +2,7 @@
 -- client.functions: Cognite Functions. Their calls and schedules have own files.
 
 local check = require "cdfworkflow.check"
+local core = require "cdfworkflow.core"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.paging"
 local wait = require "cdfworkflow.wait"
@@ -91,6 +92,14 @@ local function check_function(fn)
   return ok, err
 end
 
+--- Whether the value can be sent, before anything else is.
+---@return true|nil, table? err
+local function writable(name, value)
+  local _, message = core.encode(value, name)
+  if message then return check.invalid(name, message) end
+  return true
+end
+
 --- Uploads the zip under the function's name; gives the file's id.
 local function upload(self, fn, opts)
   local file = { externalId = fn.externalId, name = fn.name .. ".zip", dataSetId = opts.data_set_id }
@@ -117,13 +126,15 @@ function Functions:create(fn, opts)
   local ok, err = check_function(fn)
   if not ok then return nil, err end
   local item = check.without(fn, {})
+  if type(item.extraIndexUrls) == "table" then item.extraIndexUrls = check.list(item.extraIndexUrls) end
+  ok, err = writable("fn", item)
+  if not ok then return nil, err end
   if opts.zip then
     item.fileId, err = upload(self, fn, opts)
     if not item.fileId then return nil, err end
   end
-  if type(item.extraIndexUrls) == "table" then item.extraIndexUrls = check.list(item.extraIndexUrls) end
   return check.first("function",
-    self.client:_call("POST", "/functions", { items = { item } }, { repeatable = "throttled" }))
+    self.client:_call("POST", "/functions", { items = { item } }, { repeatable = "throttled", secrets = fn.secrets }))
 end
 
 --- `{ id = … }` for a number, `{ externalId = … }` for text.
@@ -214,13 +225,17 @@ function Functions.id_of(client, fn)
   local found
   found, err = check.first("function", client:_call("POST", "/functions/byids", { items = { item } }))
   if not found then return nil, err end
+  if not check.id("id", found.id) then return check.protocol("CDF's answer holds a function without a usable id") end
   return found.id
 end
 
 --- Asks for the call until it has ended.
 local function finish(self, call, timeout)
-  local next_look = wait.poller(self.client, function() return self.calls:retrieve(call.functionId, call.id) end,
-    { timeout = timeout })
+  local path = ("/functions/%.0f/calls/byids"):format(call.functionId)
+  local next_look = wait.poller(self.client, function(patience)
+    return check.first("call",
+      self.client:_call("POST", path, { items = { { id = call.id } } }, { timeout = patience }))
+  end, { timeout = timeout })
   while true do
     local now, err = next_look()
     if not now then
@@ -247,16 +262,18 @@ function Functions:call(fn, data, opts)
   opts = options.check(opts, CALL, "functions:call")
   check.optional(data, "table", "data")
   wait.check({ timeout = opts.timeout }, 3)
-  local id, err = Functions.id_of(self.client, fn)
+  local ok, err = writable("data", data or {})
+  if not ok then return nil, err end
+  local id, call
+  id, err = Functions.id_of(self.client, fn)
   if not id then return nil, err end
-  local call
   call, err = self.client:_call("POST", ("/functions/%.0f/call"):format(id), { data = data or {} }, {
     repeatable = "throttled", nonce = "nonce", given_nonce = opts.nonce,
     session = opts.session, client_credentials = opts.client_credentials,
   })
   if not call or not opts.wait then return call, err end
-  if type(call.id) ~= "number" then return check.protocol("CDF's answer to a function call holds no id") end
-  if call.functionId == nil then call.functionId = id end
+  if not check.id("id", call.id) then return check.protocol("CDF's answer to a function call holds no usable id") end
+  call.functionId = id
   return finish(self, call, opts.timeout or LONGEST_CALL)
 end
 

@@ -29,6 +29,9 @@ Gathering.__index = Gathering
 --- lives while its loop runs, and what is here keeps neither side alive.
 local gathering_of = setmetatable({}, { __mode = "kv" })
 
+--- What a call raises whose client is closed meanwhile.
+gather.CLOSED = "this cdfworkflow client was closed while a call was under way"
+
 --- What our coroutines yield, to tell it from a yield of the user's.
 local WAITING = {}
 
@@ -96,7 +99,7 @@ end
 function Gathering:run_timers()
   local now = core.now()
   local timer = self.timers:peek()
-  while timer and timer.due <= now do
+  while timer and (timer.due <= now or timer.transport.closed) do
     self.timers:pop()
     self:wake(timer.co)
     timer = self.timers:peek()
@@ -187,6 +190,7 @@ function gather.sleep(transport, seconds)
   self.sleeps = self.sleeps + 1
   self.timers:push({ due = core.now() + seconds, order = self.sleeps, co = co, transport = transport })
   coroutine.yield(WAITING)
+  if transport.closed then error(gather.CLOSED, 0) end
 end
 
 --- The two tables of results, and what fills them.

@@ -39,6 +39,7 @@ local function pages(fetch, limit, size)
     if not items then return nil, err end
     local following = page.nextCursor
     if following == core.null or following == "" then following = nil end
+    if following and type(following) ~= "string" then return check.protocol("CDF's nextCursor is no text") end
     if following and following == cursor then
       return check.protocol("CDF gave the same nextCursor twice, so the list would never end")
     end

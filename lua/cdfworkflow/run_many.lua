@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- client.workflows.executions:run_many: many runs, a number of them at the same time.
 
+local check = require "cdfworkflow.check"
 local gather = require "cdfworkflow.gather"
 local options = require "cdfworkflow.options"
 
@@ -11,11 +12,17 @@ local CONCURRENCY = 10
 ---@field concurrency? integer runs under way at the same time; 10 unless told
 ---@field on_progress? fun(done: integer, all: integer, index: integer, execution: table|nil, err: table|nil) after each
 
-local function check(list, opts)
+local function check_arguments(list, opts)
   if type(list) ~= "table" then error("run_many: the list must be a table, not " .. type(list), 3) end
+  check.sequence(list, "list")
   for i = 1, #list do
     if type(list[i]) ~= "table" then
       error(("run_many: item %d must be a table { external_id, version, options }, not %s"):format(i, type(list[i])), 3)
+    end
+    for key in pairs(list[i]) do
+      if key ~= 1 and key ~= 2 and key ~= 3 then
+        error(("run_many: item %d has a member %s; options come in a table, third"):format(i, tostring(key)), 3)
+      end
     end
   end
   local concurrency = opts.concurrency or CONCURRENCY
@@ -37,7 +44,7 @@ end
 ---@return table<integer, cdfworkflow.Error> errors the errors alone, by their place in the list
 local function run_many(self, list, opts)
   opts = options.check(opts, OPTIONS, "run_many")
-  local concurrency = check(list, opts)
+  local concurrency = check_arguments(list, opts)
   local results, errors = {}, {}
   local next_index, done, mistake = 1, 0, nil
   local function run_one(i)

@@ -125,8 +125,10 @@ end
 
 --- Waits until the function is Ready.
 local function ready(client, fn, timeout)
-  local next_look = wait.poller(client, function() return client.functions:retrieve(fn.id) end,
-    { timeout = timeout, interval = DEPLOY_INTERVAL })
+  local next_look = wait.poller(client, function(patience)
+    return check.first("function",
+      client:_call("POST", "/functions/byids", { items = { { id = fn.id } } }, { timeout = patience }))
+  end, { timeout = timeout, interval = DEPLOY_INTERVAL })
   while true do
     local now, err = next_look()
     if not now then

@@ -42,6 +42,7 @@ local TIMEOUT = 25 * 3600
 local INTERVAL, MAX_INTERVAL = 1, 15
 local GROWTH = 1.5
 local SHORTEST_LOOK, LONGEST_LOOK = 1, 60 -- seconds that one look may take
+local LONGEST_CANCEL = 5 -- seconds
 
 local ENDED = { COMPLETED = true, FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
@@ -142,15 +143,18 @@ local function statuses(execution)
   return table.concat(parts, "\n")
 end
 
---- Cancels an execution that took too long. Gives the execution when it turns out to have ended meanwhile.
-local function cancel(executions, id, err)
-  local cancelled, cancel_err = executions:cancel(id, ("given up after %.0f s of waiting"):format(err.elapsed))
+--- Cancels an execution that took too long; not for long, since the time is up. Gives the execution when it turns out
+--- to have ended meanwhile.
+local function cancel(client, id, err)
+  local path, patience = "/workflows/executions/" .. id, { timeout = LONGEST_CANCEL }
+  local reason = ("given up after %.0f s of waiting"):format(err.elapsed)
+  local cancelled, cancel_err = client:_call("POST", path .. "/cancel", { reason = reason }, patience)
   if cancelled then
     err.execution = cancelled
     err.message = err.message .. "; cancelled"
     return nil, err
   end
-  local now = executions:retrieve(id)
+  local now = client:_call("GET", path, nil, patience)
   if now and ENDED[now.status] then return now end
   err.message = err.message .. "; cancelling it failed: " .. tostring(cancel_err)
   return nil, err
@@ -171,7 +175,7 @@ local function follow(executions, id, opts)
       err.execution = last
       if not err.waited then return nil, err end
       err.message = ("execution %s is %s, %s"):format(id, last and last.status or "not known", err.message)
-      if opts.cancel then execution, err = cancel(executions, id, err) end
+      if opts.cancel then execution, err = cancel(client, id, err) end
       if not execution then return nil, err end
     end
     last = execution
@@ -200,8 +204,8 @@ local function task_events(add, before, task)
   local again = before and before.startTime and task.startTime and before.startTime ~= task.startTime
   if before and before.status == task.status and not again then return end
   local kind = TASK_EVENTS[task.status] or "task_changed"
-  local was_running = before and before.status == "IN_PROGRESS" and not again
-  if kind ~= "task_started" and task.startTime and task.endTime and not was_running then
+  local was_told = before and before.startTime and not again
+  if kind ~= "task_started" and task.startTime and task.endTime and not was_told then
     add("task_started", task.startTime, task) -- it began and ended between two looks
   end
   local time = task.endTime

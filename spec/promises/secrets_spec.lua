@@ -174,6 +174,50 @@ describe("an error", function()
     assert_clean { err, tostring(err) }
   end)
 
+  it("shows no part of a long one in what a transport or a token function says", function()
+    local token = canary.token() .. ("Z"):rep(600)
+    local script = Script.new { { failure = "receive", message = "a proxy said: Bearer " .. token } }
+    local calls = 0
+    for _, given in ipairs { token, function()
+      calls = calls + 1
+      if calls > 1 then error(("x"):rep(900) .. token) end
+      return token
+    end } do
+      script.answers[#script.requests + 1] = script.answers[1]
+      script.answers[#script.requests + 2] = script.answers[1]
+      local client = assert(cdf.client { project = "p", base_url = BASE_URL, transport = script, max_retries = 0,
+        credentials = cdf.credentials { token = given } })
+      for _ = 1, 2 do
+        local _, err = client:request("GET", "/x")
+        assert_clean { err, tostring(err) }
+      end
+    end
+    assert.equal(2, calls)
+  end)
+
+  it("shows nothing of an upload's URL but its host, whatever the host says", function()
+    local url = "https://up.example/" .. canary.token() .. "?sig=" .. canary.nonce()
+    local events = {}
+    local client = client_over(Script.new {
+      { status = 403, body = json { error = { message = "bad " .. url } }, headers = { ["x-request-id"] = "r" } },
+    }, function(event) events[#events + 1] = event end)
+    local _, err = client:_put(url, "bytes", {})
+    assert.equal("PUT https://up.example was answered with 403: no error text of CDF (api, request id r)",
+      tostring(err))
+    assert_clean { err, events }
+    assert.equal("https://up.example", events[1].url)
+  end)
+
+  it("shows none of a function's secrets that CDF repeats", function()
+    local secret = canary.secret()
+    local client = client_over(Script.new {
+      usual.token, { status = 400, body = json { error = { message = "bad: " .. secret, extra = { secret } } } },
+    })
+    local _, err = client.functions:create { name = "f", fileId = 1, secrets = { a = canary.secret() } }
+    assert.equal(400, err.status)
+    assert_clean { err, tostring(err) }
+  end)
+
   it("shows none of a token that has been replaced meanwhile", function()
     local script = Script.new {
       usual.token, { status = 401, body = json { error = { message = "no" } } },

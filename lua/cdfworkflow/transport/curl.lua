@@ -44,13 +44,17 @@ end
 
 --- Moves all transfers for up to `seconds`; returns early when one is finished.
 local function turn(self, seconds)
+  if self.closed then return end
   self.handle:wait(math.min(seconds, SLICE))
   collect(self)
 end
 
 local function wait_for(self, id)
   local waiting = self.waiting
-  while waiting[id] == true do turn(self, SLICE) end
+  while waiting[id] == true do
+    if self.closed then error(gather.CLOSED, 0) end
+    turn(self, SLICE)
+  end
   local response = waiting[id]
   waiting[id] = nil
   return response
@@ -58,7 +62,7 @@ end
 
 function Curl:http(request)
   local id = self.handle:submit(request)
-  if gather.is_inside() then return gather.await(self, id) end
+  if gather.is_inside() then return gather.await(self, id) or error(gather.CLOSED, 0) end
   self.waiting[id] = true
   local ok, response = pcall(wait_for, self, id)
   if ok then return response end
@@ -71,6 +75,7 @@ function Curl:sleep(seconds)
   local deadline = core.now() + seconds
   local left = seconds
   while left > 0 do
+    if self.closed then error(gather.CLOSED, 0) end
     turn(self, left)
     left = deadline - core.now()
   end
@@ -88,11 +93,19 @@ end
 --- Gives a transfer up: nobody will take its answer.
 function Curl:forget(id)
   self.waiting[id] = nil
-  self.handle:cancel(id)
+  if not self.closed then self.handle:cancel(id) end
 end
 
+--- Closes the connections. Who still waits gets an error.
 function Curl:close()
+  self.closed = true
   self.handle:close()
+  for id, waiter in pairs(self.waiting) do
+    if type(waiter) == "table" then
+      self.waiting[id] = nil
+      waiter:receive(nil)
+    end
+  end
 end
 
 return Curl

@@ -33,7 +33,6 @@ Poll.__index = Poll
 local SILENCE = 0.25
 --- The longest wait of the pump, so that it is seen to live.
 local TURN = 0.1
-local CLOSED = "this cdfworkflow client was closed while a call was under way"
 
 ---@param host cdfworkflow.transport.Host
 ---@param options { max_connections?: integer, ca_file?: string, proxy?: string }
@@ -104,7 +103,7 @@ Waiter.__index = Waiter
 --- Until woken or the time is over, while somebody moves the transfers; returns early every now and then.
 function Waiter:wait(seconds)
   local poll = self.poll
-  if poll.closed then error(CLOSED, 0) end
+  if poll.closed then return end
   local moving = poll.handle:pending() > 0
   if moving and not is_pumped(poll) and not start_pump(poll) then
     local limit = core.now() + seconds
@@ -133,10 +132,13 @@ end
 
 function Poll:http(request)
   local id = self.handle:submit(request)
-  if gather.is_inside() then return gather.await(self, id) or error(CLOSED, 0) end
+  if gather.is_inside() then return gather.await(self, id) or error(gather.CLOSED, 0) end
   local waiter = self:signal()
   self.waiting[id] = waiter
-  repeat waiter:wait(SILENCE) until waiter.response
+  repeat
+    waiter:wait(SILENCE)
+    if self.closed then error(gather.CLOSED, 0) end
+  until waiter.response
   return waiter.response
 end
 
