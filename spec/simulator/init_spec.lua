@@ -286,7 +286,7 @@ describe("simulator", function()
     assert.are_not.equal(story(1), story(2))
   end)
 
-  it("starts and finishes 10,000 executions in seconds", function()
+  it("starts and finishes 10,000 executions in seconds #timed", function()
     local sim = simulator.new {
       project = "p", tokens = { "fixed" },
       functions = { f = function(data)
@@ -367,5 +367,78 @@ describe("simulator", function()
 
   it("keeps to the contract in all of this", function()
     assert.same({}, exchange.violations())
+  end)
+end)
+
+describe("what came in", function()
+  local sim
+
+  before_each(function()
+    sim = simulator.new { project = "p", tokens = { "t" }, functions = {
+      f = function() return {} end,
+      half = function(data) error("bad input: " .. data.x:sub(1, 1)) end,
+      never = function() return {}, 0 / 0 end,
+      odd = function(_, context) context.log "\255" return {} end,
+    } }
+  end)
+
+  local function send(method, path, body)
+    local response = sim:handle {
+      method = method, path = "/api/v1/projects/p" .. path, body = type(body) == "table" and core.encode(body) or body,
+      headers = { authorization = "Bearer t", ["content-type"] = "application/json" },
+    }
+    return response.status, core.decode(response.body)
+  end
+
+  local function nonce()
+    return select(2, send("POST", "/sessions", { items = { { tokenExchange = true } } })).items[1].nonce
+  end
+
+  local function id_of(name)
+    return select(2, send("POST", "/functions/byids", { items = { { externalId = name } } })).items[1].id
+  end
+
+  it("too deep to be kept is refused, and does no harm", function()
+    local deep = ('{"a":'):rep(130) .. "1" .. ("}"):rep(130)
+    assert.equal(200, (send("POST", "/workflows", { items = { { externalId = "w" } } })))
+    assert.equal(400, (send("POST", "/workflows/versions", ('{"items":[{"workflowExternalId":"w","version":"1",'
+      .. '"workflowDefinition":{"tasks":[{"externalId":"t","type":"function","parameters":{"function":'
+      .. '{"externalId":"f","data":%s}}}]}}]}'):format(deep))))
+    assert.equal(200, (send("GET", "/workflows")))
+    assert.is_table(sim:export())
+  end)
+
+  it("of a handler's words and times can always be told and kept", function()
+    for _, name in ipairs { "half", "never", "odd" } do
+      local fn = ("%.0f"):format(id_of(name))
+      local status, made = send("POST", "/functions/" .. fn .. "/call", { nonce = nonce(), data = { x = "\195\169" } })
+      assert.equal(201, status)
+      assert.equal(200, (send("POST", "/functions/" .. fn .. "/calls/list", {})))
+      assert.equal(200, (send("GET", ("/functions/%s/calls/%.0f/logs"):format(fn, made.id))))
+      assert.is_table(sim:export())
+    end
+  end)
+
+  it("of a function takes the place of a registered one, and of its schedules", function()
+    assert.equal(201, (send("POST", "/functions/schedules", { items = { {
+      name = "s", cronExpression = "* * * * *", functionId = id_of "f", nonce = nonce(),
+    } } })))
+    local _, file = send("POST", "/files", { name = "n" })
+    assert.equal(201, (send("POST", "/functions", { items = { { name = "f", externalId = "f", fileId = file.id } } })))
+    sim:advance(150)
+    assert.equal(200, (send("GET", "/workflows")))
+    assert.same({}, select(2, send("POST", "/functions/schedules/list", {})).items)
+  end)
+
+  it("of an upload is in the log without what makes it a permission", function()
+    local _, file = send("POST", "/files", { name = "n" })
+    local path = file.uploadUrl:match "(/upload/.*)$"
+    sim:handle { method = "PUT", path = path, headers = {}, body = "bytes" }
+    assert.equal("/upload/[redacted]", sim.log[#sim.log].path)
+  end)
+
+  it("of a fault must make sense", function()
+    assert.is_false(pcall(sim.fault, sim, { match = { path = "[" }, status = 503 }))
+    assert.is_false(pcall(sim.fault, sim, { match = { path = "/x", times = "x" }, status = 503 }))
   end)
 end)

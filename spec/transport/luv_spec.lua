@@ -32,7 +32,7 @@ describe("the transport for luv", function()
     return core.now() - begun
   end
 
-  it("waits in coroutines that the loop resumes, while timers go on", function()
+  it("waits in coroutines that the loop resumes, while timers go on #timed", function()
     local before, done, ticks, tokens = open_descriptors(), 0, 0, slow:counts().tokens
     local timer = uv.new_timer()
     timer:start(5, 5, function()
@@ -88,7 +88,7 @@ describe("the transport for luv", function()
     assert.matches("client was closed", err)
   end)
 
-  it("sleeps as long as it is told", function()
+  it("sleeps as long as it is told #timed", function()
     local seconds = finish(function() client:_sleep(0.05) end, function() client:_sleep(0.05) end)
     assert.is_true(seconds >= 0.049 and seconds < 0.1, seconds)
   end)

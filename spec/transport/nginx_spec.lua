@@ -236,14 +236,13 @@ describe("nginx", function()
     end)
 
     it("tells of the runs that a fast stop abandons", function()
-      server:ask "/run"
-      local finish = ask_later(server, "/run?id=left-behind", 3)
-      nginx.wait_until("three runs are under way", function() return slow:counts().sessions > 0 end)
-      os.execute "sleep 0.3"
+      local runs = slow:counts().runs
+      local finish = ask_later(server, "/run?w=hangs&id=left-behind", 3)
+      nginx.wait_until("three runs are under way", function() return slow:counts().runs == runs + 3 end)
       server:signal "TERM"
       finish()
       nginx.wait_until("they are told", function()
-        return count_of(server:log(), "POST /workflows/w/versions/1/run was abandoned[^\n]*left%-behind") == 3
+        return count_of(server:log(), "POST /workflows/hangs/versions/1/run was abandoned[^\n]*left%-behind") == 3
       end)
       assert.is_nil(server:log():match "secret")
     end)

@@ -7,6 +7,7 @@ local refuse = require("cdfworkflow.simulator.refusal").refuse
 local body = {}
 
 local MOST = 10 * 1024 * 1024
+local DEEPEST = 100 -- levels; with what the state is kept in, less than core.encode writes
 local CHUNK = 4096 -- so that a gzip bomb is noticed before it has gone off
 
 local function inflate(text)
@@ -41,6 +42,20 @@ local function plain_text(call)
   return call.body_text
 end
 
+local function is_deeper(value, levels)
+  if type(value) ~= "table" then
+    return false
+  elseif levels == 0 then
+    return true
+  end
+  for _, member in pairs(value) do
+    if is_deeper(member, levels - 1) then
+      return true
+    end
+  end
+  return false
+end
+
 ---@param call cdfworkflow.simulator.Call
 ---@return any # the JSON value; refuses with 400, 413 or 415
 function body.read(call)
@@ -57,6 +72,8 @@ function body.read(call)
   local value, problem = core.decode(text)
   if value == nil then
     refuse(400, "The body is " .. problem)
+  elseif is_deeper(value, DEEPEST) then
+    refuse(400, ("The body is nested in more than %d levels"):format(DEEPEST))
   end
   return value
 end

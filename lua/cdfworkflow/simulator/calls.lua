@@ -54,6 +54,11 @@ local function record(project, fn, more)
   return call
 end
 
+-- What a handler says may be cut within a character; JSON holds whole ones only.
+local function clean(text)
+  return core.encode(text) and text or (text:gsub("[\128-\255]", "?"))
+end
+
 -- What the handler is told besides its data: where it runs, the secrets and variables of its function, and `log`.
 local function context_of(project, fn, call, more)
   local context = {}
@@ -70,13 +75,13 @@ local function context_of(project, fn, call, more)
       parts[position] = tostring(parts[position])
     end
     call.logs = call.logs or {}
-    call.logs[#call.logs + 1] = { timestamp = project:now(), message = table.concat(parts, "\t") }
+    call.logs[#call.logs + 1] = { timestamp = project:now(), message = clean(table.concat(parts, "\t")) }
   end
   return context
 end
 
 local function failed(call, message, trace)
-  call.result, call.error = "Failed", { message = message, trace = trace or message }
+  call.result, call.error = "Failed", { message = clean(message), trace = clean(trace or message) }
 end
 
 local function keep_response(call, response)
@@ -105,6 +110,9 @@ local function perform(project, fn, call, data, more)
     return problem
   end)
   duration = ok and tonumber(duration) or 0
+  if duration ~= duration then
+    duration = 0
+  end
   call.ends = project:now() + math.floor(math.min(duration, LONGEST) * 1000 + 0.5)
   if not ok then
     failed(call, tostring(response), trace)

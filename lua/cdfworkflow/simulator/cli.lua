@@ -133,8 +133,10 @@ end
 local function saver(sim, path)
   local outcome = { ok = true }
   local function save()
-    local message
-    outcome.ok, message = store.save(path, sim:export())
+    local exported, state = pcall(sim.export, sim)
+    local message = "cannot save the state: " .. tostring(state)
+    outcome.ok = exported
+    if exported then outcome.ok, message = store.save(path, state) end
     if not outcome.ok then say(message) end
   end
   return path and save or nil, outcome

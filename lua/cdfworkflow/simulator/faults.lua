@@ -40,6 +40,10 @@ end
 function Faults:order(fault)
   options.check(fault, FAULT, "simulator fault")
   local match = options.check(fault.match, MATCH, "simulator fault match")
+  assert(match.path == nil or pcall(string.find, "", match.path), "match.path must be a pattern of Lua")
+  for _, name in ipairs({ "nth", "times" }) do
+    assert(match[name] == nil or type(match[name]) == "number", ("match.%s must be a number"):format(name))
+  end
   assert(fault.drop == nil or fault.drop == "before" or fault.drop == "after", 'drop must be "before" or "after"')
   self.ordered[#self.ordered + 1] = {
     fault = fault,

@@ -117,6 +117,18 @@ function functions.register(project, external_id)
   end
 end
 
+-- A function goes with its schedules.
+local function remove(project, id)
+  local state = project.state
+  state.functions[key(id)] = nil
+  for schedule_id, schedule in pairs(state.schedules) do
+    if schedule.resource.functionId == id then
+      sessions.release(project, schedule.resource.sessionId, "schedule")
+      state.schedules[schedule_id] = nil
+    end
+  end
+end
+
 local function create(call)
   local project, item = call.project, call.body.items[1]
   local same = item.externalId and functions.find(project, { externalId = item.externalId })
@@ -130,7 +142,7 @@ local function create(call)
     refuse(400, ("At most %d functions"):format(MOST))
   end
   if same then
-    project.state.functions[key(same.id)] = nil
+    remove(project, same.id)
   end
   return { items = { view(project, store(project, item)) } }, 201
 end
@@ -192,15 +204,8 @@ local function list(call)
 end
 
 local function delete(call)
-  local state = call.project.state
   for _, fn in ipairs(find_all(call)) do
-    state.functions[key(fn.id)] = nil
-    for id, schedule in pairs(state.schedules) do
-      if schedule.resource.functionId == fn.id then
-        sessions.release(call.project, schedule.resource.sessionId, "schedule")
-        state.schedules[id] = nil
-      end
-    end
+    remove(call.project, fn.id)
   end
   return {}
 end

@@ -408,7 +408,8 @@ end
 local function note(self, request, operation, response)
   if self.log then
     self.log[#self.log + 1] = {
-      method = request.method, path = request.path, operation = operation, status = response.status,
+      method = request.method, path = request.path:gsub("^(/upload/).*", "%1[redacted]"), operation = operation,
+      status = response.status,
     }
   end
 end

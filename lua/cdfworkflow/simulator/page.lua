@@ -264,8 +264,9 @@ local function drawn_tasks(definitions, entries, now)
     local took = entry and entry.startTime and " · " .. elapsed(entry, now) or ""
     local needs = {}
     for _, need in ipairs(definition.dependsOn or {}) do needs[#needs + 1] = need.externalId end
+    local name = type(definition.name) == "string" and definition.name
     tasks[i] = {
-      id = definition.externalId, needs = needs, tone = tone(status), title = definition.name or definition.externalId,
+      id = definition.externalId, needs = needs, tone = tone(status), title = name or definition.externalId,
       sub = definition.type .. took, word = words(status),
     }
   end
