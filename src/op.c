@@ -167,8 +167,7 @@ static cdfw_action proceed(cdfw_op *op, double now) {
 
 /* Another operation's fetch is over, or was given up. */
 static cdfw_action after_join(cdfw_op *op, double now) {
-  bool failed = op->auth->fetches != op->joined_fetch && op->auth->last_failed;
-  if (!failed || has_spare_token(op, now)) return proceed(op, now);
+  if (op->auth->fetches == op->joined_fetch || !op->auth->last_failed) return proceed(op, now);
   op->joining = false;
   op->phase = CDFW_PHASE_TOKEN;
   return fail(op, CDFW_ENDING_JOINED, now);
