@@ -56,7 +56,7 @@ describe("the transport for luv", function()
     assert.is_true(open_descriptors() <= before + 3) -- the loop keeps some of its own
   end)
 
-  it("gathers in a coroutine", function()
+  it("gathers in a coroutine #timed", function()
     local results, errors
     local function run() return client:run("w", "1") end
     local seconds = finish(function()
