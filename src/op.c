@@ -54,17 +54,15 @@ static cdfw_action rest(cdfw_op *op, double now) {
   return in_time ? pause(op, look_interval) : finish(op, CDFW_ENDING_DEADLINE);
 }
 
-/* A page that is refused may be one whose cursor has died: the look begins anew. */
-static bool begins_anew(cdfw_op *op) {
-  bool anew = op->mid_look && !cdfw_policy_is_passing(&op->last);
-  if (anew) op->mid_look = false;
-  return anew;
+/* A page that is refused may be one whose cursor has died. */
+static bool may_be_dead_cursor(const cdfw_op *op) {
+  return op->phase == CDFW_PHASE_LOOK && op->mid_look && !cdfw_policy_is_passing(&op->last);
 }
 
 /* Whether asking again later may go otherwise. */
-static bool may_change(cdfw_op *op, cdfw_ending ending) {
+static bool may_change(const cdfw_op *op, cdfw_ending ending) {
   if (ending != CDFW_ENDING_OUTCOME) return true; /* the token came from elsewhere */
-  if (op->phase == CDFW_PHASE_LOOK && begins_anew(op)) return true;
+  if (may_be_dead_cursor(op)) return true;
   return cdfw_policy_is_passing(&op->last) || op->last.unreadable || op->last.status >= 500;
 }
 
@@ -73,6 +71,7 @@ static bool may_change(cdfw_op *op, cdfw_ending ending) {
 static cdfw_action fail(cdfw_op *op, cdfw_ending ending, double now) {
   double left = op->deadline - now;
   if (!op->lost || left < look_interval || !may_change(op, ending)) return finish(op, ending);
+  if (may_be_dead_cursor(op)) op->mid_look = false; /* the look begins anew */
   double delay = cdfw_policy_delay(op->retries++, -1, cdfw_random(op->random_state));
   double asked = ending == CDFW_ENDING_OUTCOME ? op->last.retry_after : -1;
   delay = fmax(fmin(delay, left / 2), asked);
