@@ -107,8 +107,7 @@ static int call_gc(lua_State *L) {
 
 const char *cdfw_call_shown(const cdfw_call *call, size_t *length) {
   const char *path = cdfw_buffer_text(&call->url) + call->path_offset;
-  const char *host = call->op.auth == NULL ? strstr(path, "://") : NULL;
-  *length = host == NULL ? strcspn(path, "?") : (size_t)(host - path) + 3 + strcspn(host + 3, "/?");
+  *length = cdfw_message_shown(path, call->op.auth == NULL);
   return path;
 }
 

@@ -36,10 +36,9 @@ void cdfw_response_free(cdfw_response *response) {
   cdfw_buffer_free(&response->body);
 }
 
-size_t cdfw_message_shown(const cdfw_request *request) {
-  const char *url = cdfw_buffer_text(&request->url);
-  const char *scheme_end = strstr(url, "://");
-  if (!request->private_url || scheme_end == NULL) return strcspn(url, "?");
+size_t cdfw_message_shown(const char *url, bool private_url) {
+  const char *scheme_end = private_url ? strstr(url, "://") : NULL;
+  if (scheme_end == NULL) return strcspn(url, "?");
   return (size_t)(scheme_end - url) + 3 + strcspn(scheme_end + 3, "/?");
 }
 

@@ -49,8 +49,8 @@ void cdfw_request_free(cdfw_request *request);
 void cdfw_response_init(cdfw_response *response, size_t max_body);
 void cdfw_response_free(cdfw_response *response);
 
-/* How much of the request's URL may be shown: no query, and no path of a private one. */
-size_t cdfw_message_shown(const cdfw_request *request);
+/* How much of a URL, or of a path, may be shown: no query, and no path of a private URL. */
+size_t cdfw_message_shown(const char *url, bool private_url);
 /* Adds "name: value"; false when there is no memory or no room. The caller has checked the value.
  */
 bool cdfw_message_add_header(cdfw_buffer *headers, const char *name, const char *value);

@@ -74,7 +74,7 @@ static int request_tostring(lua_State *L) {
   cdfw_request *request = cdfw_request_check(L, 1);
   const char *url = cdfw_buffer_text(&request->url);
   lua_pushfstring(L, "request: %s ", request->method);
-  lua_pushlstring(L, url, cdfw_message_shown(request));
+  lua_pushlstring(L, url, cdfw_message_shown(url, request->private_url));
   lua_concat(L, 2);
   return 1;
 }
@@ -124,7 +124,7 @@ static void push_redacted(lua_State *L, const cdfw_request *request) {
   lua_createtable(L, 0, 6);
   lua_pushstring(L, request->method);
   lua_setfield(L, -2, "method");
-  lua_pushlstring(L, url, cdfw_message_shown(request));
+  lua_pushlstring(L, url, cdfw_message_shown(url, request->private_url));
   lua_setfield(L, -2, "url");
   push_header_table(L, &request->headers, REDACTED);
   lua_setfield(L, -2, "headers");
