@@ -676,6 +676,7 @@ describe("a POST elsewhere in CDF", function()
       ["/workflows"] = 2,
       ["/workflows/triggers"] = 2,
       ["/workflows/a/versions/1/run"] = 1,
+      ["/workflows/a/versions/1/run/?x=1"] = 1,
       ["/workflowsx"] = 1,
       ["/sessions/revoke"] = 2,
     } do

@@ -334,6 +334,17 @@ describe("lua_close with a call under way", function()
     assert.matches("still here\n$", (select(3, abandon("collected", "run"))))
   end)
 
+  it("is told in one line, whatever the request id holds", function()
+    local said = shell.run(("%s -e %s"):format(shell.lua, shell.quote(([[
+      package.path, package.cpath = %q, %q
+      local core = require "cdfworkflow.core"
+      local client = core.client { project = "p", base_url = "https://cdf.example",
+        credentials = core.credentials { token = "t" } }
+      core.run(client, "foo", "1", { nonce = "n", request_id = "a\nFAKE: all is well\27[2J" }):step("start", 1)
+    ]]):format(package.path, package.cpath))))
+    assert.equal(RUN .. ", request id a FAKE: all is well [2J\n", said)
+  end)
+
   it("tells of each run of a gathering that a hook has stopped", function()
     local lines, status, said = abandon("hook", "run")
     assert.same({ told.run, told.run }, lines, said)
