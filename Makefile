@@ -3,7 +3,7 @@
 #   make            builds the module for every Lua whose headers are here
 #   make demo       installs what is missing, builds, starts the embedded CDF, runs the first example against it
 #   make test       installs what is missing, builds, runs all specs; ends in "N passed, N failed"
-#                   (one file on one Lua: make test SPECS=spec/json_spec.lua LUAS=5.4)
+#                   (one file on one Lua: make test SPECS=spec/core/json_spec.lua LUAS=5.4)
 #   make lint       luacheck, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
@@ -106,7 +106,7 @@ valgrind:
 	@BUILD=build/valgrind spec/support/watched.sh valgrind "$(LUAS)" $(SPECS)
 
 # The rooms in C with a collection at nearly every allocation, which takes minutes, then everything with fewer.
-C_SPECS := $(addprefix spec/,call_spec.lua redact_spec.lua json_spec.lua http_spec.lua text_spec.lua)
+C_SPECS = $(wildcard spec/core/*_spec.lua)
 stress:
 	@spec/support/install.sh test
 	$(STEP) build-for-specs LUAS="$(KNOWN_LUAS)"

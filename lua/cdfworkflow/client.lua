@@ -1,21 +1,21 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The client: settings, transport and namespaces, and the few doors through which namespaces call CDF.
 
-local Calls = require "cdfworkflow.calls"
-local Executions = require "cdfworkflow.executions"
-local Files = require "cdfworkflow.files"
-local Functions = require "cdfworkflow.functions"
-local Schedules = require "cdfworkflow.schedules"
-local Sessions = require "cdfworkflow.sessions"
-local Tasks = require "cdfworkflow.tasks"
-local Triggers = require "cdfworkflow.triggers"
-local Versions = require "cdfworkflow.versions"
-local Workflows = require "cdfworkflow.workflows"
+local Calls = require "cdfworkflow.api.calls"
+local Executions = require "cdfworkflow.api.executions"
+local Files = require "cdfworkflow.api.files"
+local Functions = require "cdfworkflow.api.functions"
+local Schedules = require "cdfworkflow.api.schedules"
+local Sessions = require "cdfworkflow.api.sessions"
+local Tasks = require "cdfworkflow.api.tasks"
+local Triggers = require "cdfworkflow.api.triggers"
+local Versions = require "cdfworkflow.api.versions"
+local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
-local drive = require "cdfworkflow.drive"
+local drive = require "cdfworkflow.call.drive"
 local options = require "cdfworkflow.options"
-local schedule = require "cdfworkflow.schedule"
+local schedule = require "cdfworkflow.api.schedule"
 local transport = require "cdfworkflow.transport"
 
 ---@class cdfworkflow.Error an error as `nil, err` brings it; `tostring(err)` is one line

@@ -4,10 +4,10 @@
 local client = require "cdfworkflow.client"
 local core = require "cdfworkflow.core"
 local definition = require "cdfworkflow.definition"
-local env = require "cdfworkflow.env"
-local gather = require "cdfworkflow.gather"
-local graph = require "cdfworkflow.graph"
-local lint = require "cdfworkflow.lint"
+local env = require "cdfworkflow.signin.env"
+local gather = require "cdfworkflow.call.gather"
+local graph = require "cdfworkflow.definition.graph"
+local lint = require "cdfworkflow.definition.lint"
 local options = require "cdfworkflow.options"
 
 local cdf = {

@@ -59,7 +59,7 @@ describe("the example run_and_wait", function()
     local execution = client.workflows.executions:retrieve(client.workflows.executions:list()[1].id)
     assert.equal("pump station 4", execution.input.site)
     assert.equal("run_and_wait.lua", execution.metadata.startedBy)
-    assert.same({}, require "cdfworkflow.lint"(client.workflows.versions:retrieve("cdfworkflow-demo", "1")))
+    assert.same({}, require "cdfworkflow.definition.lint"(client.workflows.versions:retrieve("cdfworkflow-demo", "1")))
   end)
 
   it("fails when the workflow fails", function()

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 local example = require "example"
-local starter = require "cdfworkflow.starter"
+local starter = require "cdfworkflow.api.starter"
 
 describe("the example schedule_both_ways", function()
   local sim

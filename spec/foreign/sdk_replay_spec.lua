@@ -7,7 +7,7 @@ local contract = require "contract"
 local core = require "cdfworkflow.core"
 local raw = require "raw_http"
 local replay = require "replay"
-local router = require "cdfworkflow.simulator.router"
+local router = require "cdfworkflow.simulator.api.router"
 local sdk = require "sdk_wire"
 local server = require "server"
 local shape = require "shape"
@@ -54,7 +54,7 @@ local routes = router.new()
 for _, room in ipairs {
   "auth", "sessions", "workflows", "versions", "executions", "triggers", "functions", "calls", "schedules", "files",
 } do
-  for _, operation in ipairs(require("cdfworkflow.simulator." .. room).operations) do
+  for _, operation in ipairs(require("cdfworkflow.simulator.api." .. room).operations) do
     routes:add {
       method = operation.method, operation = operation.operation,
       path = (operation.acl and "/api/v1/projects/{project}" or "") .. operation.path,

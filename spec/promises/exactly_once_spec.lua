@@ -3,10 +3,10 @@
 
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
-local simulated = require "cdfworkflow.simulator.executions"
+local simulated = require "cdfworkflow.simulator.api.executions"
 local simulator = require "cdfworkflow.simulator"
 local unreliable = require "unreliable"
-local versions = require "cdfworkflow.simulator.versions"
+local versions = require "cdfworkflow.simulator.api.versions"
 
 local SEEDS = 1000
 local KEY = "cdfworkflow.requestId"

@@ -2,7 +2,7 @@
 -- An outage is not hammered: whatever 100 clients do meanwhile, each sends hardly more requests than it was asked for,
 -- and they do not come at the same time.
 
-local Heap = require "cdfworkflow.heap"
+local PriorityQueue = require "cdfworkflow.priority_queue"
 local Script = require "script"
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
@@ -82,7 +82,7 @@ describe("100 clients against an outage:", function()
     local client = core.client { project = "p", base_url = "https://cdf.example", timeout = 600,
       credentials = assert(cdf.credentials {
         client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
-    local queue, asked = Heap.new(), 0
+    local queue, asked = PriorityQueue.new(), 0
     local function follow(call, now, action, value, phase)
       local item = { call = call, order = math.random(), due = now + 0.05, event = "answer" }
       if action == "error" then return assert.equal("ambiguous", value.kind) end

@@ -8,7 +8,7 @@ local Fake = {}
 Fake.__index = Fake
 
 local function namespace(client, name)
-  return setmetatable({ client = client }, require("cdfworkflow." .. name))
+  return setmetatable({ client = client }, require("cdfworkflow.api." .. name))
 end
 
 --- `answers` come one after the other: a value, a function of what was asked, or an error made by `fake.error`.

@@ -3,7 +3,7 @@
 -- made (ids, nonces, tokens, cursors) put in the places of the recorded ones.
 
 local core = require "cdfworkflow.core"
-local router = require "cdfworkflow.simulator.router"
+local router = require "cdfworkflow.simulator.api.router"
 local zlib = require "zlib"
 
 local sdk = {}

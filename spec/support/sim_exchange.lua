@@ -36,7 +36,7 @@ local PATHS = {}
 for _, room in ipairs {
   "auth", "sessions", "workflows", "versions", "executions", "triggers", "functions", "calls", "schedules", "files",
 } do
-  for _, operation in ipairs(require("cdfworkflow.simulator." .. room).operations) do
+  for _, operation in ipairs(require("cdfworkflow.simulator.api." .. room).operations) do
     local path = (operation.acl and "/api/v1/projects/{project}" or "") .. operation.path
     PATHS[operation.operation] = path:gsub("{(%w+)}", function(name)
       return SAMPLES[name] or "sample"

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the zip of the starter function anew and writes it into lua/cdfworkflow/starter.lua."""
+"""Makes the zip of the starter function anew and writes it into lua/cdfworkflow/api/starter.lua."""
 import io
 import pathlib
 import re

@@ -4,7 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local options = require "cdfworkflow.options"
-local refusal = require "cdfworkflow.simulator.refusal"
+local refusal = require "cdfworkflow.simulator.lib.refusal"
 
 local Faults = {}
 Faults.__index = Faults

@@ -2,19 +2,19 @@
 -- The embedded CDF: a function from request to response, with a clock that only its owner moves. No I/O. What
 -- it knows is in `sim.state`, plain data that can be saved as JSON; what it was told (secrets, Lua functions) is not.
 
-local auth = require "cdfworkflow.simulator.auth"
-local body = require "cdfworkflow.simulator.body"
+local auth = require "cdfworkflow.simulator.api.auth"
+local body = require "cdfworkflow.simulator.api.body"
 local core = require "cdfworkflow.core"
 local faults = require "cdfworkflow.simulator.faults"
-local functions = require "cdfworkflow.simulator.functions"
+local functions = require "cdfworkflow.simulator.api.functions"
 local options = require "cdfworkflow.options"
 local project = require "cdfworkflow.simulator.project"
-local random = require "cdfworkflow.simulator.random"
-local refusal = require "cdfworkflow.simulator.refusal"
-local router = require "cdfworkflow.simulator.router"
-local schema = require "cdfworkflow.simulator.schema"
+local random = require "cdfworkflow.simulator.lib.random"
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local router = require "cdfworkflow.simulator.api.router"
+local schema = require "cdfworkflow.simulator.api.schema"
 local transport = require "cdfworkflow.simulator.transport"
-local triggers = require "cdfworkflow.simulator.triggers"
+local triggers = require "cdfworkflow.simulator.api.triggers"
 
 local refuse = refusal.refuse
 
@@ -69,7 +69,7 @@ local PROJECT_PATH = "/api/v1/projects/{project}"
 local function new_router()
   local routes = router.new()
   for _, room in ipairs(ROOMS) do
-    for _, operation in ipairs(require("cdfworkflow.simulator." .. room).operations) do
+    for _, operation in ipairs(require("cdfworkflow.simulator.api." .. room).operations) do
       local entry = {}
       for name, value in pairs(operation) do
         entry[name] = value

@@ -2,17 +2,17 @@
 -- One CDF project: its stored state, its engine, and the world that the engine sees (time, ids, functions,
 -- transformations, simulations, the project's own API).
 
-local calls = require "cdfworkflow.simulator.calls"
+local calls = require "cdfworkflow.simulator.api.calls"
 local core = require "cdfworkflow.core"
-local cron = require "cdfworkflow.simulator.cron"
+local cron = require "cdfworkflow.simulator.lib.cron"
 local engine = require "cdfworkflow.simulator.engine"
-local functions = require "cdfworkflow.simulator.functions"
-local random = require "cdfworkflow.simulator.random"
-local router = require "cdfworkflow.simulator.router"
-local schedules = require "cdfworkflow.simulator.schedules"
-local sessions = require "cdfworkflow.simulator.sessions"
-local triggers = require "cdfworkflow.simulator.triggers"
-local versions = require "cdfworkflow.simulator.versions"
+local functions = require "cdfworkflow.simulator.api.functions"
+local random = require "cdfworkflow.simulator.lib.random"
+local router = require "cdfworkflow.simulator.api.router"
+local schedules = require "cdfworkflow.simulator.api.schedules"
+local sessions = require "cdfworkflow.simulator.api.sessions"
+local triggers = require "cdfworkflow.simulator.api.triggers"
+local versions = require "cdfworkflow.simulator.api.versions"
 
 ---@class cdfworkflow.simulator.Project
 ---@field sim cdfworkflow.simulator.Simulator

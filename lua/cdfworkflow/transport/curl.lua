@@ -3,7 +3,7 @@
 -- anywhere else it blocks, a user's own coroutine included: nothing yields where nobody expects it.
 
 local core = require "cdfworkflow.core"
-local gather = require "cdfworkflow.gather"
+local gather = require "cdfworkflow.call.gather"
 
 ---@class cdfworkflow.transport.Curl
 ---@field handle userdata

@@ -3,7 +3,7 @@
 -- loop does not watch foreign descriptors, so the timer looks every millisecond while something is under way.
 
 local Poll = require "cdfworkflow.transport.poll"
-local gather = require "cdfworkflow.gather"
+local gather = require "cdfworkflow.call.gather"
 
 local nginx = {}
 

@@ -4,7 +4,7 @@
 -- What waiting means is the host's: see the adapters cqueues.lua, luv.lua, nginx.lua and haproxy.lua.
 
 local core = require "cdfworkflow.core"
-local gather = require "cdfworkflow.gather"
+local gather = require "cdfworkflow.call.gather"
 
 ---@class cdfworkflow.transport.Host how a host waits; the waiting functions may yield to the host's loop
 ---@field wait fun(handle: userdata, seconds: number) until the handle's descriptor is readable or the time is over;

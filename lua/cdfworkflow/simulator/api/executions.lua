@@ -1,0 +1,145 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Executions and their tasks as the API shows them: run, list, retrieve, cancel, retry, task update. What happens
+-- inside an execution is the engine's.
+
+local core = require "cdfworkflow.core"
+local paging = require "cdfworkflow.simulator.api.paging"
+local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local sessions = require "cdfworkflow.simulator.api.sessions"
+local versions = require "cdfworkflow.simulator.api.versions"
+
+local executions = {}
+
+local MOST_INPUT = 102400 -- bytes of compact JSON
+local DEFAULT_LIMIT = 100
+local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
+
+---Starts an execution of a version; runs and triggers both come here.
+---@param project cdfworkflow.simulator.Project
+---@param version table the version resource
+---@param given { input: table?, metadata: table?, session: integer }
+---@return table # the execution as the engine keeps it
+function executions.start(project, version, given)
+  local workflow = project.state.workflows[version.workflowExternalId]
+  local execution = project.engine:start {
+    workflowExternalId = version.workflowExternalId,
+    version = version.version,
+    definition = version.workflowDefinition,
+    input = given.input,
+    metadata = given.metadata,
+    session = given.session,
+    maxConcurrentExecutions = workflow and workflow.resource.maxConcurrentExecutions,
+  }
+  local order = project.state.execution_order
+  order[#order + 1] = execution.id
+  return execution
+end
+
+local function check_size(input)
+  local text = input and core.encode(input)
+  if input and not text or text and #text > MOST_INPUT then
+    refuse(400, "Input data is too large")
+  end
+end
+
+local function run(call)
+  local project, body = call.project, call.body
+  check_size(body.input)
+  local version = versions.get(project, call.params.workflowExternalId, call.params.version)
+  local session = sessions.open(project, body.authentication.nonce)
+  local execution = executions.start(project, version, {
+    input = body.input,
+    metadata = body.metadata,
+    session = session.id,
+  })
+  sessions.bind(project, session, "execution")
+  return project.engine:summary(execution), 202
+end
+
+local function status_set(list)
+  local set = {}
+  for _, status in ipairs(list or {}) do
+    set[status] = true
+  end
+  return next(set) and set
+end
+
+local function list(call)
+  local project, body = call.project, call.body
+  local filter = body.filter or {}
+  local statuses = status_set(filter.status)
+  local stored = project.engine_state.executions
+  local step = paging.newest_first(project.state.execution_order, function(id)
+    local execution = stored[id]
+    if execution.createdTime < (filter.createdTimeStart or 0)
+      or execution.createdTime > (filter.createdTimeEnd or math.huge)
+      or statuses and not statuses[execution.status]
+      or not versions.matches(filter.workflowFilters, execution.workflowExternalId, execution.version) then
+      return nil
+    end
+    return project.engine:summary(execution)
+  end)
+  return paging.page(step, { limit = body.limit or DEFAULT_LIMIT, cursor = body.cursor }, { "executions", filter })
+end
+
+local function find(call)
+  local execution = call.project.engine_state.executions[call.params.executionId:lower()]
+  return execution or refuse(404, "Workflow execution not found.")
+end
+
+local function retrieve(call)
+  return call.project.engine:detail(find(call))
+end
+
+local function cancel(call)
+  local execution = find(call)
+  if not call.project.engine:cancel(execution.id, call.body.reason) then
+    refuse(400, "Execution is not running")
+  end
+  return call.project.engine:summary(execution)
+end
+
+local function retry(call)
+  local project, execution = call.project, find(call)
+  if not RETRYABLE[execution.status] then
+    refuse(400, "Only failed, timed out or terminated executions can be retried")
+  end
+  local session = sessions.open(project, call.body.authentication.nonce)
+  project.engine:retry(execution.id, session.id)
+  sessions.bind(project, session, "execution")
+  return project.engine:summary(execution)
+end
+
+local UPDATE_REFUSALS = {
+  unknown = { 404, "Task not found." },
+  not_in_progress = { 400, "Task is not in progress" },
+  invalid_status = { 400, "The status of this task cannot be set" },
+}
+
+local function update_task(call)
+  local body = call.body
+  local task, why = call.project.engine:update_task(call.params.taskId:lower(), body.status, body.output)
+  if not task then
+    refuse(UPDATE_REFUSALS[why][1], UPDATE_REFUSALS[why][2])
+  end
+  return task
+end
+
+local READ, WRITE = { "workflowOrchestrationAcl", "READ" }, { "workflowOrchestrationAcl", "WRITE" }
+
+executions.operations = {
+  { operation = "runWorkflowVersion", method = "POST", path = "/workflows/{workflowExternalId}/versions/{version}/run",
+    acl = WRITE, handle = run },
+  { operation = "listWorkflowExecutions", method = "POST", path = "/workflows/executions/list", acl = READ,
+    handle = list },
+  { operation = "retrieveWorkflowExecution", method = "GET", path = "/workflows/executions/{executionId}", acl = READ,
+    handle = retrieve },
+  { operation = "cancelWorkflowExecution", method = "POST", path = "/workflows/executions/{executionId}/cancel",
+    acl = WRITE, handle = cancel },
+  { operation = "retryWorkflowExecution", method = "POST", path = "/workflows/executions/{executionId}/retry",
+    acl = WRITE, handle = retry },
+  { operation = "updateTaskStatus", method = "POST", path = "/workflows/tasks/{taskId}/update", acl = WRITE,
+    handle = update_task },
+}
+
+return executions

@@ -1,0 +1,128 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Files, as far as a function's zip needs them: create with an upload URL, take the bytes, look whether they came.
+-- The bytes themselves are counted, not kept: no Python runs here.
+
+local core = require "cdfworkflow.core"
+local random = require "cdfworkflow.simulator.lib.random"
+local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+
+local files = {}
+
+local URL_LIFETIME = 7 * 24 * 3600 * 1000
+
+local function key(id)
+  return ("%.0f"):format(id)
+end
+
+local function find(project, identifier)
+  if identifier.id then
+    return project.state.files[key(identifier.id)]
+  end
+  for _, file in pairs(project.state.files) do
+    if file.externalId == identifier.externalId then
+      return file
+    end
+  end
+end
+
+local SHOWN = {
+  "id", "externalId", "name", "mimeType", "dataSetId", "source", "directory", "metadata", "uploaded", "uploadedTime",
+  "createdTime", "lastUpdatedTime",
+}
+
+local function view(file)
+  local shown = {}
+  for _, name in ipairs(SHOWN) do
+    shown[name] = file[name]
+  end
+  return shown
+end
+
+-- Where the client reached this server; without a proper Host header the URL is relative.
+local function base_url(request, host)
+  if request.base_url then
+    return request.base_url
+  elseif not host or not host:find("^[%w.:%-%[%]]+$") then
+    return ""
+  end
+  return (request.scheme or "http") .. "://" .. host
+end
+
+local function upload_url(call, file)
+  local project = call.project
+  local token = random.hex(call.sim.state, 32)
+  call.sim.state.uploads[token] = {
+    project = project.name,
+    file = key(file.id),
+    expires = project:now() + URL_LIFETIME,
+  }
+  return base_url(call.request, call.headers.host) .. "/upload/" .. token
+end
+
+local function initiate(call)
+  local project, item = call.project, call.body
+  local before = item.externalId and find(project, item)
+  if before and not call.query.overwrite then
+    refuse(409, "Files already exist", { duplicated = { { externalId = item.externalId } } })
+  end
+  local now = project:now()
+  local file = {
+    id = before and before.id or project:new_id(),
+    uploaded = false,
+    createdTime = before and before.createdTime or now,
+    lastUpdatedTime = now,
+  }
+  for name, value in pairs(item) do
+    file[name] = value
+  end
+  project.state.files[key(file.id)] = file
+  local shown = view(file)
+  shown.uploadUrl = upload_url(call, file)
+  return shown, 201
+end
+
+-- The storage host's own way of saying no.
+local DENIED = {
+  status = 403,
+  headers = { ["content-type"] = "application/xml" },
+  body = "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+}
+
+local function upload(call)
+  local grant = call.sim.state.uploads[call.params.uploadToken]
+  if not grant or grant.expires <= call.sim.state.clock then
+    return nil, DENIED
+  end
+  local project = call.sim.projects[grant.project]
+  local file = project.state.files[grant.file]
+  file.uploaded = true
+  file.uploadedTime, file.lastUpdatedTime = project:now(), project:now()
+  file.size = #call.body_text
+  return nil, { status = 200, headers = {}, body = "" }
+end
+
+local function by_ids(call)
+  local found, missing = core.array({}), {}
+  for _, item in ipairs(call.body.items) do
+    local file = find(call.project, item)
+    if file then
+      found[#found + 1] = view(file)
+    else
+      missing[#missing + 1] = item
+    end
+  end
+  if #missing > 0 and not call.body.ignoreUnknownIds then
+    refuse(400, "Files not found", { missing = missing })
+  end
+  return { items = found }
+end
+
+files.operations = {
+  { operation = "initiateFileUpload", method = "POST", path = "/files", acl = { "filesAcl", "WRITE" },
+    query = { "overwrite" }, handle = initiate },
+  { operation = "retrieveFiles", method = "POST", path = "/files/byids", acl = { "filesAcl", "READ" },
+    handle = by_ids },
+  { operation = "uploadFileContent", method = "PUT", path = "/upload/{uploadToken}", handle = upload, bare = true },
+}
+
+return files

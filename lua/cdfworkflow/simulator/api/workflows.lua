@@ -1,0 +1,85 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Workflow containers: upsert, retrieve, list, delete with all versions.
+
+local paging = require "cdfworkflow.simulator.api.paging"
+local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+
+local workflows = {}
+
+local MOST = 1000
+local DEFAULT_LIMIT = 100
+
+---Stores a workflow, new or replaced.
+---@param project cdfworkflow.simulator.Project
+---@param item table the resource as sent
+---@return table # the resource as CDF shows it
+function workflows.store(project, item)
+  local stored, now = project.state.workflows, project:now()
+  local before = stored[item.externalId]
+  if not before and project:count(stored) >= MOST then
+    refuse(400, "The number of workflows is at its limit")
+  end
+  local resource = {
+    externalId = item.externalId,
+    description = item.description,
+    dataSetId = item.dataSetId,
+    maxConcurrentExecutions = item.maxConcurrentExecutions,
+    createdTime = before and before.resource.createdTime or now,
+    lastUpdatedTime = now,
+  }
+  stored[item.externalId] = { seq = before and before.seq or project:new_seq(), resource = resource }
+  return resource
+end
+
+local function upsert(call)
+  local item = call.body.items[1]
+  if (item.maxConcurrentExecutions or 0) > call.project.limits.concurrent_executions then
+    refuse(400, ("maxConcurrentExecutions must be at most %d"):format(call.project.limits.concurrent_executions))
+  end
+  return { items = { workflows.store(call.project, item) } }
+end
+
+local function list(call)
+  local step = paging.by_creation(call.project.state.workflows, function()
+    return true
+  end)
+  return paging.page(step, { limit = call.query.limit or DEFAULT_LIMIT, cursor = call.query.cursor }, "workflows")
+end
+
+local function retrieve(call)
+  local entry = call.project.state.workflows[call.params.workflowExternalId]
+  return entry and entry.resource or refuse(404, "Workflow not found.")
+end
+
+local function delete(call)
+  local project, missing = call.project, {}
+  for _, item in ipairs(call.body.items) do
+    if not project.state.workflows[item.externalId] then
+      missing[#missing + 1] = item.externalId
+    elseif project.engine:running(item.externalId) > 0 then
+      refuse(400, "Cannot delete workflow with running executions")
+    end
+  end
+  if #missing > 0 and call.query.ignoreUnknownIds == false then
+    refuse(404, ("The following workflows were not found: [%s]."):format(table.concat(missing, ", ")))
+  end
+  for _, item in ipairs(call.body.items) do
+    project.state.workflows[item.externalId] = nil
+    project.state.versions[item.externalId] = nil
+  end
+  return {}
+end
+
+local READ, WRITE = { "workflowOrchestrationAcl", "READ" }, { "workflowOrchestrationAcl", "WRITE" }
+
+workflows.operations = {
+  { operation = "upsertWorkflows", method = "POST", path = "/workflows", acl = WRITE, handle = upsert },
+  { operation = "listWorkflows", method = "GET", path = "/workflows", acl = READ, query = { "limit", "cursor" },
+    handle = list },
+  { operation = "deleteWorkflows", method = "POST", path = "/workflows/delete", acl = WRITE,
+    query = { "ignoreUnknownIds" }, handle = delete },
+  { operation = "retrieveWorkflow", method = "GET", path = "/workflows/{workflowExternalId}", acl = READ,
+    handle = retrieve },
+}
+
+return workflows

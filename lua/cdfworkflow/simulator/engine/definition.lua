@@ -1,0 +1,157 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What CDF does to a definition when it takes it in: refuses broken task graphs, fills in the defaults that are seen
+-- on reading back, and makes the hash.
+
+local core = require "cdfworkflow.core"
+local canonical = require "cdfworkflow.simulator.lib.canonical"
+local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+
+local graph = {}
+
+local function invalid(message, ...)
+  refuse(400, "Invalid workflow definition: " .. message:format(...))
+end
+
+local function collect(tasks)
+  local by_id = {}
+  for _, task in ipairs(tasks) do
+    if by_id[task.externalId] then
+      invalid("the task external id %s is not unique", task.externalId)
+    end
+    by_id[task.externalId] = task
+  end
+  return by_id
+end
+
+-- Depth first; `open` while the tasks below are looked at, so meeting an open task again closes a ring.
+local function walk(task, by_id, seen)
+  seen[task.externalId] = "open"
+  for _, dependency in ipairs(task.dependsOn or {}) do
+    local upstream = by_id[dependency.externalId]
+    if not upstream then
+      invalid("task %s depends on %s, which is not there", task.externalId, dependency.externalId)
+    elseif seen[upstream.externalId] == "open" then
+      invalid("the task graph has a ring")
+    elseif not seen[upstream.externalId] then
+      walk(upstream, by_id, seen)
+    end
+  end
+  seen[task.externalId] = "done"
+end
+
+local function inner_tasks(task)
+  local holder = task.type == "subworkflow" and task.parameters.subworkflow
+  return holder and holder.tasks or nil
+end
+
+local function check_inner(task, tasks)
+  for _, inner in ipairs(tasks) do
+    if inner.type == "dynamic" or inner.type == "subworkflow" then
+      invalid("the %s task %s may not stand inside %s", inner.type, inner.externalId, task.externalId)
+    end
+  end
+end
+
+local function check_level(tasks)
+  local by_id, seen, size = collect(tasks), {}, #tasks
+  for _, task in ipairs(tasks) do
+    if not seen[task.externalId] then
+      walk(task, by_id, seen)
+    end
+    local inner = inner_tasks(task)
+    if inner then
+      check_inner(task, inner)
+      size = size + check_level(inner)
+    end
+  end
+  return size
+end
+
+---@param definition table
+---@param most integer how many tasks there may be, those of inline sub-workflows included
+function graph.check(definition, most)
+  if check_level(definition.tasks) > most then
+    invalid("more than %d tasks", most)
+  end
+end
+
+local function copy(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local result = core.is_array(value) and core.array({}) or {}
+  for name, member in pairs(value) do
+    result[name] = copy(member)
+  end
+  return result
+end
+
+local function default(holder, name, value)
+  if holder[name] == nil then
+    holder[name] = value
+  end
+end
+
+local fill_tasks
+
+local FILL = {
+  ["function"] = function(parameters)
+    default(parameters, "isAsyncComplete", false)
+  end,
+  transformation = function(parameters)
+    default(parameters.transformation, "concurrencyPolicy", "fail")
+    default(parameters.transformation, "useTransformationCredentials", false)
+  end,
+  cdf = function(parameters)
+    default(parameters.cdfRequest, "requestTimeoutInMillis", 10000)
+  end,
+  subworkflow = function(parameters)
+    if parameters.subworkflow.tasks then
+      fill_tasks(parameters.subworkflow.tasks)
+    end
+  end,
+}
+
+function fill_tasks(tasks)
+  for _, task in ipairs(tasks) do
+    default(task, "retries", 3)
+    default(task, "timeout", 3600)
+    default(task, "onFailure", "abortWorkflow")
+    default(task, "dependsOn", core.array({}))
+    local fill = FILL[task.type]
+    if fill then
+      fill(task.parameters)
+    end
+  end
+end
+
+---@param definition table as sent, checked
+---@return table # a copy with defaults and hash
+function graph.complete(definition)
+  local complete = copy(definition)
+  fill_tasks(complete.tasks)
+  complete.hash = canonical.hash(canonical.text(complete), 40)
+  return complete
+end
+
+-- What the parameters of a task hold, by its type; clients cannot read a task whose parameters do not.
+local HOLDS = {
+  ["function"] = "function", transformation = "transformation", cdf = "cdfRequest", simulation = "simulation",
+}
+
+---Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
+---@param tasks table[]
+---@return string|nil problem what is wrong with one of them
+function graph.take_in(tasks)
+  for _, task in ipairs(tasks) do
+    local holds = HOLDS[task.type]
+    if holds and type(task.parameters[holds]) ~= "table" then
+      return ("task %s has no %s among its parameters"):format(task.externalId, holds)
+    end
+  end
+  fill_tasks(tasks)
+end
+
+graph.copy = copy
+
+return graph

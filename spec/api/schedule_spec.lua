@@ -1,0 +1,299 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Both ways to put a workflow on a schedule, against the embedded CDF: what is there afterwards, and that it fires.
+
+local client_module = require "cdfworkflow.client"
+local core = require "cdfworkflow.core"
+local fake = require "fake_client"
+local simulator = require "cdfworkflow.simulator"
+local starter = require "cdfworkflow.api.starter"
+
+local CREDENTIALS = { client_id = "svc-acme", client_secret = "s3cr3t" }
+local HOUR = 3600
+
+local function new_client(sim, base_url)
+  return assert(client_module.new {
+    project = "acme-dev", base_url = base_url or "http://127.0.0.1",
+    credentials = core.credentials {
+      client_id = "svc-acme", client_secret = "s3cr3t", token_url = "http://127.0.0.1/acme/oauth2/v2.0/token",
+    },
+    transport = sim:transport(),
+  })
+end
+
+local function world()
+  local sim = simulator.new { project = "acme-dev", client_id = "svc-acme", client_secret = "s3cr3t" }
+  sim:function_handler("work", function(data) return data end)
+  local client = new_client(sim)
+  assert(client.workflows.versions:upsert {
+    workflowExternalId = "daily-etl", version = "1",
+    workflowDefinition = { tasks = { { externalId = "t", type = "function",
+      parameters = { ["function"] = { externalId = "work", data = { day = "${workflow.input.day}" } } } } } },
+  })
+  return client, sim
+end
+
+--- What the Python handler does, done by a client in Lua with the secrets that the function was given.
+local function stand_in_for_the_handler(sim)
+  sim:function_handler(starter.EXTERNAL_ID, function(data, context)
+    local secrets = context.secrets
+    assert(secrets.project == "acme-dev")
+    local execution = assert(new_client(sim):run(data["workflow-external-id"], data["workflow-version"], {
+      input = data.input, metadata = data.metadata,
+      client_credentials = { client_id = secrets["client-id"], client_secret = secrets["client-secret"] },
+    }))
+    return { executionId = execution.id }
+  end)
+end
+
+local function operations(sim, since)
+  local names = {}
+  for i = since + 1, #sim.log do names[#names + 1] = sim.log[i].operation end
+  return names
+end
+
+local function starter_schedule(changes)
+  local opts = { via = "function", workflow_external_id = "daily-etl", version = "1", cron = "0 6 * * *",
+    client_credentials = CREDENTIALS }
+  for name, value in pairs(changes or {}) do opts[name] = value end
+  return opts
+end
+
+local function function_schedules(client)
+  return assert(client.functions.schedules:list { limit = math.huge })
+end
+
+describe("client:schedule by a trigger", function()
+  it("upserts a trigger that fires, and says what it has done", function()
+    local client, sim = world()
+    local made = assert(client:schedule {
+      workflow_external_id = "daily-etl", version = 1, cron = "0 6 * * *", timezone = "Europe/Oslo",
+      input = { day = "mon" }, metadata = { source = "cron" } })
+    assert.equal("Scheduled trigger: daily-etl", made.resource.externalId)
+    made.resource = nil
+    assert.same({ via = "trigger", name = "Scheduled trigger: daily-etl", workflow_external_id = "daily-etl",
+      version = "1", cron = "0 6 * * *", timezone = "Europe/Oslo" }, made)
+    sim:advance(24 * HOUR)
+    local runs = assert(client.workflows.executions:list())
+    assert.equal(1, #runs)
+    assert.equal("cron", runs[1].metadata.source)
+    local history = assert(client.workflows.triggers:history(made.name))
+    assert.equal(runs[1].id, history[1].workflowExecutionId)
+  end)
+
+  it("replaces the schedule of the same name", function()
+    local client = world()
+    local opts = { workflow_external_id = "daily-etl", version = "1", cron = "0 6 * * *", name = "nightly" }
+    assert(client:schedule(opts))
+    opts.cron = "0 7 * * *"
+    assert(client:schedule(opts))
+    local all = assert(client:schedules { via = "trigger" })
+    assert.equal(1, #all)
+    assert.equal("0 7 * * *", all[1].cron)
+  end)
+end)
+
+describe("client:schedule by a function", function()
+  it("deploys the starter, waits until it is ready, puts it on its schedule, which starts the version", function()
+    local client, sim = world()
+    local made = assert(client:schedule(starter_schedule { input = { day = "mon" }, metadata = { source = "cron" } }))
+    assert.same({ "Scheduled trigger: daily-etl", "daily-etl", "1", "0 6 * * *", "UTC" },
+      { made.name, made.workflow_external_id, made.version, made.cron, made.timezone })
+    local fn = assert(client.functions:retrieve(starter.EXTERNAL_ID))
+    assert.equal("Ready", fn.status)
+    assert.same({ ["client-id"] = "***", ["client-secret"] = "***", project = "***" }, fn.secrets)
+    stand_in_for_the_handler(sim)
+    sim:advance(24 * HOUR)
+    local calls = assert(client.functions.calls:list(starter.EXTERNAL_ID))
+    assert.equal(1, #calls)
+    local answer = assert(client.functions.calls:response(starter.EXTERNAL_ID, calls[1].id))
+    local execution = assert(client.workflows.executions:retrieve(answer.response.executionId))
+    assert.same({ "daily-etl", "cron", "mon", "COMPLETED" }, { execution.workflowExternalId, execution.metadata.source,
+      execution.input.day, execution.status })
+  end)
+
+  it("uploads the zip that holds the handler", function()
+    local client, sim = world()
+    assert(client:schedule(starter_schedule()))
+    local stored
+    for _, upload in pairs(sim.state.uploads) do stored = upload end
+    assert.is_table(stored)
+    local file = assert(client:request("POST", "/files/byids", { items = { { externalId = starter.EXTERNAL_ID } } }))
+    assert.same({ starter.EXTERNAL_ID .. ".zip", true }, { file.items[1].name, file.items[1].uploaded })
+  end)
+
+  it("changes nothing when it runs again", function()
+    local client, sim = world()
+    local first = assert(client:schedule(starter_schedule { input = { list = core.array {}, nested = { 1, 2 } } }))
+    local since = #sim.log
+    local again = assert(client:schedule(starter_schedule { input = { list = {}, nested = { 1, 2 } } }))
+    assert.same(first.resource, again.resource)
+    assert.same({ "retrieveFunctions", "listFunctionSchedules", "readFunctionScheduleInputData" },
+      operations(sim, since))
+  end)
+
+  it("replaces a schedule of the same name that is another, without a second deployment", function()
+    local client, sim = world()
+    local first = assert(client:schedule(starter_schedule()))
+    local since = #sim.log
+    local second = assert(client:schedule(starter_schedule { cron = "0 7 * * *" }))
+    assert.same({ "retrieveFunctions", "listFunctionSchedules", "readFunctionScheduleInputData", "createSessions",
+      "deleteFunctionSchedules", "createFunctionSchedules" }, operations(sim, since))
+    assert.not_equal(first.resource.id, second.resource.id)
+    assert.equal(1, #function_schedules(client))
+    assert(client:schedule(starter_schedule { cron = "0 7 * * *", version = "2", name = "other" }))
+    assert.equal(2, #function_schedules(client))
+  end)
+
+  it("takes another input for another schedule, added, changed or taken away", function()
+    local client = world()
+    local input_of = function()
+      return client.functions.schedules:input_data(function_schedules(client)[1].id).data.input
+    end
+    for _, input in ipairs { { day = "mon" }, { day = "tue" }, { day = "tue", hour = 6 }, { hour = 6 } } do
+      assert(client:schedule(starter_schedule { input = input }))
+      assert.same(input, input_of())
+    end
+    assert(client:schedule(starter_schedule()))
+    assert.is_nil(input_of())
+    assert.equal(1, #function_schedules(client))
+  end)
+
+  it("leaves one of several that a crash may have left", function()
+    local client = world()
+    local kept = assert(client:schedule(starter_schedule()))
+    local copy = { name = kept.name, cronExpression = kept.cron, functionId = kept.resource.functionId,
+      data = { ["workflow-external-id"] = "daily-etl", ["workflow-version"] = "1" } }
+    assert(client.functions.schedules:create(copy))
+    copy.cronExpression = "0 8 * * *"
+    assert(client.functions.schedules:create(copy))
+    assert.equal(3, #function_schedules(client))
+    assert(client:schedule(starter_schedule()))
+    local left = function_schedules(client)
+    assert.equal(1, #left)
+    assert.equal("0 6 * * *", left[1].cronExpression)
+  end)
+
+  it("keeps the old schedule when no session can be made for the new one", function()
+    local client = world()
+    local first = assert(client:schedule(starter_schedule()))
+    local made, err = client:schedule(starter_schedule { cron = "0 7 * * *",
+      client_credentials = { client_id = "svc-acme", client_secret = "wrong" } })
+    assert.is_nil(made)
+    assert.is_table(err)
+    assert.is_nil(tostring(err):find("wrong", 1, true))
+    assert.equal(first.resource.id, function_schedules(client)[1].id)
+  end)
+
+  it("does not touch a schedule of that name that starts no workflow", function()
+    local client = world()
+    local first = assert(client:schedule(starter_schedule()))
+    assert(client:unschedule(first))
+    assert(client.functions.schedules:create { name = first.name, cronExpression = "0 1 * * *",
+      functionId = first.resource.functionId, data = { other = true } })
+    assert(client:schedule(starter_schedule()))
+    assert.equal(2, #function_schedules(client))
+  end)
+end)
+
+describe("a starter that is not ready", function()
+  local FN = { id = 5, name = "cdfworkflow-starter-1" }
+
+  local function fn(status, members)
+    local made = { id = FN.id, name = FN.name, status = status }
+    for member, value in pairs(members or {}) do made[member] = value end
+    return { items = { made } }
+  end
+
+  it("is waited for, when an earlier call gave up waiting", function()
+    local client = fake.new {
+      fn "Queued", fn "Deploying", fn "Ready", { items = {} }, { nonce = "n" },
+      { items = { { id = 51, name = "x", cronExpression = "0 6 * * *" } } },
+    }
+    local made = assert(require("cdfworkflow.api.schedule").schedule(client, starter_schedule()))
+    assert.equal(51, made.resource.id)
+    assert.equal("SESSION", client.asked[5].method)
+    assert.equal("n", client.asked[6].opts.given_nonce)
+  end)
+
+  it("is given up after deploy_timeout, which says how to go on", function()
+    local client = fake.new { fn "Queued", fn "Deploying", fn "Deploying" }
+    local made, err = require("cdfworkflow.api.schedule").schedule(client, starter_schedule { deploy_timeout = 1 })
+    assert.is_nil(made)
+    assert.equal("timeout", err.kind)
+    assert.matches("is Deploying, not over after 1 s of waiting; calling again waits on", err.message)
+  end)
+
+  it("is an error when its build fails, and is deployed anew by the next call", function()
+    local client = fake.new { fn "Queued", fn("Failed", { error = { code = 400, message = "no handler" } }) }
+    local made, err = require("cdfworkflow.api.schedule").schedule(client, starter_schedule())
+    assert.is_nil(made)
+    assert.same({ "api", 400, "the function cdfworkflow-starter-1 could not be deployed: no handler" },
+      { err.kind, err.code, err.message })
+    client = fake.new {
+      fn "Failed", {}, { id = 9, uploadUrl = "https://store.example/9" }, true,
+      { items = { { id = 9, uploaded = true } } }, fn "Ready", { items = {} }, { nonce = "n" },
+      { items = { { id = 51, name = "x", cronExpression = "0 6 * * *" } } },
+    }
+    assert(require("cdfworkflow.api.schedule").schedule(client, starter_schedule()))
+    assert.equal("/functions/delete", client.asked[2].path)
+    assert.equal(starter.zip, client.asked[4].bytes)
+    assert.equal("/functions", client.asked[6].path)
+  end)
+end)
+
+describe("client:schedules", function()
+  it("lists both ways, and unschedule removes what it lists", function()
+    local client = world()
+    assert.same({}, client:schedules())
+    assert(client:schedule { workflow_external_id = "daily-etl", version = "1", cron = "0 6 * * *" })
+    assert(client:schedule(starter_schedule()))
+    local all = assert(client:schedules())
+    assert.same({ "trigger", "function" }, { all[1].via, all[2].via })
+    assert.same({ "daily-etl", "1", "0 6 * * *" }, { all[2].workflow_external_id, all[2].version, all[2].cron })
+    assert.equal("function", client:schedules({ via = "function" })[1].via)
+    assert.equal(1, #client:schedules { via = "trigger" })
+    assert.same({}, client:schedules { via = "function", function_external_id = "other" })
+    for _, one in ipairs(all) do assert.is_true(client:unschedule(one)) end
+    assert.same({}, client:schedules())
+    assert.equal("Ready", client.functions:retrieve(starter.EXTERNAL_ID).status)
+  end)
+end)
+
+describe("the options of client:schedule", function()
+  it("are checked before anything is sent", function()
+    local client = fake.new()
+    local schedule = require("cdfworkflow.api.schedule")
+    local function invalid(changes)
+      local made, err = schedule.schedule(client, starter_schedule(changes))
+      assert.is_nil(made)
+      assert.equal("invalid", err.kind)
+      return err.field
+    end
+    assert.equal("client_credentials", invalid { client_credentials = false })
+    assert.equal("client_credentials", invalid { client_credentials = { client_id = "i" } })
+    assert.equal("timezone", invalid { timezone = "Europe/Oslo" })
+    invalid { workflow_external_id = " w" }
+    invalid { version = "" }
+    assert.same({}, client.asked)
+  end)
+
+  it("raise at the user's line when they make no sense", function()
+    local client = fake.new()
+    local schedule = require("cdfworkflow.api.schedule")
+    for expected, opts in pairs {
+      ["workflow_external_id: expected text, got a nil"] = { cron = "* * * * *" },
+      ["cron: expected text, got a nil"] = { workflow_external_id = "w" },
+      ['via: expected "trigger" or "function", got both'] = starter_schedule { via = "both" },
+      ['session has no meaning with via = "function"'] = starter_schedule { session = "oneshot" },
+      ['deploy_timeout has no meaning with via = "trigger"'] = starter_schedule { via = "trigger", deploy_timeout = 1 },
+      ['did you mean "cron"'] = { workflow_external_id = "w", crom = "* * * * *" },
+    } do
+      local ok, message = pcall(function() schedule.schedule(client, opts) end)
+      assert.is_false(ok)
+      assert.is_truthy(message:find("schedule_spec.lua", 1, true), message)
+      assert.is_truthy(message:find(expected, 1, true), message)
+    end
+    assert.error_matches(function() schedule.schedules(client, { via = "x" }) end, "via: expected")
+    assert.error_matches(function() schedule.unschedule(client, { id = 1 }) end, "expected what client:schedule")
+  end)
+end)

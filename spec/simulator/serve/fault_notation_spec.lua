@@ -1,0 +1,58 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Faults as words: every form, and what is refused.
+
+local fault_notation = require "cdfworkflow.simulator.serve.fault_notation"
+local simulator = require "cdfworkflow.simulator"
+
+describe("an ordered fault", function()
+  local good = {
+    ["run:503"] = { status = 503, match = { operation = "run" } },
+    ["run:503x2"] = { status = 503, match = { operation = "run", times = 2 } },
+    ["token:drop-after@2"] = { drop = "after", match = { operation = "token", nth = 2 } },
+    ["session:drop-beforex3@4"] = { drop = "before", match = { operation = "session", times = 3, nth = 4 } },
+    ["any:delay=2.5"] = { delay = 2.5, match = {} },
+    ["listWorkflows:truncate=0"] = { truncate = 0, match = { operation = "listWorkflows" } },
+    ["cancelWorkflowExecution:delay=1,429x10"] = {
+      delay = 1, status = 429, match = { operation = "cancelWorkflowExecution", times = 10 },
+    },
+  }
+  for text, fault in pairs(good) do
+    it("is read: " .. text, function()
+      assert.same(fault, fault_notation.parse(text))
+      simulator.new():fault(fault)
+    end)
+  end
+
+  local bad = {
+    ["run"] = "not of the form WHERE:WHAT", [":503"] = "not of the form", ["run:"] = "not of the form",
+    ["Run:503"] = 'there is no operation "Run"; did you mean "run"?', ["run:99"] = "99 is not a status",
+    ["run:600"] = "600 is not a status", ["run:503,"] = '"" is nothing that a fault can do',
+    ["run:drop"] = '"drop" is nothing that a fault can do; did you mean', ["run:dleay=1"] = 'did you mean "delay"?',
+    ["run:delay="] = "delay needs a number", ["run:delay=-1"] = "delay needs a number",
+    ["run:truncate=1.5"] = "whole number", ["run:503x0"] = "nothing that a fault can do",
+    ["run:503@0"] = "nothing that a fault can do", ["run:503x2x3"] = "nothing that a fault can do",
+  }
+  for text, message in pairs(bad) do
+    it("is refused: " .. text, function()
+      local fault, said = fault_notation.parse(text)
+      assert.is_nil(fault)
+      assert.matches(message, said, 1, true)
+    end)
+  end
+
+  it("may name every operation of the simulator", function()
+    local folder = debug.getinfo(fault_notation.parse, "S").source:match("^@(.*)serve/fault_notation%.lua$") .. "api/"
+    local found = 0
+    local files = assert(io.popen("ls '" .. folder .. "'"))
+    for name in files:lines() do
+      local room = name:match("^([%a_]+)%.lua$")
+      local module = room and require("cdfworkflow.simulator.api." .. room)
+      for _, operation in ipairs(type(module) == "table" and module.operations or {}) do
+        assert.truthy(fault_notation.parse(operation.operation .. ":500"), operation.operation)
+        found = found + 1
+      end
+    end
+    files:close()
+    assert.is_true(found > 30)
+  end)
+end)
