@@ -199,6 +199,7 @@ describe("the seam for tests", function()
     refused("404", "no such control", sim.url .. "/_simulator/advance")
     refused("403", "programs on this machine",
       "-H 'Origin: http://page.example' -d '{\"seconds\": 1}' " .. sim.url .. "/_simulator/advance")
+    refused("403", "programs on this machine", "-H 'Host: rebound.example' " .. sim.url .. "/_simulator/log")
   end)
 end)
 
