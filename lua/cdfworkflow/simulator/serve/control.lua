@@ -3,16 +3,30 @@
 -- this machine, and for no page that a browser has open.
 
 local core = require "cdfworkflow.core"
+local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local reply = require "cdfworkflow.simulator.serve.reply"
 local visitors = require "cdfworkflow.simulator.serve.visitors"
 
 local control = {}
 
+-- Each gets the simulator and the JSON object of the request.
 local actions = {}
 
 actions["POST /_simulator/fault"] = function(sim, argument)
-  sim:fault(argument)
-  return reply.json(200, {})
+  local problem = fault_rules.problem(argument)
+  if problem then return reply.refusal(400, problem) end
+  return reply.json(200, { id = sim:fault(argument) })
+end
+
+actions["GET /_simulator/fault"] = function(sim)
+  return reply.json(200, { items = core.array(sim:list_faults()) })
+end
+
+actions["DELETE /_simulator/fault"] = function(sim, argument)
+  if argument.id ~= nil and type(argument.id) ~= "number" then
+    return reply.refusal(400, "id: the number of a fault is needed, or none for all")
+  end
+  return reply.json(200, { cleared = sim:clear_faults(argument.id) })
 end
 
 actions["POST /_simulator/advance"] = function(sim, argument)

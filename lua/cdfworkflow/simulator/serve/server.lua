@@ -3,6 +3,7 @@
 -- on the wire, the page to look at. What CDF would answer is decided by the simulator alone.
 
 local control = require "cdfworkflow.simulator.serve.control"
+local http_date = require "cdfworkflow.simulator.lib.http_date"
 local options = require "cdfworkflow.options"
 local page = require "cdfworkflow.simulator.serve.page"
 local reply = require "cdfworkflow.simulator.serve.reply"
@@ -222,6 +223,12 @@ local function send_part(http, stream, response, count)
   hang_up(stream)
 end
 
+-- Nothing told the client that the connection would not be kept.
+local function hang_up_after(stream)
+  stream.connection:flush(ANSWER_TIMEOUT)
+  hang_up(stream)
+end
+
 local function answer(http, stream, method, response)
   local fault = response.fault or {}
   if fault.delay then http.cqueues.sleep(fault.delay) end
@@ -231,6 +238,7 @@ local function answer(http, stream, method, response)
     send_part(http, stream, response, fault.truncate)
   else
     send(http, stream, method, response)
+    if fault.close then hang_up_after(stream) end
   end
 end
 
@@ -267,9 +275,12 @@ local function respond_safely(self, stream, request)
   end, debug.traceback)
   self.changed = self.changed or request.method ~= "GET" and request.method ~= "HEAD"
   self.wake:signal()
-  if ok then return response end
-  self.log(("%s %s: %s"):format(request.method, request.path:match("^[^?]*"), response))
-  return reply.refusal(500, "The simulator made a mistake; its log says more.")
+  if not ok then
+    self.log(("%s %s: %s"):format(request.method, request.path:match("^[^?]*"), response))
+    response = reply.refusal(500, "The simulator made a mistake; its log says more.")
+  end
+  response.headers.date = response.headers.date or http_date(self.sim:now())
+  return response
 end
 
 local REASONS = { [400] = "Bad request", [413] = "Request body is too large." }
@@ -308,15 +319,21 @@ end
 -- Time: the simulator's clock follows the wall's, the state is saved when something changed
 ---------------------------------------------------------------------------------------------------------------------
 
----Brings a real-time simulator's clock up to the wall clock. A clock that is ahead already is left to run from there.
+---Moves a real-time simulator's clock by the whole milliseconds that have passed since it was last moved here; what
+---somebody else has advanced it by comes on top.
 function Server:keep_up()
   if not self.real_time then return end
-  local behind = self.begun_at + (self.http.cqueues.monotime() - self.begun) * 1000 - self.sim:now()
-  if behind >= 1 then
-    local due = self.sim:next_due()
-    if due and due <= self.sim:now() + behind then self.changed = true end
-    self.sim:advance(behind / 1000)
-  end
+  local passed = math.floor((self.http.cqueues.monotime() - self.seen) * 1000)
+  if passed < 1 then return end
+  self.seen = self.seen + passed / 1000
+  local due = self.sim:next_due()
+  if due and due <= self.sim:now() + passed then self.changed = true end
+  self.sim:advance(passed / 1000)
+end
+
+-- A clock that was saved has to catch up with the wall's; one that is ahead of it is left to run from there.
+local function start_clock(self)
+  self.seen = self.http.cqueues.monotime() - math.max(os.time() - self.sim:now() / 1000, 0)
 end
 
 local function nap(self)
@@ -430,8 +447,7 @@ end
 
 ---Serves until SIGINT, SIGTERM or `stop`.
 function Server:run()
-  self.begun = self.http.cqueues.monotime()
-  self.begun_at = math.max(self.sim:now(), os.time() * 1000)
+  start_clock(self)
   for _, thread in ipairs { await_signal, follow_clock, save_changes } do
     self.controller:wrap(thread, self)
   end
