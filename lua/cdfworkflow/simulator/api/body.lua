@@ -66,6 +66,8 @@ function body.read(call)
   local text = plain_text(call)
   if #text > MOST then
     refuse(413, "The body is too large")
+  elseif text == "" and call.operation.optional_body then
+    return {}
   elseif text == "" then
     refuse(400, "A request body is needed")
   end

@@ -72,11 +72,12 @@ local function list(call)
   local stored, time = project.engine_state.executions, lag.time(call)
   local step = paging.newest_first(project.state.execution_order, function(id)
     local execution = stored[id]
-    if time then
+    if execution.createdTime < (filter.createdTimeStart or 0) then
+      return nil, true
+    elseif time then
       execution = lag.execution(project.engine:summary(execution), time)
     end
-    if execution.createdTime < (filter.createdTimeStart or 0)
-      or execution.createdTime > (filter.createdTimeEnd or math.huge)
+    if execution.createdTime > (filter.createdTimeEnd or math.huge)
       or statuses and not statuses[execution.status]
       or not versions.matches(filter.workflowFilters, execution.workflowExternalId, execution.version) then
       return nil
@@ -97,7 +98,7 @@ end
 
 local function cancel(call)
   local execution = find(call)
-  if not call.project.engine:cancel(execution.id, call.body.reason) then
+  if not call.project.engine:cancel(execution.id, call.body.reason or "cancelled") then
     refuse(400, "Execution is not running")
   end
   return call.project.engine:summary(execution)
@@ -139,7 +140,7 @@ executions.operations = {
   { operation = "retrieveWorkflowExecution", method = "GET", path = "/workflows/executions/{executionId}", acl = READ,
     handle = retrieve },
   { operation = "cancelWorkflowExecution", method = "POST", path = "/workflows/executions/{executionId}/cancel",
-    acl = WRITE, handle = cancel },
+    acl = WRITE, optional_body = true, handle = cancel },
   { operation = "retryWorkflowExecution", method = "POST", path = "/workflows/executions/{executionId}/retry",
     acl = WRITE, handle = retry },
   { operation = "updateTaskStatus", method = "POST", path = "/workflows/tasks/{taskId}/update", acl = WRITE,

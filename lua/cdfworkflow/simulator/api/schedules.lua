@@ -175,8 +175,16 @@ local function delete(call)
   return {}
 end
 
+local function get(call)
+  return call.project.state.schedules[key(call.params.scheduleId)] or refuse(404, "Schedule not found.")
+end
+
+local function retrieve(call)
+  return get(call).resource
+end
+
 local function input_data(call)
-  local schedule = call.project.state.schedules[key(call.params.scheduleId)] or refuse(404, "Schedule not found.")
+  local schedule = get(call)
   return { id = schedule.resource.id, data = schedule.data }
 end
 
@@ -193,6 +201,8 @@ schedules.operations = {
     handle = by_ids },
   { operation = "deleteFunctionSchedules", method = "POST", path = "/functions/schedules/delete", acl = WRITE,
     handle = delete },
+  { operation = "retrieveFunctionSchedule", method = "GET", path = "/functions/schedules/{scheduleId}", acl = READ,
+    handle = retrieve },
   { operation = "readFunctionScheduleInputData", method = "GET",
     path = "/functions/schedules/{scheduleId}/input_data", acl = READ, handle = input_data },
 }

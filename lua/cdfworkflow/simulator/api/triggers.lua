@@ -183,7 +183,7 @@ end
 
 local function list(call)
   local query = call.query
-  local step = paging.by_creation(call.project.state.triggers, function(resource)
+  local step = paging.by_external_id(call.project.state.triggers, function(resource)
     return (not query.workflowExternalId or resource.workflowExternalId == query.workflowExternalId)
       and (not query.workflowVersion or resource.workflowVersion == query.workflowVersion)
   end)
