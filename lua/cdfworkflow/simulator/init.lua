@@ -16,6 +16,7 @@ local options = require "cdfworkflow.options"
 local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local router = require "cdfworkflow.simulator.api.router"
 local schema = require "cdfworkflow.simulator.api.schema"
 local transport = require "cdfworkflow.simulator.transport"
@@ -305,16 +306,16 @@ local function check_access(call, principal)
   call.project = call.sim.projects[call.params.project]
   call.principal = principal or auth.principal(call)
   if not call.project or not auth.may_enter(call.principal, call.project.name) then
-    refuse(401, "Unauthorized")
+    refuse(refusals.unauthorized)
   end
   local acl = call.operation.acl or {}
   if acl[1] and not auth.has(call.principal, acl[1], acl[2]) then
-    refuse(403, ("Missing capability %s:%s"):format(acl[1], acl[2]))
+    refuse(refusals.capability, acl[1], acl[2])
   end
 end
 
 local function violation(message)
-  refuse(400, ("Request had 1 constraint violations. Please fix the request and try again. [%s]"):format(message))
+  refuse(refusals.violation, message)
 end
 
 local function read_params(call)
@@ -392,9 +393,9 @@ end
 
 local function not_routed(self, methods)
   if not methods then
-    return json(self, 404, refusal.envelope(404, "Not found"))
+    return json(self, refusals.path[1], refusal.envelope(refusals.path[1], refusals.path[2]))
   end
-  local response = json(self, 405, refusal.envelope(405, "Method not allowed"))
+  local response = json(self, refusals.method[1], refusal.envelope(refusals.method[1], refusals.method[2]))
   response.headers.allow = methods
   return response
 end

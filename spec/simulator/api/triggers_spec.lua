@@ -84,7 +84,8 @@ describe("simulator.triggers", function()
 
   it("take the batches that are published", function()
     for status, figures in pairs {
-      [200] = { { 1, 10 }, { 50, 30 }, { 1000, 86400 } }, [400] = { { 0, 60 }, { 1001, 60 }, { 100, 9 }, { 100, 86401 } },
+      [200] = { { 1, 10 }, { 50, 30 }, { 1000, 86400 } },
+      [400] = { { 0, 60 }, { 1001, 60 }, { 100, 9 }, { 100, 86401 } },
     } do
       for _, figure in ipairs(figures) do
         local rule = { batchSize = figure[1], batchTimeout = figure[2] }

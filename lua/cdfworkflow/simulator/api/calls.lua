@@ -7,8 +7,11 @@ local functions = require "cdfworkflow.simulator.api.functions"
 local graph = require "cdfworkflow.simulator.engine.definition"
 local pace = require "cdfworkflow.simulator.lib.pace"
 local paging = require "cdfworkflow.simulator.api.paging"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
+
+local refuse, refuse_with = refusal.refuse, refusal.refuse_with
 
 local calls = {}
 
@@ -202,9 +205,9 @@ local function create(request)
   local project = request.project
   local fn = functions.get(project, request.params.functionId)
   if functions.status(project, fn) ~= "Ready" then
-    refuse(400, "Function is not ready")
+    refuse(refusals.function_not_ready)
   elseif count_running(project) >= MOST_RUNNING then
-    refuse(429, "Too many running calls")
+    refuse(refusals.too_many_calls)
   end
   local session = sessions.open(project, request.body.nonce)
   sessions.bind(project, session, "call")
@@ -256,14 +259,14 @@ local function by_ids(request)
     end
   end
   if #missing > 0 and not body.ignoreUnknownIds then
-    refuse(400, "Function calls not found", { missing = missing })
+    refuse_with({ missing = missing }, refusals.calls_missing)
   end
   return { items = found }
 end
 
 local function get(request)
   local fn = functions.get(request.project, request.params.functionId)
-  return find(request.project, fn, request.params.callId) or refuse(404, "Function call not found.")
+  return find(request.project, fn, request.params.callId) or refuse(refusals.call)
 end
 
 local function retrieve(request)

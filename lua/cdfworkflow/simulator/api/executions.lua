@@ -6,6 +6,7 @@ local core = require "cdfworkflow.core"
 local lag = require "cdfworkflow.simulator.api.lag"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
 local versions = require "cdfworkflow.simulator.api.versions"
 
@@ -39,7 +40,7 @@ end
 local function check_size(input)
   local text = input and core.encode(input)
   if input and not text or text and #text > MOST_INPUT then
-    refuse(400, "Input data is too large")
+    refuse(refusals.input_too_large)
   end
 end
 
@@ -89,7 +90,7 @@ end
 
 local function find(call)
   local execution = call.project.engine_state.executions[call.params.executionId:lower()]
-  return execution or refuse(404, "Workflow execution not found.")
+  return execution or refuse(refusals.execution)
 end
 
 local function retrieve(call)
@@ -99,7 +100,7 @@ end
 local function cancel(call)
   local execution = find(call)
   if not call.project.engine:cancel(execution.id, call.body.reason or "cancelled") then
-    refuse(400, "Execution is not running")
+    refuse(refusals.execution_not_running)
   end
   return call.project.engine:summary(execution)
 end
@@ -107,7 +108,7 @@ end
 local function retry(call)
   local project, execution = call.project, find(call)
   if not RETRYABLE[execution.status] then
-    refuse(400, "Only failed, timed out or terminated executions can be retried")
+    refuse(refusals.execution_not_retryable)
   end
   local session = sessions.open(project, call.body.authentication.nonce)
   project.engine:retry(execution.id, session.id)
@@ -116,16 +117,14 @@ local function retry(call)
 end
 
 local UPDATE_REFUSALS = {
-  unknown = { 404, "Task not found." },
-  not_in_progress = { 400, "Task is not in progress" },
-  invalid_status = { 400, "The status of this task cannot be set" },
+  unknown = refusals.task, not_in_progress = refusals.task_not_in_progress, invalid_status = refusals.task_status,
 }
 
 local function update_task(call)
   local body = call.body
   local task, why = call.project.engine:update_task(call.params.taskId:lower(), body.status, body.output)
   if not task then
-    refuse(UPDATE_REFUSALS[why][1], UPDATE_REFUSALS[why][2])
+    refuse(UPDATE_REFUSALS[why])
   end
   return task
 end

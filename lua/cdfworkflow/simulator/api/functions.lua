@@ -4,8 +4,11 @@
 
 local core = require "cdfworkflow.core"
 local paging = require "cdfworkflow.simulator.api.paging"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
+
+local refuse, refuse_with = refusal.refuse, refusal.refuse_with
 
 local functions = {}
 
@@ -40,7 +43,7 @@ end
 ---@param id integer
 ---@return table # the stored function; refuses with 404
 function functions.get(project, id)
-  return functions.find(project, { id = id }) or refuse(404, "Function not found.")
+  return functions.find(project, { id = id }) or refuse(refusals["function"])
 end
 
 local function file_was_there(project, fn)
@@ -133,13 +136,13 @@ local function create(call)
   local project, item = call.project, call.body.items[1]
   local same = item.externalId and functions.find(project, { externalId = item.externalId })
   if same and not same.registered then
-    refuse(409, "Function externalId duplicated", { duplicated = { { externalId = item.externalId } } })
+    refuse_with({ duplicated = { { externalId = item.externalId } } }, refusals.function_duplicated)
   elseif item.runtime and not VERSIONS[item.runtime] then
-    refuse(400, "runtime must be one of " .. table.concat(RUNTIMES, ", "))
+    refuse(refusals.function_runtime, table.concat(RUNTIMES, ", "))
   elseif not project.state.files[key(item.fileId)] then
-    refuse(400, "Files not found", { missing = { { id = item.fileId } } })
+    refuse_with({ missing = { { id = item.fileId } } }, refusals.files_missing)
   elseif project:count(project.state.functions) - (same and 1 or 0) >= MOST then
-    refuse(400, ("At most %d functions"):format(MOST))
+    refuse(refusals.too_many_functions, MOST)
   end
   if same then
     remove(project, same.id)
@@ -162,7 +165,7 @@ local function find_all(call, name)
     end
   end
   if #missing > 0 and not call.body.ignoreUnknownIds then
-    refuse(400, "Functions not found", { missing = name(missing) })
+    refuse_with({ missing = name(missing) }, refusals.functions_missing)
   end
   return found
 end

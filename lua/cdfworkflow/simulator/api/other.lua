@@ -6,6 +6,7 @@ local core = require "cdfworkflow.core"
 local body = require "cdfworkflow.simulator.api.body"
 local operations = require "cdfworkflow.simulator.api.operations"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local router = require "cdfworkflow.simulator.api.router"
 
 local other = {}
@@ -45,14 +46,14 @@ end
 local function carry_out(name, handler, request)
   local ok, value, status, seconds = pcall(handler, request)
   if not ok then
-    refuse(500, ("The handler of %s raised: %s"):format(name, tostring(value)))
+    refuse(refusals.handler_raised, name, tostring(value))
   elseif status ~= nil and not (type(status) == "number" and status >= 200 and status <= 599) then
-    refuse(500, ("The handler of %s gave %s, which is no status"):format(name, tostring(status)))
+    refuse(refusals.handler_status, name, tostring(status))
   end
   value = value == nil and {} or value
   local text, message = core.encode(value)
   if not text then
-    refuse(500, ("The handler of %s gave no JSON: %s"):format(name, tostring(message)))
+    refuse(refusals.handler_json, name, tostring(message))
   end
   return value, status, tonumber(seconds)
 end

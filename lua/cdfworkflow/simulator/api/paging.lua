@@ -5,6 +5,7 @@
 local core = require "cdfworkflow.core"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local paging = {}
 
@@ -33,7 +34,7 @@ local function read_cursor(cursor, scope)
   end
   local mark, text = cursor:match("^(%x%x%x%x%x%x%x%x)(.+)$")
   local position = mark == scope and read_position(text)
-  return position or refuse(400, "Invalid cursor")
+  return position or refuse(refusals.cursor)
 end
 
 ---@param step cdfworkflow.simulator.Step the first entry after a position, with its own position

@@ -6,8 +6,11 @@ local core = require "cdfworkflow.core"
 local cron = require "cdfworkflow.simulator.lib.cron"
 local functions = require "cdfworkflow.simulator.api.functions"
 local paging = require "cdfworkflow.simulator.api.paging"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
+
+local refuse, refuse_with = refusal.refuse, refusal.refuse_with
 
 local schedules = {}
 
@@ -48,15 +51,15 @@ end
 local function check(project, item)
   local parsed, problem = project:parse_cron(item.cronExpression)
   if not parsed then
-    refuse(400, "Invalid cron expression: " .. problem)
+    refuse(refusals.cron, problem)
   end
   local fn = functions.find(project, { id = item.functionId })
   if not fn then
-    refuse(400, "Functions not found", { missing = { { id = item.functionId } } })
+    refuse_with({ missing = { { id = item.functionId } } }, refusals.functions_missing)
   elseif count_of(project, fn) >= MOST_OF_ONE then
-    refuse(400, ("At most %d schedules for one function"):format(MOST_OF_ONE))
+    refuse(refusals.too_many_schedules_of_one, MOST_OF_ONE)
   elseif project:count(project.state.schedules) >= MOST then
-    refuse(400, ("At most %d schedules"):format(MOST))
+    refuse(refusals.too_many_schedules, MOST)
   end
   return parsed
 end
@@ -159,7 +162,7 @@ local function by_ids(call)
     end
   end
   if #missing > 0 and not call.body.ignoreUnknownIds then
-    refuse(400, "Schedules not found", { missing = missing })
+    refuse_with({ missing = missing }, refusals.schedules_missing)
   end
   return { items = found }
 end
@@ -168,7 +171,7 @@ local function delete(call)
   local project, id = call.project, call.body.items[1].id
   local schedule = project.state.schedules[key(id)]
   if not schedule then
-    refuse(400, "Schedules not found", { missing = { { id = id } } })
+    refuse_with({ missing = { { id = id } } }, refusals.schedules_missing)
   end
   sessions.release(project, schedule.resource.sessionId, "schedule")
   project.state.schedules[key(id)] = nil
@@ -176,7 +179,7 @@ local function delete(call)
 end
 
 local function get(call)
-  return call.project.state.schedules[key(call.params.scheduleId)] or refuse(404, "Schedule not found.")
+  return call.project.state.schedules[key(call.params.scheduleId)] or refuse(refusals.schedule)
 end
 
 local function retrieve(call)

@@ -4,6 +4,7 @@
 local core = require "cdfworkflow.core"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local workflows = {}
 
@@ -18,7 +19,7 @@ function workflows.store(project, item)
   local stored, now = project.state.workflows, project:now()
   local before, most_running = stored[item.externalId], item.maxConcurrentExecutions
   if not before and project:count(stored) >= MOST then
-    refuse(400, "The number of workflows is at its limit")
+    refuse(refusals.too_many_workflows)
   end
   local resource = {
     externalId = item.externalId,
@@ -45,7 +46,7 @@ end
 
 local function retrieve(call)
   local entry = call.project.state.workflows[call.params.workflowExternalId]
-  return entry and entry.resource or refuse(404, "Workflow not found.")
+  return entry and entry.resource or refuse(refusals.workflow)
 end
 
 local function delete(call)
@@ -54,11 +55,11 @@ local function delete(call)
     if not project.state.workflows[item.externalId] then
       missing[#missing + 1] = item.externalId
     elseif project.engine:running(item.externalId) > 0 then
-      refuse(400, "Some of the specified workflows have running executions")
+      refuse(refusals.still_running)
     end
   end
   if #missing > 0 and call.query.ignoreUnknownIds == false then
-    refuse(404, ("The following workflows were not found: [%s]."):format(table.concat(missing, ", ")))
+    refuse(refusals.workflows_missing, table.concat(missing, ", "))
   end
   for _, item in ipairs(call.body.items) do
     project.state.workflows[item.externalId] = nil

@@ -5,11 +5,12 @@
 local core = require "cdfworkflow.core"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local graph = {}
 
 local function invalid(message, ...)
-  refuse(400, "Invalid workflow definition: " .. message:format(...))
+  refuse(refusals.definition, message:format(...))
 end
 
 -- What the engine of CDF keeps for itself (CDF.md section 20).
