@@ -97,7 +97,7 @@ describe("a run", function()
     local execution, err = run_with_nonce { { status = 202, body = (EXECUTION:gsub("foo", "bar")) } }
     assert.is_nil(execution)
     assert.equal("ambiguous", err.kind)
-    assert.matches("the answer with 202 cannot be used: it holds an execution of another workflow", err.message, 1, true)
+    assert.matches("cannot be used: it holds an execution of another workflow", err.message, 1, true)
   end)
 end)
 

@@ -15,7 +15,7 @@ end
 
 describe("what an answer says of an attempt", function()
   local rows = {
-    -- status, marked auto-retryable, in CDF's own words, in somebody else's (where safe, run and unsafe differ: all three)
+    -- status, marked auto-retryable, in CDF's own words, in somebody else's; where calls differ, all
     { 200, false, "success" }, { 201, false, "success" }, { 202, false, "success" }, { 204, false, "success" },
     { 299, false, "success" },
     { 300, false, "lost" }, { 302, false, "lost" }, { 307, true, "lost" },

@@ -33,13 +33,11 @@ end
 --- Nothing answers for so long, from the first request after it on.
 local function outage(seconds)
   local ends
-  return setmetatable({}, { __index = function(_, i)
-    return i == 1 and function(network, request, kind)
-      ends = ends or network:now() + seconds
-      if network:now() < ends then return { failure = "connect", sent = false, message = "refused" } end
-      return unreliable.handle(network, request, kind)
-    end or nil
-  end })
+  return function(network, request, kind)
+    ends = ends or network:now() + seconds
+    if network:now() < ends then return { failure = "connect", sent = false, message = "refused" } end
+    return unreliable.handle(network, request, kind)
+  end
 end
 
 --- A world whose requests of each kind meet those faults one after the other, and a run of it.
@@ -70,7 +68,7 @@ describe("a balancer's 503 after the request was passed on", function()
   it("followed by an outage of 55 s starts a run with a request_id once", function()
     for timeout = 60, 600, 45 do
       for seed = 1, 8 do
-        local w = world_with({ run = { instead(503, ENVOY) }, list = outage(55), session = nil }, { timeout = timeout },
+        local w = world_with({ run = { instead(503, ENVOY) }, list = outage(55) }, { timeout = timeout },
           { lag = seed })
         local execution, err = run(w, { request_id = "r" })
         assert.equal(1, starts(w), timeout)
@@ -178,19 +176,17 @@ describe("a lost answer to what needs a nonce and is safe to repeat", function()
     externalId = "t", workflowExternalId = "w", workflowVersion = "1",
     triggerRule = { triggerType = "schedule", cronExpression = "0 6 * * *" },
   }
-  local function lost(network, request, kind)
-    local is_upsert = request.method == "POST" and request.url:find "/workflows/triggers$"
-    local answer = unreliable.handle(network, request, kind)
-    if not is_upsert or network.lost_one then return answer end
-    network.lost_one = true
-    return { failure = "receive", sent = true, message = "reset" }
-  end
-
-  local function world_that_loses_an_upsert()
-    local events = {}
-    local w = world_with({ other = setmetatable({}, { __index = function(_, i) return i == 1 and lost or nil end }) },
-      { on_event = function(event) events[#events + 1] = event end })
-    return w, events
+  --- `before`: the request itself is lost, not the answer.
+  local function world_that_loses_an_upsert(before)
+    local events, lost = {}, false
+    local function lose(network, request, kind)
+      local hit = not lost and request.method == "POST" and request.url:find "/workflows/triggers$"
+      local answer = not (hit and before) and unreliable.handle(network, request, kind)
+      if not hit then return answer end
+      lost = true
+      return { failure = "receive", sent = true, message = "reset" }
+    end
+    return world_with({ other = lose }, { on_event = function(event) events[#events + 1] = event end }), events
   end
 
   it("is repeated with a fresh session: triggers:upsert", function()
@@ -218,18 +214,10 @@ describe("a lost answer to what needs a nonce and is safe to repeat", function()
   end)
 
   it("is ambiguous where the nonce is the caller's own and nothing has changed", function()
-    local w = world_that_loses_an_upsert()
+    local w = world_that_loses_an_upsert(true)
     assert(w.quiet.workflows.triggers:upsert(TRIGGER))
-    local handle = lost
-    lost = function(network, request, kind) -- luacheck: ignore
-      if request.method ~= "POST" or not request.url:find "/workflows/triggers$" then
-        return unreliable.handle(network, request, kind)
-      end
-      return { failure = "receive", sent = true, message = "reset" }
-    end
     local session = assert(w.client.sessions:create())
     local trigger, err = w.client.workflows.triggers:upsert(TRIGGER, { nonce = session.nonce })
-    lost = handle
     assert.is_nil(trigger)
     assert.equal("ambiguous", err.kind)
   end)

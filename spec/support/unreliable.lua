@@ -196,6 +196,7 @@ table.sort(NAMES)
 
 local function choose(self, kind)
   local planned = self.faults[kind]
+  if type(planned) == "function" then return planned end -- for all of that kind
   if planned then return table.remove(planned, 1) end
   if self.calm or self.random() >= self.rate then return nil end
   return NAMES[math.floor(self.random() * #NAMES) + 1]
