@@ -3,6 +3,7 @@
  * the Lua layer; types and values are checked here. */
 #include "run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -134,7 +135,7 @@ static bool is_whole(lua_State *L, int index) {
   if (lua_type(L, index) != LUA_TNUMBER) return false;
   if (cdfw_isinteger(L, index)) return true;
   double value = lua_tonumber(L, index);
-  return value >= -most && value <= most && value == (double)lua_tointeger(L, index);
+  return value >= -most && value <= most && value == floor(value);
 }
 
 /* A whole number as its digits, on every Lua; a string as it is. [-0, +1] */
