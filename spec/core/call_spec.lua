@@ -402,7 +402,7 @@ describe("a run with a request_id", function()
     local client, script = static { SESSION, LOST, none_until(10, ACCEPTED) }
     assert(client:run("foo", "1", { request_id = "req-1" }))
     assert.equal(script.requests[2].body, script.requests[#script.requests].body)
-    assert.is_true(script:slept() >= 10)
+    assert.is_true(script:slept() > 9.99)
   end)
 
   it("is started again with a new session when the nonce is too old", function()
