@@ -128,6 +128,75 @@ describe("simulator", function()
     assert.equal("w", x:call("GET", "/workflows/w").externalId)
   end)
 
+  describe("a fault", function()
+    local x
+
+    before_each(function()
+      x = exchange.new { functions = { f = function() return {}, 10 end } }
+      x:version("w", "1", { task("a", "f") })
+    end)
+
+    local function list(filter)
+      return x:call("POST", "/workflows/executions/list", { filter = filter }).items
+    end
+
+    it("answers for CDF after the request was handled", function()
+      local nonce = x:nonce()
+      x.sim:fault { match = { operation = "run" }, status = 502, foreign = "after" }
+      local response = x.sim:handle {
+        method = "POST", path = x.root .. "/workflows/w/versions/1/run",
+        headers = { authorization = "Bearer " .. x.token }, body = '{"authentication":{"nonce":"' .. nonce .. '"}}',
+      }
+      assert.same({ 502, "text/html" }, { response.status, response.headers["content-type"] })
+      assert.equal(1, #list())
+    end)
+
+    it("makes lists show an earlier time, status and all", function()
+      local function behind(seconds)
+        x.sim:fault { behind = seconds, match = { operation = "listWorkflowExecutions" } }
+      end
+      x:run("w", "1") -- ends after ten seconds
+      x.sim:advance(30)
+      x:run("w", "1")
+      assert.equal(2, #list())
+      behind(10)
+      local shown = list() -- the younger one is not there yet
+      assert.same({ 1, "COMPLETED" }, { #shown, shown[1].status })
+      behind(25)
+      shown = list()
+      assert.same({ 1, "RUNNING" }, { #shown, shown[1].status, shown[1].endTime })
+      behind(25)
+      assert.equal(1, #list { status = { "RUNNING" } })
+      behind(25)
+      assert.equal(0, #list { status = { "COMPLETED" } })
+      assert.equal(1, #list { status = { "COMPLETED" } })
+      x.sim:fault { behind = 5, match = { operation = "listSessions" } }
+      x:nonce()
+      assert.equal(1, #x:call("GET", "/sessions").items)
+      assert.equal(3, #x:call("GET", "/sessions").items)
+    end)
+
+    it("makes the Date of an answer another one", function()
+      local function date()
+        local _, _, response = x:try("GET", "/workflows")
+        return response.headers.date
+      end
+      x.sim:fault { date = -3723 }
+      assert.equal("Wed, 31 Dec 2025 22:57:57 GMT", date())
+      assert.equal("Thu, 01 Jan 2026 00:00:00 GMT", date())
+      x.sim:advance(59 * 86400 + 3661)
+      x.token = x:sign_in("svc-acme", "s3cr3t")
+      assert.equal("Sun, 01 Mar 2026 01:01:01 GMT", date())
+    end)
+
+    it("leaves no trace on later answers", function()
+      local upload = { method = "PUT", path = "/upload/none", headers = {} }
+      x.sim:fault { headers = { ["x-odd"] = "1" } }
+      assert.equal("1", x.sim:handle(upload).headers["x-odd"])
+      assert.is_nil(x.sim:handle(upload).headers["x-odd"])
+    end)
+  end)
+
   describe("the clock", function()
     it("lets everything happen at its time on the way", function()
       local times = {}

@@ -5,8 +5,12 @@
 local auth = require "cdfworkflow.simulator.api.auth"
 local body = require "cdfworkflow.simulator.api.body"
 local core = require "cdfworkflow.core"
+local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
+local http_date = require "cdfworkflow.simulator.lib.http_date"
+local lag = require "cdfworkflow.simulator.api.lag"
+local operations = require "cdfworkflow.simulator.api.operations"
 local options = require "cdfworkflow.options"
 local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
@@ -32,7 +36,7 @@ local M = {}
 ---@field status integer 0 when the connection is to be cut before anything was done
 ---@field headers table<string, string> lower-case names
 ---@field body string
----@field fault { drop: string?, delay: number?, truncate: integer? }? for the server to carry out
+---@field fault { drop: string?, delay: number?, truncate: integer?, close: boolean? }? for the server to carry out
 
 ---@class cdfworkflow.simulator.Call what the handler of an operation gets
 ---@field sim cdfworkflow.simulator.Simulator
@@ -45,6 +49,7 @@ local M = {}
 ---@field body any JSON, checked; where the operation takes any
 ---@field project cdfworkflow.simulator.Project? for operations under a project
 ---@field principal cdfworkflow.simulator.Principal? the same
+---@field behind number? seconds: lists are shown as they were that long ago
 
 ---@class cdfworkflow.simulator.Simulator
 ---@field state table everything that is saved: `clock`, `random`, `tokens`, `uploads`, `projects`
@@ -59,32 +64,6 @@ local OPTIONS = {
 }
 
 local START = 1767225600000 -- 2026-01-01T00:00:00Z
-
--- The rooms, and where their operations lie: under a project unless they say their whole path.
-local ROOMS = {
-  "auth", "sessions", "workflows", "versions", "executions", "triggers", "functions", "calls", "schedules", "files",
-}
-local PROJECT_PATH = "/api/v1/projects/{project}"
-
-local function new_router()
-  local routes = router.new()
-  for _, room in ipairs(ROOMS) do
-    for _, operation in ipairs(require("cdfworkflow.simulator.api." .. room).operations) do
-      local entry = {}
-      for name, value in pairs(operation) do
-        entry[name] = value
-      end
-      if operation.acl then
-        entry.path = PROJECT_PATH .. operation.path
-      end
-      entry.check = schema.body[operation.operation]
-      routes:add(entry)
-    end
-  end
-  return routes
-end
-
-local ROUTES = new_router()
 
 -- Making one ------------------------------------------------------------------------------------------------------
 
@@ -197,10 +176,27 @@ function Simulator:function_handler(external_id, handler)
   end
 end
 
----Orders a fault for a request to come.
+---Orders a fault for a request to come. Raises where it is none, or could never show.
 ---@param fault cdfworkflow.simulator.Fault
+---@return integer id
 function Simulator:fault(fault)
-  self.faults:order(fault)
+  local problem = fault_rules.problem(fault)
+  if problem then
+    error("simulator fault: " .. problem, 2)
+  end
+  return self.faults:order(fault)
+end
+
+---@return cdfworkflow.simulator.OrderedFault[] # those that still wait for a request, in the order of their ids
+function Simulator:list_faults()
+  return self.faults:list()
+end
+
+---Takes ordered faults back.
+---@param id integer? what `fault` gave; all of them when left out
+---@return integer # how many there were
+function Simulator:clear_faults(id)
+  return self.faults:clear(id)
 end
 
 ---@return table # a client transport with no socket
@@ -351,7 +347,7 @@ local function serve(call, query, principal)
   if value == nil then
     return more -- a whole response, where CDF's JSON is not what is spoken
   end
-  local response = json(call.sim, more or 200, value)
+  local response = json(call.sim, more or 200, lag.show(value, lag.time(call)))
   if call.operation.bare then
     response.headers["x-request-id"] = nil -- the identity provider has none
     response.headers["cache-control"] = "no-store" -- RFC 6749, section 5.1
@@ -374,17 +370,18 @@ end
 
 local function find_route(request)
   local path, segments, query = router.split(request.path)
-  local operation, params = ROUTES:find(request.method, segments)
+  local operation, params = operations.routes:find(request.method, segments)
   return { path = path, query = query, operation = operation, params = params }
 end
 
-local function answer(self, request, route, principal)
+local function answer(self, request, route, principal, behind)
   local operation = route.operation
   if not operation then
     return not_routed(self, route.params)
   end
   local call = {
     sim = self, request = request, headers = request.headers or {}, operation = operation, params = route.params,
+    behind = behind,
   }
   local ok, result = xpcall(function()
     return serve(call, route.query, principal)
@@ -414,6 +411,17 @@ local function note(self, request, operation, response)
   end
 end
 
+local function answer_with_faults(self, request, route, fault)
+  if not fault then
+    return answer(self, request, route)
+  end
+  return faults.apply(fault, function(behind)
+    return answer(self, request, route, nil, behind)
+  end, function(status, message)
+    return json(self, status, refusal.envelope(status, message))
+  end)
+end
+
 ---Answers one request as CDF would, at the present time of the simulator's clock.
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response
@@ -424,14 +432,8 @@ function Simulator:handle(request)
   local route = find_route(request)
   local operation = route.operation and route.operation.operation
   local fault = self.faults:take(request.method, route.path, operation)
-  local response
-  if fault then
-    response = faults.apply(fault, function()
-      return answer(self, request, route)
-    end)
-  else
-    response = answer(self, request, route)
-  end
+  local response = answer_with_faults(self, request, route, fault)
+  response.headers.date = http_date(self.state.clock + (fault and fault.date or 0) * 1000)
   note(self, request, operation, response)
   return response
 end

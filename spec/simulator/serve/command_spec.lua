@@ -160,6 +160,13 @@ describe("cdfworkflow-sim", function()
     assert.equal("here", execution.executedTasks[1].output.response.got.what)
   end)
 
+  it("loads faults from a file", function()
+    start("--load", write("faults.lua",
+      "return { faults = { { match = { operation = 'token', nth = 2 }, status = 418 } } }"))
+    assert.is_string(token("client-id", "client-secret").access_token)
+    assert.equal(418, token("client-id", "client-secret").error.code)
+  end)
+
   it("loads a file that returns a function", function()
     local file = write("function.lua", "return function(sim) sim:fault { status = 418 } end")
     start("--load", file)
@@ -254,6 +261,9 @@ describe("cdfworkflow-sim", function()
       check_file("bad.lua:1:", "return {")
       check_file("must return a function or a table", "return 7")
       check_file('unknown option "workflow"; did you mean "workflows"?', "return { workflow = {} }")
+      check_file("faults[2]: it does nothing", "return { faults = { { status = 500 }, {} } }")
+      check_file("bad.lua:1: simulator fault: status must be a whole number",
+        "return function(sim) sim:fault { status = '500' } end")
       check_file("bad.lua:1: oh dear", "error 'oh dear'")
       check_file("Request had 1 constraint violations", "return { workflows = { { description = 'no id' } } }")
     end)

@@ -3,6 +3,7 @@
 -- inside an execution is the engine's.
 
 local core = require "cdfworkflow.core"
+local lag = require "cdfworkflow.simulator.api.lag"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
 local sessions = require "cdfworkflow.simulator.api.sessions"
@@ -68,16 +69,19 @@ local function list(call)
   local project, body = call.project, call.body
   local filter = body.filter or {}
   local statuses = status_set(filter.status)
-  local stored = project.engine_state.executions
+  local stored, time = project.engine_state.executions, lag.time(call)
   local step = paging.newest_first(project.state.execution_order, function(id)
     local execution = stored[id]
+    if time then
+      execution = lag.execution(project.engine:summary(execution), time)
+    end
     if execution.createdTime < (filter.createdTimeStart or 0)
       or execution.createdTime > (filter.createdTimeEnd or math.huge)
       or statuses and not statuses[execution.status]
       or not versions.matches(filter.workflowFilters, execution.workflowExternalId, execution.version) then
       return nil
     end
-    return project.engine:summary(execution)
+    return time and execution or project.engine:summary(execution)
   end)
   return paging.page(step, { limit = body.limit or DEFAULT_LIMIT, cursor = body.cursor }, { "executions", filter })
 end

@@ -82,16 +82,18 @@ local function initiate(call)
 end
 
 -- The storage host's own way of saying no.
-local DENIED = {
-  status = 403,
-  headers = { ["content-type"] = "application/xml" },
-  body = "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
-}
+local function denied()
+  return {
+    status = 403,
+    headers = { ["content-type"] = "application/xml" },
+    body = "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+  }
+end
 
 local function upload(call)
   local grant = call.sim.state.uploads[call.params.uploadToken]
   if not grant or grant.expires <= call.sim.state.clock then
-    return nil, DENIED
+    return nil, denied()
   end
   local project = call.sim.projects[grant.project]
   local file = project.state.files[grant.file]

@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local options = require "cdfworkflow.options"
+local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local fault_notation = require "cdfworkflow.simulator.serve.fault_notation"
 local server = require "cdfworkflow.simulator.serve.server"
 local simulator = require "cdfworkflow.simulator"
@@ -24,9 +25,14 @@ The file of --load returns a function, which gets the simulator, or a table with
   simulations      the same, by the external id of the routine
   workflows        a list of workflows, as in the API
   versions         a list of workflow versions, as in the API
+  faults           a list of faults to come, as tables: {match = {operation = "run"}, status = 503}
 
-With --control, programs on this machine may POST a fault (JSON) to /_simulator/fault, {"seconds": n} to
-/_simulator/advance, and GET /_simulator/log.]]
+With --control, programs on this machine may
+  POST /_simulator/advance    {"seconds": 90} moves the clock
+  POST /_simulator/fault      {"match": {"operation": "run"}, "status": 503} orders a fault; the answer has its id
+  GET /_simulator/fault       the faults that wait
+  DELETE /_simulator/fault    {"id": 1} takes one back, without a body all of them
+  GET /_simulator/log         the requests that came]]
 
 local function integer_in(low, high)
   return function(text)
@@ -62,7 +68,7 @@ end
 -- --load
 ---------------------------------------------------------------------------------------------------------------------
 
-local LOADED = { "functions", "transformations", "simulations", "workflows", "versions" }
+local LOADED = { "functions", "transformations", "simulations", "workflows", "versions", "faults" }
 
 -- Through the simulator's own API, so that what it refuses is refused here too.
 local function put(sim, path, item)
@@ -83,6 +89,11 @@ local function load_table(sim, given)
   end
   for _, workflow in ipairs(given.workflows or {}) do put(sim, "/workflows", workflow) end
   for _, version in ipairs(given.versions or {}) do put(sim, "/workflows/versions", version) end
+  for index, fault in ipairs(given.faults or {}) do
+    local problem = fault_rules.problem(fault)
+    if problem then error(("faults[%d]: %s"):format(index, problem), 0) end
+    sim:fault(fault)
+  end
 end
 
 local function load_into(sim, path)

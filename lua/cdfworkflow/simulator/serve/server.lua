@@ -2,9 +2,11 @@
 -- Puts a simulator behind HTTP/1.1 and HTTP/2 with lua-http: sockets, TLS, the wall clock, ordered faults carried out
 -- on the wire, the page to look at. What CDF would answer is decided by the simulator alone.
 
-local core = require "cdfworkflow.core"
+local control = require "cdfworkflow.simulator.serve.control"
+local http_date = require "cdfworkflow.simulator.lib.http_date"
 local options = require "cdfworkflow.options"
 local page = require "cdfworkflow.simulator.serve.page"
+local reply = require "cdfworkflow.simulator.serve.reply"
 
 local MAX_BODY = 16 * 1024 * 1024
 local MAX_DISCARD = 8 * MAX_BODY
@@ -185,14 +187,6 @@ end
 -- Answers out
 ---------------------------------------------------------------------------------------------------------------------
 
-local function json_answer(status, value)
-  return { status = status, headers = { ["content-type"] = "application/json" }, body = assert(core.encode(value)) }
-end
-
-local function refusal(status, message)
-  return json_answer(status, { error = { code = status, message = message } })
-end
-
 -- None goes into HTTP/2's header table: lua-http 0.4 writes the number of the second entry there (63) wrongly.
 local function answer_headers(http, response, length)
   local headers = http.headers.new()
@@ -229,6 +223,12 @@ local function send_part(http, stream, response, count)
   hang_up(stream)
 end
 
+-- Nothing told the client that the connection would not be kept.
+local function hang_up_after(stream)
+  stream.connection:flush(ANSWER_TIMEOUT)
+  hang_up(stream)
+end
+
 local function answer(http, stream, method, response)
   local fault = response.fault or {}
   if fault.delay then http.cqueues.sleep(fault.delay) end
@@ -238,49 +238,8 @@ local function answer(http, stream, method, response)
     send_part(http, stream, response, fault.truncate)
   else
     send(http, stream, method, response)
+    if fault.close then hang_up_after(stream) end
   end
-end
-
----------------------------------------------------------------------------------------------------------------------
--- The seam for tests: `--control`
----------------------------------------------------------------------------------------------------------------------
-
-local controls = {}
-
-controls["POST /_simulator/fault"] = function(self, argument)
-  self.sim:fault(argument)
-  return json_answer(200, {})
-end
-
-controls["POST /_simulator/advance"] = function(self, argument)
-  if type(argument.seconds) ~= "number" or argument.seconds < 0 then
-    return refusal(400, "seconds: a number that is not negative is needed")
-  end
-  self.sim:advance(argument.seconds)
-  return json_answer(200, { now = self.sim:now() })
-end
-
-controls["GET /_simulator/log"] = function(self)
-  return json_answer(200, core.array(self.sim.log or {}))
-end
-
--- Only this machine, and no page that a browser has open.
-local function may_control(stream, request)
-  local _, address = stream:peername()
-  address = tostring(address)
-  local near = address:find("^127%.") or address == "::1" or address:find("^::ffff:127%.")
-  return near and not request.headers.origin
-end
-
-local function control(self, stream, request)
-  local action = controls[request.method .. " " .. request.path]
-  if not action then return refusal(404, "no such control") end
-  if not may_control(stream, request) then return refusal(403, "controls are for programs on this machine") end
-  local argument = core.decode(request.body or "{}")
-  if type(argument) ~= "table" then return refusal(400, "a JSON object is needed") end
-  local ok, response = pcall(action, self, argument)
-  if not ok then return refusal(400, tostring(response)) end
-  return response
 end
 
 ---------------------------------------------------------------------------------------------------------------------
@@ -305,8 +264,7 @@ end
 
 local function respond(self, stream, request)
   if is_page(request) then return show_page(self, request) end
-  if self.control and request.path:find("^/_simulator/") then return control(self, stream, request) end
-  return self.sim:handle(request)
+  return control.respond(self, stream, request) or self.sim:handle(request)
 end
 
 -- Whatever goes wrong in here is this program's own mistake: said in the log, answered with 500.
@@ -317,15 +275,18 @@ local function respond_safely(self, stream, request)
   end, debug.traceback)
   self.changed = self.changed or request.method ~= "GET" and request.method ~= "HEAD"
   self.wake:signal()
-  if ok then return response end
-  self.log(("%s %s: %s"):format(request.method, request.path:match("^[^?]*"), response))
-  return refusal(500, "The simulator made a mistake; its log says more.")
+  if not ok then
+    self.log(("%s %s: %s"):format(request.method, request.path:match("^[^?]*"), response))
+    response = reply.refusal(500, "The simulator made a mistake; its log says more.")
+  end
+  response.headers.date = response.headers.date or http_date(self.sim:now())
+  return response
 end
 
 local REASONS = { [400] = "Bad request", [413] = "Request body is too large." }
 
 local function refuse(self, stream, status)
-  send(self.http, stream, "POST", refusal(status, REASONS[status]), true)
+  send(self.http, stream, "POST", reply.refusal(status, REASONS[status]), true)
   stream.connection:flush(ANSWER_TIMEOUT)
 end
 
@@ -358,15 +319,21 @@ end
 -- Time: the simulator's clock follows the wall's, the state is saved when something changed
 ---------------------------------------------------------------------------------------------------------------------
 
----Brings a real-time simulator's clock up to the wall clock. A clock that is ahead already is left to run from there.
+---Moves a real-time simulator's clock by the whole milliseconds that have passed since it was last moved here; what
+---somebody else has advanced it by comes on top.
 function Server:keep_up()
   if not self.real_time then return end
-  local behind = self.begun_at + (self.http.cqueues.monotime() - self.begun) * 1000 - self.sim:now()
-  if behind >= 1 then
-    local due = self.sim:next_due()
-    if due and due <= self.sim:now() + behind then self.changed = true end
-    self.sim:advance(behind / 1000)
-  end
+  local passed = math.floor((self.http.cqueues.monotime() - self.seen) * 1000)
+  if passed < 1 then return end
+  self.seen = self.seen + passed / 1000
+  local due = self.sim:next_due()
+  if due and due <= self.sim:now() + passed then self.changed = true end
+  self.sim:advance(passed / 1000)
+end
+
+-- A clock that was saved has to catch up with the wall's; one that is ahead of it is left to run from there.
+local function start_clock(self)
+  self.seen = self.http.cqueues.monotime() - math.max(os.time() - self.sim:now() / 1000, 0)
 end
 
 local function nap(self)
@@ -480,8 +447,7 @@ end
 
 ---Serves until SIGINT, SIGTERM or `stop`.
 function Server:run()
-  self.begun = self.http.cqueues.monotime()
-  self.begun_at = math.max(self.sim:now(), os.time() * 1000)
+  start_clock(self)
   for _, thread in ipairs { await_signal, follow_clock, save_changes } do
     self.controller:wrap(thread, self)
   end
