@@ -111,7 +111,7 @@ local function show(view)
   if not execution then return nil end
   return {
     title = execution.workflowExternalId .. " " .. execution.version,
-    refresh = execution.status == "RUNNING" and 2 or nil,
+    refresh = execution.status == "RUNNING" and 1 or nil,
     body = buttons(view, execution) .. facts(view, execution) .. graphs.of_execution(execution, view.now)
       .. timeline.draw(execution, view.now) .. tasks(view, execution),
   }

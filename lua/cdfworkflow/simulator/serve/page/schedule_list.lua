@@ -106,7 +106,7 @@ function schedule_list.schedules_of(view, function_id)
 end
 
 local function show(view)
-  return { title = "Schedules", refresh = 3, body = "<h2>Triggers</h2>"
+  return { title = "Schedules", refresh = 2, body = "<h2>Triggers</h2>"
     .. triggers(view, function() return true end, "No trigger.") .. schedule_list.schedules_of(view) }
 end
 

@@ -75,7 +75,7 @@ local function show_workflow(view)
   local resource = entry.resource
   local listed, count = versions(view, id)
   return {
-    title = id, refresh = 3,
+    title = id, refresh = 2,
     body = (count > 0 and workflow_page.start_button(view, id) or "") .. parts.facts {
       { "Description", markup.escape(resource.description or "") },
       { "Running", ("%d"):format(view.project.engine:running(id)) },
@@ -118,7 +118,7 @@ local function show_version(view)
   local definition, rows = version.workflowDefinition, {}
   for i, task in ipairs(definition.tasks or {}) do rows[i] = task_row(task) end
   return {
-    title = workflow .. " " .. name, refresh = 3,
+    title = workflow .. " " .. name, refresh = 2,
     body = workflow_page.start_button(view, workflow, name) .. parts.facts {
       { "Workflow", parts.link(markup.path("ui", view.project.name, "workflows", workflow), workflow) },
       { "Version", markup.escape(name) }, { "Description", markup.escape(definition.description or "") },
