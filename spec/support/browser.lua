@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- For specs: a real browser, told step by step what to do (browser.mjs). A step that cannot be done within fifteen seconds
--- raises at the spec's own line. The browser ends when the spec says so, and when the spec's process ends.
+-- For specs: a real browser, told step by step what to do (browser.mjs). A step that cannot be done within fifteen
+-- seconds raises at the spec's own line. The browser ends when the spec says so, and when the spec's process ends.
 
 local core = require "cdfworkflow.core"
 

@@ -167,8 +167,9 @@ describe("a form in a browser", function()
   it("pauses and runs a trigger, orders and clears a fault, on a narrow screen too", function()
     chromium:look { width = 400 }
     local nonce = api("/sessions", { items = { { tokenExchange = true } } }).items[1].nonce
-    api("/workflows/triggers", { items = { { externalId = "daily", workflowExternalId = "forecast", workflowVersion = "1",
-      triggerRule = { triggerType = "schedule", cronExpression = "0 6 * * *" }, authentication = { nonce = nonce } } } })
+    api("/workflows/triggers", { items = { { externalId = "daily", workflowExternalId = "forecast",
+      workflowVersion = "1", triggerRule = { triggerType = "schedule", cronExpression = "0 6 * * *" },
+      authentication = { nonce = nonce } } } })
     chromium:go { url = sim.url .. "/" }
     chromium:click { role = "link", name = "Schedules" }
     chromium:click { role = "link", name = "daily" }

@@ -28,7 +28,7 @@ local function task_path(view, execution, entry)
 end
 
 local HEADS = {
-  { "Status" }, { "Task", class = "wide" }, { "Type" }, { "Attempts", class = "number" },
+  { "Status" }, { "Task", class = "wide" }, { "Type", class = "word" }, { "Attempts", class = "number" },
   { "Started (UTC)", class = "time" }, { "Took", class = "time" },
 }
 
