@@ -18,6 +18,7 @@ local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
 local refusals = require "cdfworkflow.simulator.lib.refusals"
 local router = require "cdfworkflow.simulator.api.router"
+local schedules = require "cdfworkflow.simulator.api.schedules"
 local schema = require "cdfworkflow.simulator.api.schema"
 local transport = require "cdfworkflow.simulator.transport"
 local triggers = require "cdfworkflow.simulator.api.triggers"
@@ -239,6 +240,13 @@ end
 ---@param project_name string? default: the first project
 function Simulator:fire_trigger(external_id, items, project_name)
   triggers.fire(self.projects[project_name or self.project_names[1]], external_id, items)
+end
+
+---Makes the call of a function schedule now, as if its time had come.
+---@param id integer
+---@param project_name string? default: the first project
+function Simulator:fire_schedule(id, project_name)
+  schedules.fire(self.projects[project_name or self.project_names[1]], id)
 end
 
 -- Time ------------------------------------------------------------------------------------------------------------

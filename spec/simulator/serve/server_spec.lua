@@ -187,7 +187,7 @@ for _, kind in ipairs {
     it("serves the page and nothing else beside the API", function()
       local body, facts = ask("/", nil, "%{http_code} %{content_type}")
       assert.equal("200 text/html; charset=utf-8", facts)
-      assert.matches("<title>cdfworkflow%-sim</title>", body)
+      assert.matches("<title>my%-project · cdfworkflow%-sim</title>", body)
       assert.equal("404 text/html; charset=utf-8", (select(2, ask("/ui/none", nil, "%{http_code} %{content_type}"))))
       assert.equal("404 application/json", (select(2, ask("/uixyz", nil, "%{http_code} %{content_type}"))))
       assert.equal("404", (select(2, ask("/", "-X POST"))))

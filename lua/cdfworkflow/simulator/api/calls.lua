@@ -28,7 +28,10 @@ local function is_over(project, call)
   return call.ends ~= nil and call.ends <= project:now()
 end
 
-local function status(project, call)
+---@param project cdfworkflow.simulator.Project
+---@param call table as stored
+---@return string # Running, Completed, Failed or Timeout
+function calls.status(project, call)
   return is_over(project, call) and call.result or "Running"
 end
 
@@ -36,7 +39,7 @@ local function view(project, call)
   local over = is_over(project, call)
   return {
     id = call.id,
-    status = status(project, call),
+    status = calls.status(project, call),
     startTime = call.startTime,
     endTime = over and call.ends or nil,
     functionId = call.functionId,

@@ -100,23 +100,31 @@ function schedules.next_due(project)
   return due
 end
 
-local function fire(project, schedule)
+local function fire(project, schedule, time)
   local resource = schedule.resource
   local fn = project.state.functions[key(resource.functionId)]
   calls.take_in(project, fn, {
     data = schedule.data,
     session = resource.sessionId,
     scheduleId = resource.id,
-    scheduledTime = schedule.next_fire,
+    scheduledTime = time,
   })
-  schedule.next_fire = cron.next(project:parse_cron(resource.cronExpression), schedule.next_fire)
+end
+
+---Makes the call of a schedule now, out of its turn.
+---@param project cdfworkflow.simulator.Project
+---@param id integer
+function schedules.fire(project, id)
+  local schedule = assert(project.state.schedules[key(id)], "there is no schedule " .. tostring(id))
+  fire(project, schedule, project:now())
 end
 
 ---@param project cdfworkflow.simulator.Project
 function schedules.run_due(project)
   for _, schedule in ipairs(project:in_order(project.state.schedules)) do
     if schedule.next_fire and schedule.next_fire <= project:now() then
-      fire(project, schedule)
+      fire(project, schedule, schedule.next_fire)
+      schedule.next_fire = cron.next(project:parse_cron(schedule.resource.cronExpression), schedule.next_fire)
     end
   end
 end

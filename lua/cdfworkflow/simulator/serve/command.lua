@@ -67,6 +67,7 @@ local function new_parser(argparse)
   parser:option("--clock", "Whether the clock runs, or is only moved through --control.", "real")
     :choices { "real", "manual" }
   parser:flag("--control", "Open the seam for tests.")
+  parser:flag("--page-actions", "Let the page act although --host is not this machine alone.")
   return parser
 end
 
@@ -170,7 +171,7 @@ local function serve(args)
   local listener
   listener, message = server.new {
     sim = sim, host = args.host, port = args.port, certificate = args.certificate, key = args.key,
-    control = args.control, real_time = args.clock == "real", save = save, log = say,
+    control = args.control, page_actions = args.page_actions, real_time = args.clock == "real", save = save, log = say,
   }
   if not listener then return nil, message end
   io.stdout:write("cdfworkflow-sim listening on ", listener:url(), "\n")

@@ -38,6 +38,7 @@ local function load_http()
     cqueues = require "cqueues",
     condition = require "cqueues.condition",
     signal = require "cqueues.signal",
+    random = require("openssl.rand").bytes,
     pcall = require("http.util").yieldable_pcall,
   }
 end
@@ -246,24 +247,8 @@ end
 -- From request to answer
 ---------------------------------------------------------------------------------------------------------------------
 
-local function show_page(self, request)
-  local html = page.render(self.sim, request.path)
-  local headers = {
-    ["content-type"] = "text/html; charset=utf-8",
-    ["cache-control"] = "no-store",
-    ["content-security-policy"] = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    ["x-content-type-options"] = "nosniff",
-  }
-  return { status = html and 200 or 404, headers = headers, body = html or page.missing(self.sim) }
-end
-
-local function is_page(request)
-  local path = request.path:match("^[^?#]*")
-  return (request.method == "GET" or request.method == "HEAD") and (path == "/" or path:find("^/ui/") ~= nil)
-end
-
 local function respond(self, stream, request)
-  if is_page(request) then return show_page(self, request) end
+  if page.is_for(request) then return self.page:answer(request) end
   return control.respond(self, stream, request) or self.sim:handle(request)
 end
 
@@ -374,7 +359,14 @@ end
 -- Public
 ---------------------------------------------------------------------------------------------------------------------
 
-local OPTIONS = { "sim", "host", "port", "certificate", "key", "control", "real_time", "save", "log" }
+local OPTIONS = {
+  "sim", "host", "port", "certificate", "key", "control", "page_actions", "real_time", "save", "log",
+}
+
+local function new_page(self, opts)
+  local token = self.http.random(16):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  return page.new { sim = self.sim, host = self.host, token = token, page_actions = opts.page_actions }
+end
 
 local function listen(self, opts, context)
   local listener, message = self.http.listen {
@@ -394,8 +386,9 @@ end
 
 ---Opens the port; nothing is answered before `run`, and a SIGINT or SIGTERM that comes before it ends it at once.
 ---@param opts { sim: table, host?: string, port?: integer, certificate?: string, key?: string, control?: boolean,
----  real_time?: boolean, save?: fun(), log?: fun(line: string) } `port` 0, the default, is a free one; `certificate`
----  and `key` are PEM files and turn TLS on; `control` opens the seam for tests to this machine; with `real_time` the
+---  page_actions?: boolean, real_time?: boolean, save?: fun(), log?: fun(line: string) } `port` 0, the default, is a
+---  free one; `certificate` and `key` are PEM files and turn TLS on; `control` opens the seam for tests to this
+---  machine; `page_actions` lets the page act although `host` is not this machine alone; with `real_time` the
 ---  simulator's clock follows the wall clock; `save` is called when something has changed, and at the end
 ---@return cdfworkflow.simulator.Server|nil server, string|nil message
 function server.new(opts)
@@ -414,6 +407,7 @@ function server.new(opts)
     log = opts.log or function() end, controller = http.cqueues.new(), busy = 0, changed = false,
     wake = http.condition.new(), ended = http.condition.new(),
   }, Server)
+  self.page = new_page(self, opts)
   http.signal.block(http.signal.SIGINT, http.signal.SIGTERM)
   return listen(self, opts, context)
 end
