@@ -14,6 +14,7 @@ local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
+local nature = require "cdfworkflow.call.nature"
 local options = require "cdfworkflow.options"
 local schedule = require "cdfworkflow.api.schedule"
 local transport = require "cdfworkflow.transport"
@@ -313,21 +314,9 @@ Client.schedule = schedule.schedule
 Client.schedules = schedule.schedules
 Client.unschedule = schedule.unschedule
 
-local READING_POSTS = { list = true, byids = true, search = true, aggregate = true }
-
---- What repeating a request that may have been carried out would do (CDF.md section 12).
-local function nature(method, path)
-  if method ~= "POST" and method ~= "PATCH" then return "safe" end
-  path = path:match("^[^?]*"):gsub("/+$", "")
-  local last = path:match("[^/]*$")
-  if path:match("^/workflows/") and (last == "run" or last == "retry") then return "run" end
-  local first = path:match("^/[^/]*")
-  if READING_POSTS[last] or first == "/workflows" or first == "/sessions" then return "safe" end
-  return "unsafe"
-end
-
---- Any other CDF endpoint of the project, with the same token, retries and errors. A POST that may have been carried
---- out is not repeated, unless it only reads, or is of workflows or sessions and can be repeated.
+--- Any other CDF endpoint of the project, with the same token, retries and errors. A POST or PATCH that may have been
+--- carried out is not repeated, unless it only reads, or is known to end the same (`call/nature.lua`). A DELETE that is
+--- repeated after a lost answer, and then finds nothing, is done.
 ---@param method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
 ---@param path string under the project, percent-encoded, such as "/timeseries/list"
 ---@param body? table
@@ -344,6 +333,7 @@ function Client:request(method, path, body, opts)
     timeout = opts.timeout,
     headers = opts.headers,
     ["repeat"] = nature(method, path),
+    result = method == "DELETE" and "gone" or nil,
   }))
 end
 
