@@ -525,6 +525,7 @@ static int call_leave(lua_State *L) {
 
 static const luaL_Reg call_methods[] = {{"step", call_step},
                                         {"leave", call_leave},
+                                        {"drop", call_gc},
                                         {"__gc", call_gc},
                                         {"__tostring", call_tostring},
                                         {NULL, NULL}};

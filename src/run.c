@@ -231,6 +231,7 @@ static int add_object_member(lua_State *L, cdfw_call *call, int index, const cha
   cdfw_text_add_json_string(&call->body, name, strlen(name));
   cdfw_buffer_addc(&call->body, ':');
   need(L, cdfw_buffer_add(&call->body, cdfw_buffer_text(text), text->length));
+  cdfw_buffer_free(text); /* now: the collector knows nothing of its size */
   lua_pop(L, 1);
   return 0;
 }

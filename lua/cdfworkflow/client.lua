@@ -215,16 +215,9 @@ end
 
 local REPEATS = { always = "safe", throttled = "unsafe" }
 
---- One API call under the project. `opts`: `query`, `headers`, `timeout`; `repeatable` ("always" or "throttled": only
---- where CDF has surely done nothing); `deletes`: a 404 after a lost answer means that it was done; `nonce`
---- ("authentication" or "nonce", or behind "items." in the one item of the body): where the nonce of a fresh session
---- goes, with `session`, `client_credentials` and `given_nonce`; `secrets`: texts in the body for no error to repeat.
----@return table|nil
----@return cdfworkflow.Error? err
-function Client:_call(method, path, body, opts)
-  check_open(self)
-  opts = opts or {}
-  return self:_drive(core.request(self.core, method, add_query(path, opts.query), body, {
+--- What the core makes of the options of `_call`.
+local function core_options(opts)
+  return {
     timeout = opts.timeout,
     headers = opts.headers,
     ["repeat"] = REPEATS[opts.repeatable or "always"],
@@ -234,12 +227,47 @@ function Client:_call(method, path, body, opts)
     client_credentials = opts.client_credentials,
     result = opts.deletes and "gone" or nil,
     secrets = opts.secrets,
-  }))
+  }
+end
+
+--- What becomes of a call that is made to be checked: true, or why it would not be sent.
+local function drop(call, err)
+  if not call then return nil, err end
+  call:drop()
+  return true
+end
+
+--- One API call under the project. `opts`: `query`, `headers`, `timeout`; `repeatable` ("always" or "throttled": only
+--- where CDF has surely done nothing); `deletes`: a 404 after a lost answer means that it was done; `nonce`
+--- ("authentication" or "nonce", or behind "items." in the one item of the body): where the nonce of a fresh session
+--- goes, with `session`, `client_credentials` and `given_nonce`; `secrets`: texts in the body for no error to repeat.
+---@return table|nil
+---@return cdfworkflow.Error? err
+function Client:_call(method, path, body, opts)
+  check_open(self)
+  opts = opts or {}
+  return self:_drive(core.request(self.core, method, add_query(path, opts.query), body, core_options(opts)))
+end
+
+--- Checks what `_call` would, and sends nothing: for those that must send something else before.
+---@return true|nil
+---@return cdfworkflow.Error? err
+function Client:_check(method, path, body, opts)
+  check_open(self)
+  return drop(core.request(self.core, method, path, body, core_options(opts)))
 end
 
 function Client:_run(external_id, version, opts)
   check_open(self)
   return self:_drive(core.run(self.core, external_id, version, options.check(opts, RUN_OPTIONS, "run")))
+end
+
+--- Checks what `_run` would, and sends nothing.
+---@return true|nil
+---@return cdfworkflow.Error? err
+function Client:_check_run(external_id, version, opts)
+  check_open(self)
+  return drop(core.run(self.core, external_id, version, options.check(opts, RUN_OPTIONS, "run")))
 end
 
 function Client:_retry(id, opts)

@@ -1,4 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
+local Script = require "script"
+local cdf = require "cdfworkflow"
 local run_many = require "cdfworkflow.api.run_many"
 local slow_cdf = require "slow_cdf"
 
@@ -60,11 +62,13 @@ describe("executions:run_many", function()
 
   --- Executions whose runs end at once.
   local function executions(started)
-    return { run = function(_, external_id)
-      started[#started + 1] = external_id
-      if type(external_id) ~= "string" then error("workflow_external_id must be a string", 2) end
-      return { id = external_id }
-    end }
+    return {
+      client = { _check_run = function() return true end },
+      run = function(_, external_id)
+        started[#started + 1] = external_id
+        return { id = external_id }
+      end,
+    }
   end
 
   it("takes an empty list", function()
@@ -73,13 +77,48 @@ describe("executions:run_many", function()
     assert.same({}, errors)
   end)
 
-  it("raises for a mistake in the program, and starts no more runs", function()
+  it("raises for a mistake in any item before it sends anything, at the caller's line", function()
+    local script = Script.new {}
+    local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", transport = script,
+      credentials = assert(cdf.credentials { token = "t" }) })
+    for message, item in pairs {
+      ["item 3: version must be a string, not nil"] = { "c" },
+      ["item 3: workflow_external_id must be a string, not boolean"] = { true, "1" },
+      ['item 3: run: unknown option "imput"; did you mean "input"?'] = { "c", "1", { imput = {} } },
+      ["item 3: input must be a table, not string"] = { "c", "1", { input = "text" } },
+      ["item 3: timeout must be a number of seconds"] = { "c", "1", { timeout = "soon" } },
+      ["item 3: session must be \"client_credentials\""] = { "c", "1", { session = "mine" } },
+      ["item 3: client_credentials must be credentials"] = { "c", "1", { client_credentials = "mine" } },
+    } do
+      local ok, raised = pcall(function()
+        client.workflows.executions:run_many { { "a", "1" }, { "b", ("x"):rep(256) }, item, { "d" } }
+      end)
+      assert.is_false(ok)
+      assert.truthy(raised:find(message, 1, true), raised)
+      assert.truthy(raised:find("^[^:]*run_many_spec.lua:%d+: run_many: "), raised)
+    end
+    assert.same({}, script.requests)
+  end)
+
+  it("keeps nothing of what it has checked", function()
+    local script = Script.new {}
+    local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", transport = script,
+      credentials = assert(cdf.credentials { token = "t" }) })
+    local list, input = {}, { text = ("x"):rep(100000) }
+    for i = 1, 3000 do list[i] = { "w", "1", { input = input } } end
+    list[#list + 1] = {}
+    local function resident()
+      local text = assert(io.open "/proc/self/status"):read "*a"
+      return tonumber(text:match "VmRSS:%s+(%d+)")
+    end
+    collectgarbage()
+    local before = resident()
+    assert.is_false(pcall(run_many, client.workflows.executions, list))
+    assert.is_true(resident() - before < 100000, resident() - before)
+  end)
+
+  it("starts no more runs once the caller's own function has raised", function()
     local started = {}
-    assert.error_matches(function()
-      run_many(executions(started), { { "a" }, {}, { "c" }, { "d" } }, { concurrency = 1 })
-    end, "workflow_external_id must be a string")
-    assert.same({ "a" }, started)
-    started = {}
     assert.error_matches(function()
       run_many(executions(started), { { "a" }, { "b" } }, { on_progress = function() error("oops", 0) end,
         concurrency = 1 })

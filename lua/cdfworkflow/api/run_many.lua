@@ -35,8 +35,19 @@ local function check_arguments(list, opts)
   return concurrency
 end
 
+--- Raises for the first item with which `run` would raise. What `run` gives an error for is left to it.
+local function check_items(self, list)
+  for i, item in ipairs(list) do
+    local ok, mistake = pcall(self.client._check_run, self.client, item[1], item[2], item[3])
+    if not ok then
+      local message = tostring(mistake):gsub("^[^\n]-:%d+: ", "") -- where this library noticed it says nothing here
+      error(("run_many: item %d: %s"):format(i, message), 3)
+    end
+  end
+end
+
 --- Starts many runs, several at the same time. An error in one does not disturb the others. A mistake in the program,
---- such as an item without a version, raises once the runs under way have their answers; no others are started.
+--- such as an item without a version, raises before the first is started.
 ---@param self cdfworkflow.Executions
 ---@param list table[] of { external_id, version, options }, the options as of `run`
 ---@param opts? cdfworkflow.RunManyOptions
@@ -45,6 +56,7 @@ end
 local function run_many(self, list, opts)
   opts = options.check(opts, OPTIONS, "run_many")
   local concurrency = check_arguments(list, opts)
+  check_items(self, list)
   local results, errors = {}, {}
   local next_index, done, mistake = 1, 0, nil
   local function run_one(i)
