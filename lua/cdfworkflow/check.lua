@@ -73,6 +73,23 @@ function check.texts(resource, limits)
   return true
 end
 
+--- The metadata of a run (CDF.md section 4); nil passes.
+---@return true|nil, table? err
+function check.metadata(metadata)
+  local count = 0
+  for key, value in pairs(metadata or {}) do
+    count = count + 1
+    if type(key) ~= "string" or type(value) ~= "string" then
+      return check.invalid("metadata", "metadata must map text to text")
+    end
+    local ok, err = check.text("a key of metadata", key, 32)
+    if ok then ok, err = check.text("metadata." .. key, value, 255) end
+    if not ok then return nil, err end
+  end
+  if count > 10 then return check.invalid("metadata", "metadata holds more than 10 pairs", 10) end
+  return true
+end
+
 --- The id of a session, function, call or schedule: a whole number from 1 to 2^53 - 1.
 ---@return string|nil digits, table? err
 function check.id(name, value)

@@ -65,7 +65,7 @@ describe("client.functions.schedules", function()
     local client = fake.new { {}, { id = 51, data = { a = 1 } } }
     assert.is_true(client.functions.schedules:delete(51))
     assert.same({ method = "POST", path = "/functions/schedules/delete", body = { items = { { id = 51 } } },
-      opts = { repeatable = "throttled" } }, client.asked[1])
+      opts = { deletes = true } }, client.asked[1])
     assert.same({ id = 51, data = { a = 1 } }, client.functions.schedules:input_data(51))
     assert.same({ method = "GET", path = "/functions/schedules/51/input_data", opts = {} }, client.asked[2])
     assert.equal("invalid", select(2, client.functions.schedules:delete "51").kind)

@@ -1,12 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
--- client:schedule{…}: a workflow on a cron schedule, by a trigger of CDF's own or by a function on a schedule; and the
--- calls that list and remove such schedules.
+-- client:schedule{…}: a workflow on a cron schedule, by a trigger of CDF's own or by a function on a schedule
+-- (schedule_by_function.lua); and the calls that list and remove such schedules.
 
+local by_function = require "cdfworkflow.api.schedule_by_function"
 local check = require "cdfworkflow.check"
-local core = require "cdfworkflow.core"
 local options = require "cdfworkflow.options"
-local starter = require "cdfworkflow.api.starter"
-local wait = require "cdfworkflow.api.wait"
 
 local schedule = {}
 
@@ -45,8 +43,10 @@ local WAYS = { -- each with the options that have no meaning there
   ["function"] = { "session" },
 }
 local LIST = { "via", "function_external_id" }
-local DEPLOY_TIMEOUT = 1200
-local DEPLOY_INTERVAL = 3 -- seconds before the second look; a build takes minutes
+local TYPES = { -- of what may be left out
+  timezone = "string", name = "string", input = "table", metadata = "table", session = "string",
+  function_external_id = "string", data_set_id = "number", deploy_timeout = "number",
+}
 
 -- {==== By a trigger ====
 
@@ -84,179 +84,6 @@ end
 
 -- }====
 
--- {==== By a function on a schedule (CDF.md section 9) ====
-
-local function same(a, b)
-  if type(a) ~= "table" or type(b) ~= "table" then return a == b end
-  for key, value in pairs(a) do
-    if not same(value, b[key]) then return false end
-  end
-  for key in pairs(b) do
-    if a[key] == nil then return false end
-  end
-  return true
-end
-
---- The starter function, or false when there is none that could come to run.
-local function find_starter(client, external_id)
-  local fn, err = client.functions:retrieve(external_id)
-  if not fn then
-    if check.is_missing(err) then return false end
-    return nil, err
-  end
-  if fn.status ~= "Failed" then return fn end
-  local ok
-  ok, err = client.functions:delete(fn.id) -- a build that failed stays so
-  if not ok then return nil, err end
-  return false
-end
-
-local function deploy(client, external_id, opts)
-  return client.functions:create({
-    name = external_id, externalId = external_id, functionPath = "handler.py",
-    description = "Starts workflow versions on a schedule",
-    secrets = {
-      ["client-id"] = opts.client_credentials.client_id,
-      ["client-secret"] = opts.client_credentials.client_secret,
-      project = client.project,
-    },
-  }, { zip = starter.zip, data_set_id = opts.data_set_id })
-end
-
---- Waits until the function is Ready.
-local function ready(client, fn, timeout)
-  local next_look = wait.poller(client, function(patience)
-    return check.first("function",
-      client:_call("POST", "/functions/byids", { items = { { id = fn.id } } }, { timeout = patience }))
-  end, { timeout = timeout, interval = DEPLOY_INTERVAL })
-  while true do
-    local now, err = next_look()
-    if not now then
-      if err.waited then
-        err.message = ("the function %s is %s, %s; calling again waits on"):format(fn.name, fn.status, err.message)
-      end
-      return nil, err
-    end
-    if now.status == "Ready" then return now end
-    if now.status == "Failed" then
-      local reason = type(now.error) == "table" and now.error.message
-      return nil, core.error {
-        kind = "api", code = now.error and now.error.code,
-        message = ("the function %s could not be deployed: %s"):format(fn.name, reason or "CDF gives no reason"),
-      }
-    end
-    fn = now
-  end
-end
-
-local function of_function_schedule(resource, data)
-  return {
-    via = "function", name = resource.name, resource = resource,
-    workflow_external_id = data["workflow-external-id"], version = data["workflow-version"],
-    cron = resource.cronExpression, timezone = "UTC",
-  }
-end
-
---- The starter's schedules, each with its data; those without a workflow are somebody else's.
-local function starter_schedules(client, function_id, name)
-  local resources, err = client.functions.schedules:list { functionId = function_id, name = name, limit = math.huge }
-  if not resources then return nil, err end
-  local found = {}
-  for _, resource in ipairs(resources) do
-    local answer
-    answer, err = client.functions.schedules:input_data(resource.id)
-    if not answer then return nil, err end
-    local data = type(answer.data) == "table" and answer.data or {}
-    if data["workflow-external-id"] then found[#found + 1] = { resource = resource, data = data } end
-  end
-  return found
-end
-
---- The first that is just as wanted, or nil, and all others.
-local function sort_out(found, wanted)
-  local kept, stale = nil, {}
-  for _, one in ipairs(found) do
-    if not kept and one.resource.cronExpression == wanted.cronExpression and same(one.data, wanted.data) then
-      kept = one
-    else
-      stale[#stale + 1] = one
-    end
-  end
-  return kept, stale
-end
-
---- Leaves exactly one schedule of that name. The session is made before an old schedule goes, so that a refusal
---- leaves everything as it was; and the old one goes first, so that no run is started twice.
-local function put_on_schedule(client, wanted, opts)
-  local found, err = starter_schedules(client, wanted.functionId, wanted.name)
-  if not found then return nil, err end
-  local kept, stale = sort_out(found, wanted)
-  local session
-  if not kept then
-    session, err = client.sessions:create { client_credentials = opts.client_credentials }
-    if not session then return nil, err end
-  end
-  for _, one in ipairs(stale) do
-    local ok
-    ok, err = client.functions.schedules:delete(one.resource.id)
-    if not ok then return nil, err end
-  end
-  if kept then return kept end
-  local resource
-  resource, err = client.functions.schedules:create(wanted, { nonce = session.nonce })
-  if not resource then return nil, err end
-  return { resource = resource, data = wanted.data }
-end
-
-local function check_credentials(credentials)
-  if type(credentials) ~= "table" or type(credentials.client_id) ~= "string"
-    or type(credentials.client_secret) ~= "string" then
-    return check.invalid("client_credentials", "client_credentials must be { client_id =, client_secret = } with "
-      .. "via = \"function\": the function keeps them as its secrets")
-  end
-  return true
-end
-
-local function by_function(client, opts)
-  local ok, err = check_credentials(opts.client_credentials)
-  if not ok then return nil, err end
-  if opts.timezone and opts.timezone ~= "UTC" then
-    return check.invalid("timezone", "timezone must be UTC with via = \"function\": function schedules know no other")
-  end
-  local external_id = opts.function_external_id or starter.EXTERNAL_ID
-  local fn
-  fn, err = find_starter(client, external_id)
-  if fn == false then fn, err = deploy(client, external_id, opts) end
-  if not fn then return nil, err end
-  if fn.status ~= "Ready" then fn, err = ready(client, fn, opts.deploy_timeout or DEPLOY_TIMEOUT) end
-  if not fn then return nil, err end
-  local put
-  put, err = put_on_schedule(client, {
-    name = opts.name, cronExpression = opts.cron, functionId = fn.id,
-    data = {
-      ["workflow-external-id"] = opts.workflow_external_id, ["workflow-version"] = opts.version,
-      input = opts.input, metadata = opts.metadata,
-    },
-  }, opts)
-  if not put then return nil, err end
-  return of_function_schedule(put.resource, put.data)
-end
-
-local function list_function_schedules(client, external_id)
-  local fn, err = client.functions:retrieve(external_id)
-  if not fn then
-    if check.is_missing(err) then return {} end
-    return nil, err
-  end
-  local found
-  found, err = starter_schedules(client, fn.id)
-  if not found then return nil, err end
-  for i, one in ipairs(found) do found[i] = of_function_schedule(one.resource, one.data) end
-  return found
-end
-
--- }====
-
 local function check_options(opts)
   opts = options.check(opts, SCHEDULE, "client:schedule", 3)
   for _, name in ipairs { "workflow_external_id", "cron" } do
@@ -269,12 +96,21 @@ local function check_options(opts)
   for _, name in ipairs(WAYS[via]) do
     if opts[name] ~= nil then error(('%s has no meaning with via = "%s"'):format(name, via), 3) end
   end
+  for name, kind in pairs(TYPES) do
+    if opts[name] ~= nil and type(opts[name]) ~= kind then
+      error(("%s: expected a %s or nil, got a %s"):format(name, kind, type(opts[name])), 3)
+    end
+  end
+  local fine = opts.deploy_timeout == nil or opts.deploy_timeout >= 0
+  if not fine then
+    error("deploy_timeout: expected a number of seconds, got " .. tostring(opts.deploy_timeout), 3)
+  end
   return via
 end
 
 --- Puts a workflow version on a cron schedule. With `via = "function"` the starter function is deployed when it is not
 --- there yet, and waited for; a call that finds everything as wanted changes nothing. A schedule of the same name is
---- replaced.
+--- replaced; where something goes wrong, there is the old one or the new one, or for a moment both, but never none.
 ---@param client table
 ---@param opts cdfworkflow.ScheduleOptions
 ---@return cdfworkflow.Schedule|nil schedule, table? err
@@ -287,7 +123,7 @@ function schedule.schedule(client, opts)
   settled.version, err = check.identifier("version", opts.version)
   if err then return nil, err end
   if via == "trigger" then return by_trigger(client, settled) end
-  return by_function(client, settled)
+  return by_function.schedule(client, settled)
 end
 
 --- The schedules there are, of both ways or of one: all triggers with a cron expression, and all schedules of the
@@ -308,14 +144,15 @@ function schedule.schedules(client, opts)
   end
   if opts.via ~= "trigger" then
     local more
-    more, err = list_function_schedules(client, opts.function_external_id or starter.EXTERNAL_ID)
+    more, err = by_function.list(client, opts.function_external_id)
     if not more then return nil, err end
     for _, one in ipairs(more) do found[#found + 1] = one end
   end
   return found
 end
 
---- Removes a schedule that `client:schedule` or `client:schedules` gave. The starter function stays, for others.
+--- Removes a schedule that `client:schedule` or `client:schedules` gave; one that is not there any more is no mistake.
+--- The starter function stays, for others.
 ---@param client table
 ---@param one cdfworkflow.Schedule
 ---@return true|nil done, table? err
@@ -323,8 +160,14 @@ function schedule.unschedule(client, one)
   if type(one) ~= "table" or type(one.resource) ~= "table" or not WAYS[one.via] then
     error("schedule: expected what client:schedule or client:schedules gave", 2)
   end
-  if one.via == "trigger" then return client.workflows.triggers:delete(one.resource.externalId) end
-  return client.functions.schedules:delete(one.resource.id)
+  local done, err
+  if one.via == "trigger" then
+    done, err = client.workflows.triggers:delete(one.resource.externalId)
+  else
+    done, err = client.functions.schedules:delete(one.resource.id)
+  end
+  if not done and check.is_missing(err) then return true end
+  return done, err
 end
 
 return schedule

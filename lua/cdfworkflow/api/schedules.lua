@@ -109,14 +109,14 @@ function Schedules:list(opts)
     { filter = filter, limit = math.min(limit, MOST_AT_ONCE) }))
 end
 
---- Deletes one schedule.
+--- Deletes one schedule. An id is never used again, so the call can be repeated.
 ---@param id integer
 ---@return true|nil done, table? err
 function Schedules:delete(id)
   local _, err = check.id("id", id)
   if err then return nil, err end
   return check.done(self.client:_call("POST", "/functions/schedules/delete", { items = { { id = id } } },
-    { repeatable = "throttled" }))
+    { deletes = true }))
 end
 
 --- What the function gets at each firing: `{ id =, data = }`, without `data` where the schedule has none.

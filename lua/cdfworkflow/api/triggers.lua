@@ -57,21 +57,6 @@ local function check_rule(rule, opts)
   return true
 end
 
-local function check_metadata(metadata)
-  local count = 0
-  for key, value in pairs(metadata or {}) do
-    count = count + 1
-    if type(key) ~= "string" or type(value) ~= "string" then
-      return check.invalid("metadata", "metadata must map text to text")
-    end
-    local ok, err = check.text("a key of metadata", key, 32)
-    if ok then ok, err = check.text("metadata." .. key, value, 255) end
-    if not ok then return nil, err end
-  end
-  if count > 10 then return check.invalid("metadata", "metadata holds more than 10 pairs", 10) end
-  return true
-end
-
 --- Whether what CDF has holds all that was sent; it fills in more.
 local function holds(stored, sent)
   if type(stored) ~= "table" or type(sent) ~= "table" then return stored == sent end
@@ -92,9 +77,11 @@ end
 
 --- With a nonce of the caller's own there is no second try: what became of a lost one is read.
 local function upsert_once(self, item, opts)
+  local body, how = { items = { item } }, { nonce = "items.authentication", given_nonce = opts.nonce }
+  local ok, problem = self.client:_check("POST", "/workflows/triggers", body, how)
+  if not ok then return nil, problem end
   local before, unread = read(self, item)
-  local answer, err = self.client:_call("POST", "/workflows/triggers", { items = { item } },
-    { nonce = "items.authentication", given_nonce = opts.nonce })
+  local answer, err = self.client:_call("POST", "/workflows/triggers", body, how)
   if unread or not err or err.kind ~= "ambiguous" then return check.first("trigger", answer, err) end
   local now = read(self, item)
   local changed = now and (not before or now.lastUpdatedTime ~= before.lastUpdatedTime)
@@ -121,7 +108,7 @@ function Triggers:upsert(trigger, opts)
     if err then return nil, err end
   end
   local ok, err = check_rule(trigger.triggerRule, opts)
-  if ok then ok, err = check_metadata(trigger.metadata) end
+  if ok then ok, err = check.metadata(trigger.metadata) end
   if not ok then return nil, err end
   for _, member in ipairs { "input", "metadata" } do
     if item[member] and next(item[member]) == nil then item[member] = nil end -- an empty one says nothing
