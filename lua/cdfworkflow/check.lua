@@ -160,12 +160,20 @@ function check.first(what, answer, err)
   return item
 end
 
---- The items of an answer.
+--- The items of an answer, each an object.
 ---@return table[]|nil items, table? err
 function check.items(what, answer, err)
   if not answer then return nil, err end
-  if type(answer.items) ~= "table" then return check.protocol("CDF's answer holds no list of " .. what) end
-  return answer.items
+  local items = answer.items
+  if type(items) ~= "table" or next(items) ~= nil and not core.is_array(items) then
+    return check.protocol("CDF's answer holds no list of " .. what)
+  end
+  for _, item in ipairs(items) do
+    if type(item) ~= "table" then
+      return check.protocol(("CDF's answer holds a %s in its list of %s"):format(type(item), what))
+    end
+  end
+  return items
 end
 
 --- `true` for a call whose answer says nothing but that it was done.

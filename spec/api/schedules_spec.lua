@@ -52,8 +52,8 @@ describe("client.functions.schedules", function()
   end)
 
   it("lists with a filter, at most 10000", function()
-    local client = fake.new { { items = { 1 } }, { items = {} } }
-    assert.same({ 1 }, client.functions.schedules:list())
+    local client = fake.new { { items = { { id = 1 } } }, { items = {} } }
+    assert.same({ { id = 1 } }, client.functions.schedules:list())
     assert.same({ filter = {}, limit = 25 }, client.asked[1].body)
     client.functions.schedules:list { functionExternalId = "fx", limit = math.huge }
     assert.same({ filter = { functionExternalId = "fx" }, limit = 10000 }, client.asked[2].body)

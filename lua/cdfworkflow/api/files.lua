@@ -63,7 +63,7 @@ function Files:upload(file, bytes)
   created, err = self.client:_call("POST", "/files", check.without(file, {}),
     { query = { overwrite = true }, repeatable = "throttled" })
   if not created then return nil, err end
-  if type(created.uploadUrl) ~= "string" or type(created.id) ~= "number" then
+  if type(created.uploadUrl) ~= "string" or not check.id("id", created.id) then
     return check.protocol("CDF's answer to a new file holds no uploadUrl and id")
   end
   local url = created.uploadUrl

@@ -240,7 +240,7 @@ local function finish(self, call, timeout)
     local now, err = next_look()
     if not now then
       err.call = call
-      if err.waited then err.message = ("call %.0f is %s, %s"):format(call.id, call.status, err.message) end
+      if err.waited then err.message = ("call %.0f is %s, %s"):format(call.id, tostring(call.status), err.message) end
       return nil, err
     end
     if now.status ~= "Running" then return now end

@@ -50,6 +50,10 @@ local TYPES = { -- of what may be left out
 
 -- {==== By a trigger ====
 
+local function is_schedule(trigger)
+  return type(trigger.triggerRule) == "table" and trigger.triggerRule.triggerType == "schedule"
+end
+
 local function of_trigger(trigger)
   local rule = trigger.triggerRule
   return {
@@ -67,6 +71,7 @@ local function by_trigger(client, opts)
     input = opts.input, metadata = opts.metadata,
   }, { session = opts.session, client_credentials = opts.client_credentials })
   if not trigger then return nil, err end
+  if not is_schedule(trigger) then return check.protocol("CDF's answer to a schedule is a trigger without one") end
   return of_trigger(trigger)
 end
 
@@ -75,9 +80,7 @@ local function list_triggers(client)
   local triggers, err = client.workflows.triggers:list { limit = math.huge }
   if not triggers then return nil, err end
   for _, trigger in ipairs(triggers) do
-    if type(trigger.triggerRule) == "table" and trigger.triggerRule.triggerType == "schedule" then
-      found[#found + 1] = of_trigger(trigger)
-    end
+    if is_schedule(trigger) then found[#found + 1] = of_trigger(trigger) end
   end
   return found
 end

@@ -46,7 +46,7 @@ end
 function TokenStore:read()
   local value = self.dict:get(self.key)
   local expires, token = tostring(value or ""):match("^([%d.]+) (.+)$")
-  local left = expires and tonumber(expires) - core.time()
+  local left = tonumber(expires) and tonumber(expires) - core.time()
   if left and left > LEEWAY then return token, left end
   return nil
 end
