@@ -112,7 +112,7 @@ describe("client.workflows.triggers", function()
     local client = fake.new { { items = {}, nextCursor = "t2" }, { items = { { id = 1 } } }, { items = { { id = 2 } } } }
     assert.same({ { id = 1 } }, client.workflows.triggers:list { limit = math.huge, workflowExternalId = "daily-etl" })
     assert.same({ workflowExternalId = "daily-etl", limit = 1000, cursor = "t2" }, client.asked[2].opts.query)
-    for found in client.workflows.triggers:each() do assert.equal(2, found) end
+    for found in client.workflows.triggers:each() do assert.same({ id = 2 }, found) end
     assert.same({ limit = 1000 }, client.asked[3].opts.query)
   end)
 
