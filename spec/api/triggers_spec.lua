@@ -29,7 +29,7 @@ describe("client.workflows.triggers", function()
       { client_credentials = credentials, session = "client_credentials" }))
     assert.same({
       method = "POST", path = "/workflows/triggers",
-      opts = { nonce = "items.authentication", client_credentials = credentials, session = "client_credentials" },
+      opts = { nonce_in = "items.authentication", client_credentials = credentials, session = "client_credentials" },
       body = { items = { trigger { input = { a = 1 }, metadata = { k = "v" }, workflowVersion = "2", later = true } } },
     }, client.asked[1])
     assert.is_nil(given.authentication)
@@ -39,7 +39,7 @@ describe("client.workflows.triggers", function()
     local client = fake.new { { items = { { externalId = "nightly" } } } }
     client.workflows.triggers:upsert(trigger { input = {}, metadata = {} }, { nonce = "held" })
     assert.same({ items = { trigger() } }, client.asked[1].body)
-    assert.equal("held", client.asked[1].opts.given_nonce)
+    assert.equal("held", client.asked[1].opts.nonce)
   end)
 
   it("refuses what CDF would refuse", function()
@@ -49,7 +49,7 @@ describe("client.workflows.triggers", function()
       j = "", k = "" } }).limit)
     assert.equal(32, refused({ metadata = { [("k"):rep(33)] = "v" } }).limit)
     assert.equal(255, refused({ metadata = { k = ("v"):rep(256) } }).limit)
-    assert.equal("metadata", refused({ metadata = { k = 1 } }).field)
+    assert.equal("metadata.k", refused({ metadata = { k = 1 } }).field)
     local rule = { triggerType = "dataModeling", batchSize = 99, batchTimeout = 60 }
     assert.equal("triggerRule.batchSize", refused({ triggerRule = rule }).field)
     rule = { triggerType = "recordStream", batchSize = 1, batchTimeout = 9 }
@@ -102,9 +102,9 @@ describe("client.workflows.triggers", function()
   it("raises for wrong types", function()
     local triggers = fake.new().workflows.triggers
     assert.error_matches(function() triggers:upsert "nightly" end, "trigger: expected a table")
-    assert.error_matches(function() triggers:upsert(trigger { triggerRule = "0 0 * * *" }) end, "trigger.triggerRule")
-    assert.error_matches(function() triggers:upsert(trigger { input = "x" }) end, "trigger.input")
-    assert.error_matches(function() triggers:upsert(trigger { metadata = "x" }) end, "trigger.metadata")
+    assert.error_matches(function() triggers:upsert(trigger { triggerRule = "0 0 * * *" }) end, "triggerRule: expected")
+    assert.error_matches(function() triggers:upsert(trigger { input = "x" }) end, "input: expected a table")
+    assert.error_matches(function() triggers:upsert(trigger { metadata = "x" }) end, "metadata: expected a table")
     assert.error_matches(function() triggers:upsert(trigger(), { sesion = "oneshot" }) end, 'did you mean "session"')
   end)
 
@@ -122,7 +122,7 @@ describe("client.workflows.triggers", function()
     assert.is_true(client.workflows.triggers:pause "nightly/æ 1")
     assert.is_true(client.workflows.triggers:resume "nightly")
     assert.same({ method = "POST", path = "/workflows/triggers/delete",
-      body = { items = { { externalId = "nightly" } } }, opts = { deletes = true } }, client.asked[1])
+      body = { items = { { externalId = "nightly" } } }, opts = { result = "gone" } }, client.asked[1])
     assert.same({ method = "POST", path = "/workflows/triggers/nightly%2F%C3%A6%201/pause", opts = {} },
       client.asked[2])
     assert.equal("/workflows/triggers/nightly/resume", client.asked[3].path)
