@@ -8,18 +8,21 @@ local mistake = {}
 --- that were compiled without their names.
 local OURS = debug and debug.getinfo and debug.getinfo(1, "S").source:match "^(@.*)mistake%.lua$"
 
---- The function with which a coroutine of ours began. `return client:run(…)` in it takes its frame away.
-local first_of = setmetatable({}, { __mode = "kv" })
-
---- Notes that the running coroutine begins with a function of the program's.
----@param co thread|nil nil for the main program of Lua 5.1
----@param fn function
-function mistake.begins(co, fn)
-  if co then first_of[co] = fn end
-end
+--- Where the function begins that a coroutine of ours runs: `return client:run(…)` in it takes its frame away.
+---@type table<thread, string>
+local first_line_of = setmetatable({}, { __mode = "k" })
 
 local function where(file, line)
   return ("%s:%d: "):format(file, line)
+end
+
+--- Notes that a coroutine runs a function of the program's; nil when it has ended.
+---@param co thread|nil nil for the main program of Lua 5.1
+---@param fn function|nil
+function mistake.begins(co, fn)
+  if not co or not OURS then return end
+  local frame = fn and debug.getinfo(fn, "S")
+  first_line_of[co] = frame and frame.linedefined > 0 and where(frame.short_src, frame.linedefined) or nil
 end
 
 --- `file:line: ` of the program, or an empty string.
@@ -33,11 +36,7 @@ local function place()
     level = level + 1
     frame = debug.getinfo(level, "Sl")
   end
-  local co = coroutine.running() -- nil in the main program of Lua 5.1
-  local fn = co and first_of[co]
-  if not fn then return "" end
-  local begin = debug.getinfo(fn, "S")
-  return begin.linedefined > 0 and where(begin.short_src, begin.linedefined) or ""
+  return first_line_of[coroutine.running() or OURS] or ""
 end
 
 --- Raises `message`, with the place of the mistake before it.

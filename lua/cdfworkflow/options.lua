@@ -179,9 +179,9 @@ local function closed(noun, lists, rule)
     word = ("a table of %ss"):format(noun), accepts = is_table, members = members,
     look = function(given, path, method)
       refuse_unknown(given, known, names, method, noun)
+      expect_members(members, given, path, method)
       local complaint = rule and rule(given)
       if complaint then mistake.raise(method .. ": " .. complaint) end
-      expect_members(members, given, path, method)
     end,
     use = function(given, path) return use_members(members, given, {}, path) end,
   }

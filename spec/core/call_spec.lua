@@ -953,12 +953,20 @@ describe("an error of CDF", function()
   end)
 end)
 
+--- Whoever is refused is told which field, and which limit.
+local function assert_invalid(err)
+  assert.equal("invalid", err.kind)
+  assert.equal("string", type(err.field))
+  assert.is_not_nil(err.limit, err.field)
+  assert.equal(1, err.message:find(err.field, 1, true), err.message)
+end
+
 describe("values that CDF would refuse", function()
   local function refused(run_options, workflow, version)
     local client, script = static {}
     local result, err = client:run(workflow or "foo", version or "1", run_options)
     assert.is_nil(result)
-    assert.equal("invalid", err.kind)
+    assert_invalid(err)
     assert.equal(0, #script.requests)
     return err.message
   end
@@ -1026,7 +1034,7 @@ describe("values that CDF would refuse", function()
       opts[field] = value
       local client, err = cdf.client(opts)
       assert.is_nil(client, field)
-      assert.equal("invalid", err.kind)
+      assert_invalid(err)
       assert.matches(field, err.message)
     end
     for _, opts in ipairs {
@@ -1040,7 +1048,7 @@ describe("values that CDF would refuse", function()
     } do
       local made, err = cdf.credentials(opts)
       assert.is_nil(made)
-      assert.equal("invalid", err.kind)
+      assert_invalid(err)
     end
   end)
 end)
@@ -1101,7 +1109,7 @@ describe("paths of other endpoints", function()
       "/%2e%2e/b", "/a/%2E", "/a/.%2e?x" } do
       local result, err = client:request("GET", path)
       assert.is_nil(result, path)
-      assert.equal("invalid", err.kind)
+      assert_invalid(err)
     end
     assert.equal(0, #script.requests)
   end)
@@ -1124,7 +1132,7 @@ describe("paths of other endpoints", function()
     end
     for name, value in pairs { Authorization = "x", ["a b"] = "x", ["X-A"] = "a\r\nb", ["content-length"] = "5" } do
       local _, err = client:request("GET", "/x", nil, { headers = { [name] = value } })
-      assert.equal("invalid", err.kind, name)
+      assert_invalid(err)
     end
   end)
 end)

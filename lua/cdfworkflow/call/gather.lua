@@ -78,6 +78,7 @@ end
 function Gathering:finish(co, ok, a, b)
   local told = self.ends[co]
   gathering_of[co], self.ends[co] = nil, nil
+  mistake.begins(co, nil)
   self.active = self.active - 1
   told.ended(told.i, ok, a, b)
 end

@@ -56,8 +56,10 @@ function nginx.gather(functions, ended)
   local threads = {}
   for i, fn in ipairs(functions) do
     local function run()
-      mistake.begins(coroutine.running(), fn)
+      local co = coroutine.running()
+      mistake.begins(co, fn)
       ended(i, pcall(fn))
+      mistake.begins(co, nil)
     end
     if check() then run() else threads[#threads + 1] = ngx.thread.spawn(run) end
   end
