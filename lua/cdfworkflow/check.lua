@@ -89,13 +89,16 @@ function check.whole(least, most)
   return number("a whole number", least, most, function(value) return value % 1 == 0 end)
 end
 
-local function anything() return true end
+--- A time of this library's own.
+function check.seconds(least, most)
+  return number("a number of seconds", least, most, function() return true end)
+end
 
 --- What one call may take.
-check.timeout = number("a number of seconds", 0.001, 604800, anything)
+check.timeout = check.seconds(0.001, 604800)
 --- How often to look, and how long to wait for something that may never come.
-check.interval = number("a number of seconds", 0.001, math.huge, anything)
-check.patience = number("a number of seconds", 0, math.huge, anything)
+check.interval = check.seconds(0.001, math.huge)
+check.patience = check.seconds(0, math.huge)
 
 --- }====
 

@@ -52,6 +52,11 @@ local takes = {}
 
 local EXECUTION = { "execution", check.execution, required = true }
 
+local function run_rule(given)
+  if given.look_back ~= nil and given.request_id == nil then return "look_back needs a request_id to look for" end
+  return session_options.rule(given)
+end
+
 takes.run = {
   { "workflow_external_id", check.name, required = true },
   { "version", check.name, required = true },
@@ -60,8 +65,9 @@ takes.run = {
     { "metadata", check.object },
     session_options.ALL,
     { "request_id", check.string },
+    { "look_back", check.seconds(0, 92 * 86400) }, -- CDF keeps executions for three months (CDF.md 5)
     { "timeout", check.timeout },
-  }, session_options.rule) },
+  }, run_rule) },
 }
 
 ---@class cdfworkflow.RunOptions : cdfworkflow.SessionOptions
@@ -69,10 +75,12 @@ takes.run = {
 ---@field metadata? table<string, string> at most 10 pairs, key ≤ 32, value ≤ 255 characters
 ---@field request_id? string makes the run exactly-once: it travels in the metadata under `cdfworkflow.requestId`, and
 ---  after a lost answer the run is looked for before it is started again
+---@field look_back? number seconds; with `request_id`: what was started with it so far back is looked for before
+---  anything is sent, and returned
 ---@field timeout? number seconds, the client's own unless told
 
 --- Starts an execution of a workflow version: a token, a session, the run. At most once, or with `request_id` exactly
---- once: where the answer is lost after the run may have started, the error's kind is "ambiguous".
+--- once (README «Promises»): where the answer is lost after the run may have started, the error's kind is "ambiguous".
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
