@@ -32,6 +32,27 @@ describe("client.workflows.executions", function()
     assert.equal(1, #client.asked)
   end)
 
+  it("takes an execution wherever its id is, through the client's short forms too", function()
+    local ended = { id = ID, status = "COMPLETED", workflowExternalId = "w" }
+    local ways = {
+      retrieve = function(of, execution) return of:retrieve(execution) end,
+      cancel = function(of, execution) return of:cancel(execution, "enough") end,
+      retry = function(of, execution) return of:retry(execution, { nonce = "n" }) end,
+      wait = function(of, execution) return of:wait(execution, { timeout = 5 }) end,
+      watch = function(of, execution) return of:watch(execution, { timeout = 5 })().execution end,
+    }
+    for name, way in pairs(ways) do
+      local client = fake.new { ended, ended, ended, ended }
+      for _, of in ipairs { client, client.workflows.executions } do
+        for _, execution in ipairs { ID, { id = ID, status = "RUNNING" } } do
+          assert.equal(ended, way(of, execution), name)
+        end
+      end
+      for i = 2, 4 do assert.same(client.asked[1], client.asked[i], name) end
+      assert.equal(1, client.asked[1].path:find("/workflows/executions/" .. ID, 1, true), name)
+    end
+  end)
+
   it("lists without a filter unless there is one", function()
     local client = fake.new { { items = { 1 } }, { items = {} }, { items = {} } }
     assert.same({ 1 }, client.workflows.executions:list())

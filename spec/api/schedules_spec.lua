@@ -51,6 +51,16 @@ describe("client.functions.schedules", function()
     assert.equal("ids[2]", select(2, client.functions.schedules:retrieve { 1, 0 }).field)
   end)
 
+  it("takes a schedule wherever its id is", function()
+    local client = fake.new { {}, {}, {}, {} }
+    local schedules = client.functions.schedules
+    assert(schedules:delete { id = 51, name = "nightly" })
+    assert(schedules:delete { via = "function", name = "nightly", resource = { id = 51 } })
+    assert.same({ client.asked[1], { items = { { id = 51 } } } }, { client.asked[2], client.asked[1].body })
+    assert(schedules:input_data { id = 51 })
+    assert.matches("/51/input_data$", client.asked[3].path)
+  end)
+
   it("lists with a filter, at most 10000", function()
     local client = fake.new { { items = { 1 } }, { items = {} } }
     assert.same({ 1 }, client.functions.schedules:list())

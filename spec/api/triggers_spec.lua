@@ -130,6 +130,25 @@ describe("client.workflows.triggers", function()
     assert.equal("invalid", select(2, client.workflows.triggers:delete "").kind)
   end)
 
+  it("takes a trigger or a schedule wherever the external id is", function()
+    local given = { "a/b", trigger { externalId = "a/b" },
+      { via = "trigger", name = "a/b", resource = trigger { externalId = "a/b" } } }
+    for _, name in ipairs { "delete", "history", "pause", "resume" } do
+      local client = fake.new { { items = {} }, { items = {} }, { items = {} } }
+      for _, one in ipairs(given) do assert(client.workflows.triggers[name](client.workflows.triggers, one)) end
+      assert.same({ client.asked[1], client.asked[1] }, { client.asked[2], client.asked[3] })
+    end
+    local client = fake.new()
+    local by_function = { via = "function", name = "nightly", resource = { id = 5, name = "nightly" } }
+    for _, of in ipairs { client, client.workflows.triggers } do
+      local done, err = of:pause(by_function)
+      assert.is_nil(done)
+      assert.same({ "invalid", "trigger" }, { err.kind, err.field })
+      assert.matches("CDF cannot pause it and keeps no history of it; client:unschedule removes", err.message, 1, true)
+    end
+    assert.same({}, client.asked)
+  end)
+
   it("pages through the history", function()
     local client = fake.new { { items = { 1 }, nextCursor = "h2" }, { items = { 2 } }, { items = {} } }
     assert.same({ 1, 2 }, client.workflows.triggers:history("a/b", { limit = 5 }))
