@@ -26,7 +26,7 @@ local function take_arguments(arguments, given, first, name)
   return true
 end
 
-local function call(fn, arguments, first, name, ...)
+local function go(fn, arguments, first, name, ...)
   local given, count = { ... }, select("#", ...)
   local ok, err = take_arguments(arguments, given, first, name)
   if not ok then return nil, err end
@@ -41,7 +41,7 @@ end
 ---@return F
 function method.fn(name, arguments, fn)
   method.declared[name] = arguments
-  return function(...) return call(fn, arguments, 1, name, ...) end
+  return function(...) return go(fn, arguments, 1, name, ...) end
 end
 
 --- The client that a method was called on.
@@ -58,7 +58,7 @@ local function bound(name, arguments, fn)
     if client_of(self, name).closed and not arguments.even_closed then
       mistake.raise(name .. ": this cdfworkflow client is closed")
     end
-    return call(fn, arguments, 2, name, self, ...)
+    return go(fn, arguments, 2, name, self, ...)
   end
 end
 

@@ -8,7 +8,7 @@ local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
 
----@class cdfworkflow.Call a resource of CDF
+---@class cdfworkflow.FunctionCall a resource of CDF
 ---@field id integer
 ---@field functionId integer
 ---@field status "Running"|"Completed"|"Failed"|"Timeout"
@@ -18,7 +18,7 @@ local paging = require "cdfworkflow.api.paging"
 ---@field scheduledTime? integer
 ---@field error? string|{ message?: string, trace?: string } CDF is seen to send either
 
----@class cdfworkflow.CallFilter
+---@class cdfworkflow.FunctionCallFilter
 ---@field limit? integer
 ---@field status? string
 ---@field scheduleId? integer
@@ -32,7 +32,7 @@ Calls.__index = Calls
 local takes = {}
 
 local FUNCTION = { "fn", check.function_name, required = true }
-local CALL = { "call_id", check.id "a call", required = true }
+local FUNCTION_CALL = { "call_id", check.id "a call", required = true }
 
 --- `/functions/{id}/calls`, after a look for the id where the function is named by its external id.
 local function path_of(self, fn)
@@ -41,12 +41,12 @@ local function path_of(self, fn)
   return ("/functions/%.0f/calls"):format(id)
 end
 
-takes.retrieve = { FUNCTION, CALL }
+takes.retrieve = { FUNCTION, FUNCTION_CALL }
 
 --- One call of a function.
 ---@param fn string|integer the function: external id (text) or id (number)
----@param call_id integer|cdfworkflow.Call
----@return cdfworkflow.Call|nil call
+---@param call_id integer|cdfworkflow.FunctionCall
+---@return cdfworkflow.FunctionCall|nil function_call
 ---@return cdfworkflow.Error? err
 function Calls:retrieve(fn, call_id)
   local path, err = path_of(self, fn)
@@ -67,8 +67,8 @@ takes.list = {
 
 --- The calls of a function that pass the filter, up to `limit` (25 unless told; `math.huge` for all).
 ---@param fn string|integer the function: external id (text) or id (number)
----@param opts? cdfworkflow.CallFilter
----@return cdfworkflow.Call[]|nil calls
+---@param opts? cdfworkflow.FunctionCallFilter
+---@return cdfworkflow.FunctionCall[]|nil calls
 ---@return cdfworkflow.Error? err
 function Calls:list(fn, opts)
   local path, err = path_of(self, fn)
@@ -84,22 +84,22 @@ local function read(self, fn, call_id, what)
   return self.client:_call("GET", path .. "/" .. check.digits(call_id) .. what)
 end
 
-takes.response = { FUNCTION, CALL }
+takes.response = { FUNCTION, FUNCTION_CALL }
 
 --- What the function returned: `{ functionId =, callId =, response = }`, without `response` where it returned nothing.
 ---@param fn string|integer the function: external id (text) or id (number)
----@param call_id integer|cdfworkflow.Call
+---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { functionId: integer, callId: integer, response: any }|nil body
 ---@return cdfworkflow.Error? err
 function Calls:response(fn, call_id)
   return read(self, fn, call_id, "/response")
 end
 
-takes.logs = { FUNCTION, CALL }
+takes.logs = { FUNCTION, FUNCTION_CALL }
 
 --- What the call logged.
 ---@param fn string|integer the function: external id (text) or id (number)
----@param call_id integer|cdfworkflow.Call
+---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { timestamp: integer, message: string }[]|nil lines
 ---@return cdfworkflow.Error? err
 function Calls:logs(fn, call_id)

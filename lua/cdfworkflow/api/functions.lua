@@ -177,26 +177,28 @@ function Functions._id_of(client, item)
   return found.id
 end
 
---- Asks for the call until it has ended.
-local function finish(self, call, timeout)
-  local path = ("/functions/%.0f/calls/byids"):format(call.functionId)
+--- Asks for the function's call until it has ended.
+local function finish(self, function_call, timeout)
+  local path = ("/functions/%.0f/calls/byids"):format(function_call.functionId)
   local next_look = wait.poller(self.client, function(patience)
     return answer.first("call",
-      self.client:_call("POST", path, { items = { { id = call.id } } }, { timeout = patience }))
+      self.client:_call("POST", path, { items = { { id = function_call.id } } }, { timeout = patience }))
   end, { timeout = timeout })
   while true do
     local now, err = next_look()
     if not now then
-      err.call = call
-      if err.waited then err.message = ("call %.0f is %s, %s"):format(call.id, call.status, err.message) end
+      err.call = function_call
+      if err.waited then
+        err.message = ("call %.0f is %s, %s"):format(function_call.id, function_call.status, err.message)
+      end
       return nil, err
     end
     if now.status ~= "Running" then return now end
-    call = now
+    function_call = now
   end
 end
 
----@class cdfworkflow.CallOptions : cdfworkflow.SessionOptions
+---@class cdfworkflow.FunctionCallOptions : cdfworkflow.SessionOptions
 ---@field wait? boolean gives the call back only when it has ended
 ---@field timeout? number seconds to wait for that, 900 unless told
 
@@ -214,22 +216,24 @@ takes.call = {
 --- function returned.
 ---@param fn string|integer external id (text) or id (number)
 ---@param data? table the function's `data`
----@param opts? cdfworkflow.CallOptions
----@return cdfworkflow.Call|nil call
+---@param opts? cdfworkflow.FunctionCallOptions
+---@return cdfworkflow.FunctionCall|nil function_call
 ---@return cdfworkflow.Error? err kind "timeout" with `err.call`, the last seen, when it took too long
 function Functions:call(fn, data, opts)
   local waiting = opts.waiting
   opts.waiting, opts.repeats, opts.nonce_in = nil, "unsafe", "nonce"
   local ok, err = check.json(data, "data")
   if not ok then return nil, err end
-  local id, call
+  local id, function_call
   id, err = Functions._id_of(self.client, fn)
   if not id then return nil, err end
-  call, err = self.client:_call("POST", ("/functions/%.0f/call"):format(id), { data = data }, opts)
-  if not call or not waiting.wanted then return call, err end
-  if not check.is_id(call.id) then return answer.protocol("CDF's answer to a function call holds no usable id") end
-  call.functionId = id
-  return finish(self, call, waiting.timeout)
+  function_call, err = self.client:_call("POST", ("/functions/%.0f/call"):format(id), { data = data }, opts)
+  if not function_call or not waiting.wanted then return function_call, err end
+  if not check.is_id(function_call.id) then
+    return answer.protocol "CDF's answer to a function call holds no usable id"
+  end
+  function_call.functionId = id
+  return finish(self, function_call, waiting.timeout)
 end
 
 return method.class(Functions, "client.functions", takes)

@@ -84,15 +84,15 @@ end
 --- Does the same for slices of a list that is longer than CDF takes at once, in order, up to the first error.
 ---@param items any[]
 ---@param size integer
----@param call fun(slice: any[]): table[]|true|nil, cdfworkflow.Error?
----@return any[]|nil results the lists that `call` gave, joined
+---@param send fun(slice: any[]): table[]|true|nil, cdfworkflow.Error?
+---@return any[]|nil results the lists that `send` gave, joined
 ---@return cdfworkflow.Error? err
-function paging.slices(items, size, call)
+function paging.slices(items, size, send)
   local joined = {}
   for first = 1, #items, size do
     local slice = {}
     for i = first, math.min(first + size - 1, #items) do slice[#slice + 1] = items[i] end
-    local results, err = call(slice)
+    local results, err = send(slice)
     if not results then return nil, err end
     if type(results) == "table" then
       for _, result in ipairs(results) do joined[#joined + 1] = result end
