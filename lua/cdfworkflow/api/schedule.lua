@@ -2,11 +2,14 @@
 -- client:schedule{…}: a workflow on a cron schedule, by a trigger of CDF's own or by a function on a schedule
 -- (schedule_by_function.lua); and the calls that list and remove such schedules.
 
+local answer = require "cdfworkflow.api.answer"
 local by_function = require "cdfworkflow.api.schedule_by_function"
 local check = require "cdfworkflow.check"
 local options = require "cdfworkflow.options"
+local session_options = require "cdfworkflow.api.session_options"
+local starter = require "cdfworkflow.api.starter"
 
-local schedule = {}
+local schedule = { takes = {} }
 
 ---@class cdfworkflow.ScheduleOptions
 ---@field workflow_external_id string
@@ -34,18 +37,9 @@ local schedule = {}
 ---@field timezone string
 ---@field resource cdfworkflow.Trigger|cdfworkflow.FunctionSchedule as CDF has it
 
-local SCHEDULE = {
-  "workflow_external_id", "version", "cron", "timezone", "name", "input", "metadata", "via", "client_credentials",
-  "session", "function_external_id", "data_set_id", "deploy_timeout",
-}
 local WAYS = { -- each with the options that have no meaning there
   trigger = { "function_external_id", "data_set_id", "deploy_timeout" },
   ["function"] = { "session" },
-}
-local LIST = { "via", "function_external_id" }
-local TYPES = { -- of what may be left out
-  timezone = "string", name = "string", input = "table", metadata = "table", session = "string",
-  function_external_id = "string", data_set_id = "number", deploy_timeout = "number",
 }
 
 -- {==== By a trigger ====
@@ -71,7 +65,7 @@ local function by_trigger(client, opts)
     input = opts.input, metadata = opts.metadata,
   }, { session = opts.session, client_credentials = opts.client_credentials })
   if not trigger then return nil, err end
-  if not is_schedule(trigger) then return check.protocol("CDF's answer to a schedule is a trigger without one") end
+  if not is_schedule(trigger) then return answer.protocol("CDF's answer to a schedule is a trigger without one") end
   return of_trigger(trigger)
 end
 
@@ -87,58 +81,57 @@ end
 
 -- }====
 
-local function check_options(opts)
-  opts = options.check(opts, SCHEDULE, "client:schedule", 3)
-  for _, name in ipairs { "workflow_external_id", "cron" } do
-    if type(opts[name]) ~= "string" then
-      error(("%s: expected text, got a %s"):format(name, type(opts[name])), 3)
-    end
+local VIA = check.choice { "trigger", "function" }
+local FUNCTION = { "function_external_id", check.text(255, 1), default = starter.EXTERNAL_ID }
+
+local function rule(given)
+  local via = given.via or "trigger"
+  for _, name in ipairs(WAYS[via] or {}) do
+    if given[name] ~= nil then return ("%s has no meaning with via = %q"):format(name, via) end
   end
-  local via = opts.via or "trigger"
-  if not WAYS[via] then error(('via: expected "trigger" or "function", got %s'):format(tostring(via)), 3) end
-  for _, name in ipairs(WAYS[via]) do
-    if opts[name] ~= nil then error(('%s has no meaning with via = "%s"'):format(name, via), 3) end
-  end
-  for name, kind in pairs(TYPES) do
-    if opts[name] ~= nil and type(opts[name]) ~= kind then
-      error(("%s: expected a %s or nil, got a %s"):format(name, kind, type(opts[name])), 3)
-    end
-  end
-  local fine = opts.deploy_timeout == nil or opts.deploy_timeout >= 0
-  if not fine then
-    error("deploy_timeout: expected a number of seconds, got " .. tostring(opts.deploy_timeout), 3)
-  end
-  return via
+  return session_options.rule(given)
 end
+
+schedule.takes.schedule = {
+  { "opts", options.needed({
+    { "workflow_external_id", check.identifier, required = true },
+    { "version", check.identifier, required = true },
+    { "cron", check.string, required = true },
+    { "timezone", check.string },
+    { "name", check.identifier },
+    { "input", check.object },
+    { "metadata", check.metadata },
+    { "via", VIA, default = "trigger" },
+    session_options.CLIENT_CREDENTIALS,
+    session_options.SESSION,
+    FUNCTION,
+    { "data_set_id", check.number },
+    { "deploy_timeout", check.patience, default = 1200 },
+  }, rule), required = true },
+}
 
 --- Puts a workflow version on a cron schedule. With `via = "function"` the starter function is deployed when it is not
 --- there yet, and waited for; a call that finds everything as wanted changes nothing. A schedule of the same name is
 --- replaced; where something goes wrong, there is the old one or the new one, or for a moment both, but never none.
 ---@param client table
 ---@param opts cdfworkflow.ScheduleOptions
----@return cdfworkflow.Schedule|nil schedule, table? err
+---@return cdfworkflow.Schedule|nil schedule
+---@return cdfworkflow.Error? err
 function schedule.schedule(client, opts)
-  local via = check_options(opts)
-  local settled = check.without(opts, {})
-  settled.name = opts.name or "Scheduled trigger: " .. opts.workflow_external_id
-  local ok, err = check.identifier("workflow_external_id", opts.workflow_external_id)
-  if not ok then return nil, err end
-  settled.version, err = check.identifier("version", opts.version)
-  if err then return nil, err end
-  if via == "trigger" then return by_trigger(client, settled) end
-  return by_function.schedule(client, settled)
+  opts.name = opts.name or "Scheduled trigger: " .. opts.workflow_external_id
+  if opts.via == "trigger" then return by_trigger(client, opts) end
+  return by_function.schedule(client, opts)
 end
+
+schedule.takes.schedules = { { "opts", options.of { { "via", VIA }, FUNCTION } } }
 
 --- The schedules there are, of both ways or of one: all triggers with a cron expression, and all schedules of the
 --- starter function.
 ---@param client table
 ---@param opts? { via?: "trigger"|"function", function_external_id?: string }
----@return cdfworkflow.Schedule[]|nil schedules, table? err
+---@return cdfworkflow.Schedule[]|nil schedules
+---@return cdfworkflow.Error? err
 function schedule.schedules(client, opts)
-  opts = options.check(opts, LIST, "client:schedules")
-  if opts.via ~= nil and not WAYS[opts.via] then
-    error(('via: expected "trigger" or "function", got %s'):format(tostring(opts.via)), 2)
-  end
   local found = {}
   local err
   if opts.via ~= "function" then
@@ -154,23 +147,48 @@ function schedule.schedules(client, opts)
   return found
 end
 
---- Removes a schedule that `client:schedule` or `client:schedules` gave; one that is not there any more is no mistake.
---- The starter function stays, for others.
----@param client table
----@param one cdfworkflow.Schedule
----@return true|nil done, table? err
-function schedule.unschedule(client, one)
-  if type(one) ~= "table" or type(one.resource) ~= "table" or not WAYS[one.via] then
-    error("schedule: expected what client:schedule or client:schedules gave", 2)
-  end
-  local done, err
-  if one.via == "trigger" then
-    done, err = client.workflows.triggers:delete(one.resource.externalId)
-  else
-    done, err = client.functions.schedules:delete(one.resource.id)
-  end
-  if not done and check.is_missing(err) then return true end
+--- Nothing that is not there any more is a mistake.
+local function gone(done, err)
+  if not done and answer.is_missing(err) then return true end
   return done, err
+end
+
+--- Removes the schedules of the starter function that bear the name.
+local function unschedule_functions(client, name)
+  local found, err = by_function.list(client, starter.EXTERNAL_ID)
+  if not found then return nil, err end
+  for _, one in ipairs(found) do
+    if one.name == name then
+      local done
+      done, err = gone(client.functions.schedules:delete(one))
+      if not done then return nil, err end
+    end
+  end
+  return true
+end
+
+local SCHEDULE = {
+  word = "a schedule or its name",
+  accepts = function(value)
+    if type(value) ~= "table" then return type(value) == "string" end
+    return type(value.resource) == "table" and WAYS[value.via] ~= nil
+  end,
+}
+
+schedule.takes.unschedule = { { "schedule", SCHEDULE, required = true } }
+
+--- Removes a schedule that `client:schedule` or `client:schedules` gave, or the one of that name: the trigger, or where
+--- there is none the schedule of the starter function. One that is not there any more is no mistake. The starter
+--- function stays, for others.
+---@param client table
+---@param one cdfworkflow.Schedule|string
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function schedule.unschedule(client, one)
+  if type(one) == "table" and one.via == "function" then return gone(client.functions.schedules:delete(one)) end
+  local done, err = client.workflows.triggers:delete(one)
+  if done or not answer.is_missing(err) then return done, err end
+  return type(one) == "table" or unschedule_functions(client, one)
 end
 
 return schedule

@@ -2,6 +2,7 @@
 -- client:schedule{ via = "function" }: a function on a schedule starts the workflow (CDF.md section 9). The function is
 -- deployed once, its schedules are replaced so that at no moment there is none.
 
+local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local cron = require "cdfworkflow.cron"
@@ -10,9 +11,9 @@ local wait = require "cdfworkflow.api.wait"
 
 local by_function = {}
 
-local DEPLOY_TIMEOUT = 1200
 local DEPLOY_INTERVAL = 3 -- seconds before the second look; a build takes minutes
-local LONGEST_NAME = 140 -- characters, of a schedule and of a function
+local NAME = check.text(140, 1) -- of a schedule and of a function
+local DATA_SET = check.id "a data set"
 local LONGEST_INPUT = 102400 -- bytes of JSON that a run takes
 
 --- Seconds that one attempt to create a schedule takes at most, so that the nonce is alive for the second.
@@ -26,78 +27,67 @@ local REVOKE_TIMEOUT = 5
 -- {==== What is checked before anything is sent ====
 
 local function check_credentials(credentials)
-  if type(credentials) ~= "table" or type(credentials.client_id) ~= "string"
-    or type(credentials.client_secret) ~= "string" then
-    return check.invalid("client_credentials", "client_credentials must be { client_id =, client_secret = } with "
-      .. "via = \"function\": the function keeps them as its secrets")
-  end
-  return true
+  if type(credentials) == "table" then return true end
+  return check.invalid("client_credentials", "client_credentials must be { client_id =, client_secret = } with "
+    .. "via = \"function\": the function keeps them as its secrets", "a table")
 end
 
-local function check_cron(expression)
-  local fields, problem = cron.read(expression)
-  if not fields then return check.invalid("cron", "cron: " .. problem) end
-  return true
-end
-
-local function check_timezone(timezone)
-  if timezone and timezone ~= "UTC" then
-    return check.invalid("timezone", "timezone must be UTC with via = \"function\": function schedules know no other")
+local function check_times(opts)
+  if opts.timezone and opts.timezone ~= "UTC" then
+    return check.invalid("timezone", "timezone must be UTC with via = \"function\": function schedules know no other",
+      "UTC")
   end
+  local fields, problem = cron.read(opts.cron)
+  if not fields then return check.invalid("cron", "cron: " .. problem, "five UNIX fields") end
   return true
 end
 
 local function check_input(input)
   if input == nil then return true end
-  local text, problem = core.encode(input, "input")
-  if not text then return check.invalid("input", problem) end
-  if text:sub(1, 1) ~= "{" then return check.invalid("input", "input must be a JSON object, not an array") end
-  if #text > LONGEST_INPUT then
-    return check.invalid("input", ("input is larger than %d bytes of JSON"):format(LONGEST_INPUT), LONGEST_INPUT)
+  local ok, err = check.json(input, "input")
+  if not ok then return nil, err end
+  local text = core.encode(input, "input")
+  if text:sub(1, 1) ~= "{" then
+    return check.invalid("input", "input must be a JSON object, not an array", "a JSON object")
   end
-  return true
-end
-
-local function check_function(opts)
-  local external_id = opts.function_external_id
-  if external_id == "" then return check.invalid("function_external_id", "function_external_id is empty") end
-  local ok, err = check.text("function_external_id", external_id, LONGEST_NAME)
-  if ok and opts.data_set_id then ok, err = check.id("data_set_id", opts.data_set_id) end
-  return ok, err
+  if #text <= LONGEST_INPUT then return true end
+  return check.invalid("input", ("input is larger than %d bytes of JSON"):format(LONGEST_INPUT), LONGEST_INPUT)
 end
 
 --- The schedule as CDF is to have it, without its function. Its data is what CDF would give back, so that the two can
 --- be compared: [] and {} told apart, numbers exact.
----@return table|nil wanted, table? err
+---@return table|nil wanted
+---@return cdfworkflow.Error? err
 local function wanted_of(opts)
-  local data, problem = core.encode({
+  local data = {
     ["workflow-external-id"] = opts.workflow_external_id, ["workflow-version"] = opts.version,
     input = opts.input, metadata = opts.metadata,
-  }, "data")
-  if not data then return check.invalid("data", problem) end
-  return { name = opts.name, cronExpression = opts.cron, data = core.decode(data) }
+  }
+  local ok, err = check.json(data, "data")
+  if not ok then return nil, err end
+  return { name = opts.name, cronExpression = opts.cron, data = core.decode(core.encode(data)) }
 end
 
 --- The request that creates the schedule for a function.
 local function creation(wanted, function_id, nonce, opts)
-  local item = check.without(wanted, {})
-  item.functionId = function_id
+  local item = {
+    name = wanted.name, cronExpression = wanted.cronExpression, data = wanted.data, functionId = function_id,
+  }
   return "POST", "/functions/schedules", { items = { item } }, {
-    repeatable = "throttled", nonce = "items.nonce", given_nonce = nonce,
+    repeats = "unsafe", nonce_in = "items.nonce", nonce = nonce,
     client_credentials = not nonce and opts.client_credentials or nil,
   }
 end
 
----@return table|nil wanted, table? err
+---@return table|nil wanted
+---@return cdfworkflow.Error? err
 local function prepare(client, opts)
   local ok, err = check_credentials(opts.client_credentials)
-  if ok then ok, err = check_timezone(opts.timezone) end
-  if ok then ok, err = check_cron(opts.cron) end
-  if ok and opts.name == "" then ok, err = check.invalid("name", "name is empty") end
-  if ok then ok, err = check.text("name", opts.name, LONGEST_NAME) end
-  if ok then ok, err = check_function(opts) end
+  if ok then ok, err = check_times(opts) end
+  if ok then ok, err = NAME.use(opts.name, "name") end
+  if ok then ok, err = NAME.use(opts.function_external_id, "function_external_id") end
+  if ok and opts.data_set_id then ok, err = DATA_SET.use(opts.data_set_id, "data_set_id") end
   if ok then ok, err = check_input(opts.input) end
-  if ok then ok, err = check.metadata(opts.metadata) end
   if not ok then return nil, err end
   local wanted
   wanted, err = wanted_of(opts)
@@ -109,13 +99,15 @@ end
 
 -- }====
 
+local function no_usable_id(what) return answer.protocol(("CDF's %s has no usable id"):format(what)) end
+
 -- {==== The function ====
 
 --- The starter function, or false when there is none that could come to run.
 local function find_starter(client, external_id)
   local fn, err = client.functions:retrieve(external_id)
   if not fn then
-    if check.is_missing(err) then return false end
+    if answer.is_missing(err) then return false end
     return nil, err
   end
   if fn.status ~= "Failed" then return fn end
@@ -149,7 +141,7 @@ end
 --- Waits until the function is Ready.
 local function ready(client, fn, timeout)
   local next_look = wait.poller(client, function(patience)
-    return check.first("function",
+    return answer.first("function",
       client:_call("POST", "/functions/byids", { items = { { id = fn.id } } }, { timeout = patience }))
   end, { timeout = timeout, interval = DEPLOY_INTERVAL })
   while fn.status ~= "Ready" do
@@ -168,13 +160,14 @@ local function ready(client, fn, timeout)
 end
 
 --- The id of the starter function, deployed where it is not there yet, and ready.
----@return number|nil id, table? err
+---@return number|nil id
+---@return cdfworkflow.Error? err
 local function function_id(client, opts)
-  local external_id = opts.function_external_id or starter.EXTERNAL_ID
+  local external_id = opts.function_external_id
   local fn, err = find_starter(client, external_id)
   if fn == false then fn, err = deploy(client, external_id, opts) end
-  if fn and not check.id("id", fn.id) then return check.protocol("CDF's function has no usable id") end
-  if fn then fn, err = ready(client, fn, opts.deploy_timeout or DEPLOY_TIMEOUT) end
+  if fn and not check.is_id(fn.id) then return no_usable_id "function" end
+  if fn then fn, err = ready(client, fn, opts.deploy_timeout) end
   if not fn then return nil, err end
   return fn.id
 end
@@ -189,17 +182,18 @@ end
 ---@field is_new? boolean made by this call
 
 --- The starter's schedules, each with its data; those without a workflow are somebody else's.
----@return cdfworkflow.StarterSchedule[]|nil found, table? err
+---@return cdfworkflow.StarterSchedule[]|nil found
+---@return cdfworkflow.Error? err
 local function schedules_of(client, fn_id, name)
   local resources, err = client.functions.schedules:list { functionId = fn_id, name = name, limit = math.huge }
   if not resources then return nil, err end
   local found = {}
   for _, resource in ipairs(resources) do
-    if not check.id("id", resource.id) then return check.protocol("CDF's schedule has no usable id") end
-    local answer
-    answer, err = client.functions.schedules:input_data(resource.id)
-    if not answer then return nil, err end
-    local data = type(answer.data) == "table" and answer.data or {}
+    if not check.is_id(resource.id) then return no_usable_id "schedule" end
+    local input
+    input, err = client.functions.schedules:input_data(resource.id)
+    if not input then return nil, err end
+    local data = type(input.data) == "table" and input.data or {}
     if type(data["workflow-external-id"]) == "string" then found[#found + 1] = { resource = resource, data = data } end
   end
   return found
@@ -257,12 +251,13 @@ end
 
 --- CDF has refused the schedule itself, so nobody uses the session; what becomes of this matters to nobody either.
 local function revoke(client, session)
-  if not check.id("id", session.id) then return end
+  if not check.is_id(session.id) then return end
   client:_call("POST", "/sessions/revoke", { items = { { id = session.id } } }, { timeout = REVOKE_TIMEOUT })
 end
 
 --- Makes the schedule, once: its nonce binds once, so a second attempt after a lost answer cannot make another one.
----@return cdfworkflow.StarterSchedule|nil made, table? err
+---@return cdfworkflow.StarterSchedule|nil made
+---@return cdfworkflow.Error? err
 local function make(client, fn_id, wanted, opts)
   local session, err = client.sessions:create { client_credentials = opts.client_credentials }
   if not session then return nil, err end
@@ -270,8 +265,8 @@ local function make(client, fn_id, wanted, opts)
   local function create()
     local method, path, body, how = creation(wanted, fn_id, session.nonce, opts)
     how.timeout = math.min(client.timeout or ATTEMPT, ATTEMPT)
-    local resource, trouble = check.first("schedule", client:_call(method, path, body, how))
-    if resource and check.id("id", resource.id) then return { resource = resource, data = wanted.data } end
+    local resource, trouble = answer.first("schedule", client:_call(method, path, body, how))
+    if resource and check.is_id(resource.id) then return { resource = resource, data = wanted.data } end
     return nil, trouble or core.error { kind = "ambiguous", message = "CDF's new schedule has no usable id" }
   end
   local made
@@ -292,7 +287,7 @@ end
 local function is_there(client, id)
   local found, err = client.functions.schedules:retrieve(id)
   if found then return true end
-  if check.is_missing(err) then return false end
+  if answer.is_missing(err) then return false end
   return nil
 end
 
@@ -312,7 +307,7 @@ end
 local function delete_stale(client, made, stale)
   for _, old in ipairs(stale) do
     local done, err = client.functions.schedules:delete(old.resource.id)
-    if not done and not check.is_missing(err) then
+    if not done and not answer.is_missing(err) then
       done, err = take_back(client, made, old, err)
       if not done then return nil, err end
     end
@@ -335,7 +330,8 @@ end
 --- none at all from then on.
 ---@param client table
 ---@param opts table the options, with `name` and the identifiers as text
----@return cdfworkflow.Schedule|nil schedule, table? err
+---@return cdfworkflow.Schedule|nil schedule
+---@return cdfworkflow.Error? err
 function by_function.schedule(client, opts)
   local wanted, err = prepare(client, opts)
   if not wanted then return nil, err end
@@ -357,14 +353,16 @@ end
 
 --- All schedules of the starter function.
 ---@param client table
----@param external_id? string of the function
----@return cdfworkflow.Schedule[]|nil schedules, table? err
+---@param external_id string of the function
+---@return cdfworkflow.Schedule[]|nil schedules
+---@return cdfworkflow.Error? err
 function by_function.list(client, external_id)
-  local fn, err = client.functions:retrieve(external_id or starter.EXTERNAL_ID)
+  local fn, err = client.functions:retrieve(external_id)
   if not fn then
-    if check.is_missing(err) then return {} end
+    if answer.is_missing(err) then return {} end
     return nil, err
   end
+  if not check.is_id(fn.id) then return no_usable_id "function" end
   local found
   found, err = schedules_of(client, fn.id)
   if not found then return nil, err end
