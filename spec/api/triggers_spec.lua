@@ -29,7 +29,8 @@ describe("client.workflows.triggers", function()
       { client_credentials = credentials, session = "client_credentials" }))
     assert.same({
       method = "POST", path = "/workflows/triggers",
-      opts = { nonce_in = "items.authentication", client_credentials = credentials, session = "client_credentials" },
+      opts = { nonce_in = "items.authentication", result = "item", client_credentials = credentials,
+        session = "client_credentials" },
       body = { items = { trigger { input = { a = 1 }, metadata = { k = "v" }, workflowVersion = "2", later = true } } },
     }, client.asked[1])
     assert.is_nil(given.authentication)

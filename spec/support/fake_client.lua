@@ -18,7 +18,7 @@ end
 local function new(answers)
   local client = setmetatable({
     project = "acme-dev", base_url = "https://cdf.example",
-    asked = {}, answers = answers or {}, slept = {}, clock = 1000,
+    timeout = 60, asked = {}, answers = answers or {}, slept = {}, clock = 1000,
   }, Fake)
   client.workflows = namespace(client, "workflows")
   for _, name in ipairs { "versions", "executions", "triggers", "tasks" } do

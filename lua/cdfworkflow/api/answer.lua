@@ -50,10 +50,11 @@ function answer.done(body, err)
   return true
 end
 
---- Whether the error says that what was asked for is not there; CDF says so in two ways (CDF.md section 16).
+--- Whether CDF says that what was asked for is not there, in one of its two ways (CDF.md section 16). A page with 404 by
+--- something in between, which has no code of CDF's, says nothing of the kind.
 ---@return boolean
 function answer.is_missing(err)
-  return err.status == 404 or type(err.missing) == "table" and #err.missing > 0
+  return err.status == 404 and err.code ~= nil or type(err.missing) == "table" and #err.missing > 0
 end
 
 --- A list that stays one in JSON also when it is empty.

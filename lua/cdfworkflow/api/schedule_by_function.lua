@@ -74,7 +74,7 @@ local function creation(wanted, function_id, nonce, opts)
     name = wanted.name, cronExpression = wanted.cronExpression, data = wanted.data, functionId = function_id,
   }
   return "POST", "/functions/schedules", { items = { item } }, {
-    repeats = "unsafe", nonce_in = "items.nonce", nonce = nonce,
+    repeats = "unsafe", nonce_in = "items.nonce", nonce = nonce, result = "item",
     client_credentials = not nonce and opts.client_credentials or nil,
   }
 end

@@ -68,7 +68,7 @@ function Schedules:create(schedule, opts)
   local ok, err = exactly_one(schedule, "functionId", "functionExternalId",
     "a schedule needs either functionId or functionExternalId")
   if not ok then return nil, err end
-  opts.repeats, opts.nonce_in = "unsafe", "items.nonce"
+  opts.repeats, opts.nonce_in, opts.result = "unsafe", "items.nonce", "item"
   ok, err = self.client:_check("POST", "/functions/schedules", { items = { schedule } }, opts)
   if not ok then return nil, err end
   schedule.functionId, err = Functions._id_of(self.client, schedule.functionId or schedule.functionExternalId)
