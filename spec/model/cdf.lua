@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The model of CDF: what CDF.md says of sessions, runs, retries, triggers and schedules, and nothing of how this library
--- copes with it. A request goes in with the time at which it arrives, an answer comes out. Where CDF.md leaves open
--- what happens (how long exactly a nonce lives, when a run is listed), `nature` decides, and the explorer tries both.
+-- The model of CDF: what CDF.md says of sessions, runs, retries, triggers and schedules, and nothing of how this
+-- library copes with it. A request goes in with the time at which it arrives, an answer comes out. Where CDF.md leaves
+-- open what happens (how long exactly a nonce lives, when a run is listed), `nature` decides; the explorer tries both.
 
 local core = require "cdfworkflow.core"
 
@@ -98,7 +98,7 @@ end
 --- A nonce that is spent although nothing came of it.
 function Cdf:spend(nonce)
   local session = self.by_nonce[nonce]
-  if session then session.spent = true; session.bound = session.bound or -1 end
+  if session then session.spent, session.bound = true, session.bound or -1 end
 end
 
 local UNBOUND = "Failed to bind session using the nonce"
@@ -307,12 +307,21 @@ end
 -- }====
 
 local KINDS = {
-  { "POST", "/run$", "run" }, { "POST", "/retry$", "retry" }, { "POST", "/executions/list$", "list" },
-  { "GET", "/executions/[^/]+$", "read" }, { "POST", "/sessions$", "session" }, { "POST", "/sessions/revoke$", "revoke" },
-  { "POST", "/workflows/triggers$", "upsert" }, { "GET", "/workflows/triggers$", "triggers" },
-  { "POST", "/functions/byids$", "functions" }, { "POST", "/files$", "deploy" }, { "POST", "/functions/schedules$", "schedule" },
-  { "POST", "/functions/schedules/list$", "schedules" }, { "GET", "/input_data$", "data" },
-  { "POST", "/functions/schedules/delete$", "unschedule" }, { "POST", "^https://idp.example/token$", "token" },
+  { "POST", "/run$", "run" },
+  { "POST", "/retry$", "retry" },
+  { "POST", "/executions/list$", "list" },
+  { "GET", "/executions/[^/]+$", "read" },
+  { "POST", "/sessions$", "session" },
+  { "POST", "/sessions/revoke$", "revoke" },
+  { "POST", "/workflows/triggers$", "upsert" },
+  { "GET", "/workflows/triggers$", "triggers" },
+  { "POST", "/functions/byids$", "functions" },
+  { "POST", "/files$", "deploy" },
+  { "POST", "/functions/schedules$", "schedule" },
+  { "POST", "/functions/schedules/list$", "schedules" },
+  { "GET", "/input_data$", "data" },
+  { "POST", "/functions/schedules/delete$", "unschedule" },
+  { "POST", "^https://idp.example/token$", "token" },
 }
 
 --- What kind of request this is; raises for one that the model does not know.

@@ -117,6 +117,7 @@ end
 ---@field reach integer how many requests of a kind, after the fault before, may meet the next one
 ---@field make? function see `explorer.run`
 ---@field found? fun(line: string, blamed: string[]) told of each violation
+---@field visited? fun(line: string) told of each world
 
 local function copy(map)
   local new = {}
@@ -159,7 +160,8 @@ function Search:tally(w, outcome, scenario, blamed, line)
   figures.sequences = figures.sequences + 1
   figures.requests = figures.requests + #w.exchanges
   figures.starts = figures.starts + #scenario.effects(w)
-  local became = outcome.result and "known" or outcome.err and outcome.err.kind == "ambiguous" and "ambiguous" or "refused"
+  if self.options.visited then self.options.visited(line) end
+  local became = outcome.err and (outcome.err.kind == "ambiguous" and "ambiguous" or "refused") or "known"
   figures[became] = figures[became] + 1
   local took = outcome.ended - outcome.began
   if took > figures.worst then figures.worst, figures.worst_line = took, line end

@@ -19,6 +19,15 @@ local GROUPS = {
 
 local function lost() return { failure = "receive", sent = true, message = "the connection was reset" } end
 
+--- The answer has begun, and cannot be read to its end.
+local function broken(failure)
+  return function() return { failure = failure, sent = true, status = 202, headers = {}, message = "broken off" } end
+end
+
+local function unsent(failure)
+  return function() return { failure = failure, sent = false, message = "nothing was sent" } end
+end
+
 local function refused() return { failure = "connect", sent = false, message = "connection refused" } end
 
 local function silence(world, request)
@@ -113,58 +122,64 @@ end
 
 local UPSTREAM = "upstream connect error or disconnect/reset before headers. reset reason: connection termination"
 
---- name → { what it can happen to (groups), what happens, `small`: belongs to the small alphabet }. `doubt`: the answer
+--- name → { what it can happen to, what happens, `small`: what it happens to in the small alphabet, which is for deep
+--- searches: there, what only takes time or comes to the same as another is left out }. `doubt`: the answer
 --- leaves open what became of the request although it looks like a success.
 local TABLE = {
-  refused = { "effect session read token revoke", before(refused), small = true },
-  lost_before = { "effect session read token revoke", before(lost), small = true },
-  lost_after = { "effect session revoke", after(lost), small = true },
-  silent_before = { "effect session read token revoke", before(silence), small = true },
+  refused = { "effect session read token revoke", before(refused), small = "effect session token" },
+  lost_before = { "effect session read token revoke", before(lost), small = "effect" },
+  lost_after = { "effect session revoke", after(lost), small = "effect session" },
+  silent_before = { "effect session read token revoke", before(silence), small = "effect session read token" },
   silent_after = { "effect session", after(silence) },
-  late20 = { "effect", later(20, lost), small = true },
-  late65 = { "effect", later(65, silence), small = true },
-  slow = { "effect session read token", slow(25), small = true },
+  late20 = { "effect", later(20, lost), small = "effect" },
+  late65 = { "effect", later(65, silence), small = "effect" },
+  slow = { "effect session read token", slow(25), small = "effect session read" },
   outage12 = { "effect session read token revoke", outage(12) },
-  outage55 = { "effect session read token revoke", outage(55), small = true },
+  outage55 = { "effect session read token revoke", outage(55), small = "effect" },
   page503_before = { "effect session read token revoke", before(says(503, "no healthy upstream")) },
-  page503_after = { "effect session", after(says(503, UPSTREAM)), small = true },
-  page502_before = { "effect session read token", before(says(502)), small = true },
+  page503_after = { "effect session", after(says(503, UPSTREAM)), small = "effect" },
+  page502_before = { "effect session read token", before(says(502)), small = "effect read" },
   page502_after = { "effect session", after(says(502)) },
   page504_after = { "effect", after(says(504)) },
-  page408_after = { "effect session", after(says(408)), small = true },
+  page408_after = { "effect session", after(says(408)), small = "effect" },
   page499_after = { "effect", after(says(499)) },
   page500_before = { "effect session read token", before(says(500)) },
   page500_after = { "effect", after(says(500)) },
-  page520_after = { "effect session", after(says(520)), small = true },
+  page520_after = { "effect session", after(says(520)), small = "effect" },
   page524_after = { "effect", after(says(524)) },
   page302 = { "effect session read token", before(says(302)) },
   page400 = { "effect session read", before(says(400)) },
-  page403 = { "effect session read token", before(says(403)), small = true },
+  page403 = { "effect session read token", before(says(403)), small = "effect" },
   page404 = { "effect session read", before(says(404)) },
-  own503 = { "effect session read revoke", before(own(503, "Service unavailable")), small = true },
+  own503 = { "effect session read revoke", before(own(503, "Service unavailable")), small = "effect session" },
   own503_wait = { "effect session read", waits(12, own(503, "Service unavailable")) },
-  own503_spent = { "run retry", spent, small = true },
+  own503_spent = { "run retry", spent, small = "run retry" },
   own500_before = { "effect session read", before(own(500, "Internal server error")) },
-  own500_after = { "effect", after(own(500, "Internal server error")), small = true },
-  own429 = { "effect session read", waits(5, own(429, "Too many requests")), small = true },
+  own500_after = { "effect", after(own(500, "Internal server error")), small = "effect" },
+  own429 = { "effect session read", waits(5, own(429, "Too many requests")), small = "effect read" },
   own400 = { "effect session read token", before(own(400, "Bad request")) },
-  own403 = { "effect session read", before(own(403, "Forbidden")), small = true },
+  own403 = { "effect session read", before(own(403, "Forbidden")), small = "effect session read" },
   marked = { "effect session read", before(function()
     return with(cdf.refusal(500, "Try again"), "cdf-is-auto-retryable", "true")
   end) },
-  denied = { "effect session read", denied, small = true },
-  torn_after = { "effect session", after(function() return page(202, '{"id":"0000') end), small = true, doubt = true },
-  empty_after = { "effect session read", after(function() return page(202, "") end), doubt = true },
+  denied = { "effect session read", denied, small = "effect read" },
+  torn_after = { "effect session", after(says(202, '{"id":"0000')), small = "effect", doubt = true },
+  empty_after = { "effect session read", after(says(202, "")), doubt = true },
   portal = { "effect session read token", before(says(200)), doubt = true },
-  alien_after = { "run retry", after(function() return page(202, ALIEN) end), doubt = true },
+  alien_after = { "run retry", after(says(202, ALIEN)), doubt = true },
+  cut_after = { "effect session", after(broken "receive") },
+  garbled_after = { "effect session", after(broken "protocol") },
+  huge_after = { "effect", after(broken "too_large") },
+  goaway = { "effect session read", before(unsent "receive") }, -- a stream that was refused
+  tls = { "effect session read token", before(unsent "tls") },
   pages = { "list", two_pages },
-  kill_before = { "effect session read token", before(kill), small = true, mortal = true },
-  kill_after = { "effect session", after(kill), small = true, mortal = true },
+  kill_before = { "effect session read token", before(kill), small = "effect session read", mortal = true },
+  kill_after = { "effect session", after(kill), small = "effect session", mortal = true },
   kill_late = { "effect", later(20, kill), mortal = true },
-  ["date+"] = { "clock", function(world) world.date_skew = 900 end, small = true },
+  ["date+"] = { "clock", function(world) world.date_skew = 900 end, small = "clock" },
   ["date-"] = { "clock", function(world) world.date_skew = -900 end },
   ["clock+"] = { "clock", function(world) world.clock_skew = 900 end },
-  ["clock-"] = { "clock", function(world) world.clock_skew = -900 end, small = true },
+  ["clock-"] = { "clock", function(world) world.clock_skew = -900 end, small = "clock" },
 }
 
 local by_kind = { full = {}, small = {} }
@@ -174,8 +189,8 @@ local function add(alphabet, kind, name)
   table.insert(alphabet[kind], name)
 end
 
-local function happens_to(fault, kind)
-  local where = " " .. fault[1] .. " "
+local function happens_to(where, kind)
+  where = " " .. where .. " "
   return where:find(" " .. kind .. " ", 1, true) or where:find(" " .. (GROUPS[kind] or "?") .. " ", 1, true)
 end
 
@@ -185,10 +200,8 @@ table.sort(names)
 GROUPS.clock = "clock"
 for kind in pairs(GROUPS) do
   for _, name in ipairs(names) do
-    if happens_to(TABLE[name], kind) then
-      add(by_kind.full, kind, name)
-      if TABLE[name].small then add(by_kind.small, kind, name) end
-    end
+    if happens_to(TABLE[name][1], kind) then add(by_kind.full, kind, name) end
+    if happens_to(TABLE[name].small or "", kind) then add(by_kind.small, kind, name) end
   end
 end
 

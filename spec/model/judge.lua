@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What must be true after a call, whatever has happened (README «Promises», DESIGN section 5). The judge knows what truly
--- became of each request; where a client says `ambiguous`, it asks whether an ideal client could have known better.
+-- What must be true after a call, whatever has happened (README «Promises», DESIGN section 5). The judge knows what
+-- truly became of each request; where a client says `ambiguous`, it asks whether an ideal one could have known better.
 
 local judge = {}
 
@@ -10,8 +10,10 @@ local PASSING = { transport = true, timeout = true, throttled = true }
 local NONCE_LIFE = 60 -- seconds for which a nonce can surely be sent again
 local SETTLED = 80 -- seconds after which a nonce is dead and what it started is listed
 local LAG = 10 -- seconds for which one has to look before «not listed» means anything
+local AGAIN = 20 -- seconds of looking after which the same nonce is sent again
 local PATIENCE = 20 -- seconds that a client may take between two looks, or to end before its deadline
 local MOST_ATTEMPTS = 11 -- max_retries 10
+local ATTEMPT = 30 -- seconds for one request that can be repeated or looked for
 local TOLERANCE = 0.1 -- seconds beyond the deadline, for the hops
 local MOST_REQUESTS = 45 -- of one call in its first minute
 local MOST_A_MINUTE = 15 -- after that
@@ -80,7 +82,8 @@ local function is_shut_out(list)
     local heard = exchange.heard
     if heard == "denied" then denials = denials + 1 end
     local matters = LOOKS[exchange.kind] or exchange.kind == "token" or exchange.kind == "session"
-    if matters and (heard == "refused" or heard == "foreign") then return true end
+    local no_use = heard == "refused" or heard == "foreign" or exchange.failure == "tls"
+    if matters and no_use then return true end
   end
   return denials >= 2
 end
@@ -107,8 +110,7 @@ local function knowable(world, scenario, list, effects)
   local doubt = last_doubt(list, scenario.effect)
   local session = doubt and world.cdf.by_nonce[doubt.nonce]
   if not session then return quiet + PATIENCE end
-  local again = quiet + LAG + PATIENCE
-  if again <= session.created + NONCE_LIFE and not session.spent then return again end
+  if quiet + AGAIN <= session.created + NONCE_LIFE and not session.spent then return quiet + AGAIN + PATIENCE end
   local made = answered(world, session.nonce)
   if not made or not scenario.renews then return math.huge end
   return math.max(quiet, made + SETTLED) + PATIENCE
@@ -140,7 +142,9 @@ local function judge_plain_ambiguity(world, scenario, outcome, blame)
     doubt = attempt.heard == "doubt" or attempt.heard == "refused" and attempt.status == 400 and put_off[attempt.nonce]
     if attempt.heard == "put off" then put_off[attempt.nonce] = true end
   end
-  if doubt and not is_ambiguous(outcome) then blame("in doubt, but told as " .. (outcome.err and outcome.err.kind or "done")) end
+  if doubt and not is_ambiguous(outcome) then
+    blame("in doubt, but told as " .. (outcome.err and outcome.err.kind or "done"))
+  end
   if not doubt and is_ambiguous(outcome) then blame "ambiguous, although nothing was in doubt" end
 end
 
@@ -218,7 +222,9 @@ local function judge_schedule(world, scenario, outcome, _, blame)
   if outcome.result and new == 0 then blame "told as done, but nothing was done" end
   if outcome.result and old > 0 then blame "told as done, but the old schedule is still there" end
   if is_plain(outcome) and new > 0 then blame("done, but told as " .. outcome.err.kind) end
-  if is_plain(outcome) and scenario.replaces and old == 0 then blame "the old schedule is gone, told as a plain error" end
+  if is_plain(outcome) and scenario.replaces and old == 0 then
+    blame "the old schedule is gone, told as a plain error"
+  end
   local doubt = any(exchanges(world, outcome), function(one)
     return (one.kind == "schedule" or one.kind == "unschedule") and one.heard ~= "done"
   end)
@@ -254,6 +260,16 @@ judge.of = {
 
 -- }====
 
+--- Nothing that can be asked for again holds a call longer than half a minute.
+local function judge_attempts(world, scenario, outcome, blame)
+  for _, exchange in ipairs(exchanges(world, outcome)) do
+    local once = exchange.kind == scenario.effect and not scenario.looks
+    if not once and exchange.ended and exchange.ended - exchange.at > ATTEMPT + TOLERANCE then
+      blame(("an attempt (%s) took %.0f s"):format(exchange.kind, exchange.ended - exchange.at))
+    end
+  end
+end
+
 local function judge_time(world, scenario, outcome, blame)
   local took = outcome.ended - outcome.began
   local most = scenario.timeout * (scenario.calls or 1)
@@ -279,6 +295,7 @@ function judge.judge(world, scenario, outcome)
   judge.of[scenario.judged](world, scenario, outcome, effects, blame)
   judge_sessions(world, blame)
   judge_time(world, scenario, outcome, blame)
+  judge_attempts(world, scenario, outcome, blame)
   if is_plain(outcome) then
     judge_failure(world, scenario, outcome, blame)
     judge_old_nonce(world, scenario, outcome, blame)

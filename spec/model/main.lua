@@ -6,7 +6,7 @@ local explorer = require "model.explorer"
 local scenarios = require "model.scenarios"
 
 local REPLAYS = 100 -- delays are spread by chance, so a world is not quite the same each time
-local SHOWN = 5 -- lines for each kind of violation
+local SHOWN = 4 -- lines for each kind of violation, those with the fewest faults
 
 local main = {}
 
@@ -33,6 +33,19 @@ end
 --- "a session in use was revoked", without the figures that differ from world to world.
 local function sort_of(text) return (text:gsub("%d+%.?%d*", "N")) end
 
+--- Adds one more of its sort; of many, those with the fewest faults are kept.
+local function note(violations, text, line)
+  local found = violations[sort_of(text)] or { count = 0 }
+  violations[sort_of(text)] = found
+  found.count = found.count + 1
+  local faults = select(2, line:gsub(" ", ""))
+  local i = #found + 1
+  while i > 1 and found[i - 1].faults > faults do i = i - 1 end
+  if i > SHOWN then return end
+  table.insert(found, i, { faults = faults, text = line .. "   (" .. text .. ")" })
+  found[SHOWN + 1] = nil
+end
+
 local function report(violations)
   local sorts = {}
   for sort in pairs(violations) do sorts[#sorts + 1] = sort end
@@ -40,7 +53,7 @@ local function report(violations)
   for _, sort in ipairs(sorts) do
     local found = violations[sort]
     print(("  %d × %s"):format(found.count, sort))
-    for _, line in ipairs(found) do print("      " .. line) end
+    for _, one in ipairs(found) do print("      " .. one.text) end
   end
 end
 
@@ -48,12 +61,7 @@ end
 function main.explore(name, options)
   local violations = {}
   options.found = function(line, blamed)
-    for _, text in ipairs(blamed) do
-      local found = violations[sort_of(text)] or { count = 0 }
-      violations[sort_of(text)] = found
-      found.count = found.count + 1
-      if #found < SHOWN then found[#found + 1] = line .. "   (" .. text .. ")" end
-    end
+    for _, text in ipairs(blamed) do note(violations, text, line) end
   end
   local began = os.clock()
   local figures = explorer.explore(scenarios.get(name), options)

@@ -97,7 +97,8 @@ end
 local function upsert(name, options)
   local called = options.called or "t"
   return {
-    name = name, effect = "upsert", judged = "idempotent", timeout = 60, looks = true, renews = not options.own and "at once",
+    name = name, effect = "upsert", judged = "idempotent", timeout = 60, looks = true,
+    renews = not options.own and "at once",
     prepare = with_trigger(called, options.own), effects = function(world) return world.cdf.upserts end,
     stands = stands(called), call = options.call,
   }

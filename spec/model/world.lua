@@ -6,6 +6,7 @@ local cdf = require "model.cdf"
 local faults = require "model.faults"
 
 local HOP = 0.02 -- seconds that a request takes to CDF, and its answer back
+local LONGEST = 30 -- seconds for which an answer need be waited for, where it can be asked for again (DESIGN section 5)
 
 ---@class spec.model.Fault one of a plan: what happens to the `nth` request of this kind after the fault before it
 ---@field fault string
@@ -126,14 +127,15 @@ end
 --- What the answer tells who got it, by the table of DESIGN section 5.
 function world.heard(response, doubtful)
   local status = response.status
-  if not status then return response.sent and "doubt" or "clean" end
+  if response.failure then return response.sent and "doubt" or "clean" end
   if doubtful then return "doubt" end
   if status >= 200 and status < 300 then return "done" end
   local is_own = response.body:find('^{"error":') ~= nil
   if status == 429 then return "clean" end
   if is_own and (status == 503 or response.headers["cdf-is-auto-retryable"] == "true") then return "put off" end
   if status == 401 then return "denied" end
-  if status >= 400 and status < 500 and status ~= 408 and status ~= 499 then return is_own and "refused" or "foreign" end
+  local refused = status >= 400 and status < 500 and status ~= 408 and status ~= 499
+  if refused then return is_own and "refused" or "foreign" end
   return "doubt"
 end
 
@@ -148,7 +150,7 @@ local function travel(self, kind, request, name)
   else
     response = self:carry_out(kind, request)
   end
-  if response.status then
+  if response.headers then
     self:pass(HOP)
     response.headers.date = date(self)
   end
@@ -169,7 +171,7 @@ function World:http(request)
   exchange.ended, exchange.status, exchange.failure = self.time, response.status, response.failure
   exchange.heard = world.heard(response, exchange.fault and faults.get(exchange.fault).doubt)
   exchange.retry_after = response.headers and response.headers["retry-after"]
-  if exchange.fault then self:trouble_until(self.time) end
+  if exchange.fault then self:trouble_until(math.min(self.time, exchange.at + LONGEST)) end
   if kind == "session" and response.status == 200 then
     exchange.made = response.body:match '"nonce":"([^"]*)"'
   end
@@ -189,7 +191,7 @@ function World:story()
     lines[#lines + 1] = ("%8.2f s  %-10s %-16s %s%s"):format(exchange.at - cdf.START, exchange.kind,
       exchange.fault or "", exchange.heard or "killed",
       exchange.status and " " .. exchange.status or exchange.failure and " " .. exchange.failure or "")
-      .. (exchange.ended and exchange.ended - exchange.at > 1 and (", %.0f s"):format(exchange.ended - exchange.at) or "")
+      .. ((exchange.ended or 0) > exchange.at + 1 and (", %.0f s"):format(exchange.ended - exchange.at) or "")
       .. (exchange.nonce and "  " .. exchange.nonce:gsub("nonce%-0*", "nonce ") or "")
   end
   return table.concat(lines, "\n")
