@@ -94,6 +94,11 @@ local function last_doubt(list, effect)
   end
 end
 
+--- Whether CDF has answered 400 to the nonce, as it does to one that is spent: sending it again is of no use then.
+local function is_spent(list, nonce)
+  return any(list, function(one) return one.nonce == nonce and one.heard == "refused" and one.status == 400 end)
+end
+
 local function answered(world, nonce)
   local exchange = any(world.exchanges, function(one) return one.made == nonce end)
   return exchange and exchange.ended
@@ -102,15 +107,16 @@ end
 --- When, at the latest, a client that looks and repeats could have settled the matter; math.huge: never.
 local function knowable(world, scenario, list, effects)
   local quiet = world.troubled
-  local taken = effects[#effects]
+  local taken, doubt = effects[#effects], last_doubt(list, scenario.effect)
+  if scenario.reads_back and taken and taken.at > doubt.ended then return math.huge end -- it came later
   if taken then
     local lag = scenario.lags and world.chosen.listed == "late" and LAG or 0
     return math.max(quiet, taken.at + lag) + PATIENCE
   end
-  local doubt = last_doubt(list, scenario.effect)
   local session = doubt and world.cdf.by_nonce[doubt.nonce]
   if not session then return quiet + PATIENCE end
-  if quiet + AGAIN <= session.created + NONCE_LIFE and not session.spent then return quiet + AGAIN + PATIENCE end
+  local again = not scenario.reads_back and not is_spent(list, session.nonce)
+  if again and quiet + AGAIN <= session.created + NONCE_LIFE then return quiet + AGAIN + PATIENCE end
   local made = answered(world, session.nonce)
   if not made or not scenario.renews then return math.huge end
   return math.max(quiet, made + SETTLED) + PATIENCE
@@ -161,6 +167,8 @@ local function judge_failure(world, scenario, outcome, blame)
   local list = exchanges(world, outcome)
   local last = list[#list]
   if not passing or not last or scenario.unsafe and last.kind == scenario.effect then return end
+  -- settled: it was in doubt, has not been carried out, and its nonce is not replaced
+  if not scenario.renews and last_doubt(list, scenario.effect) and LOOKS[last.kind] then return end
   local left = outcome.began + scenario.timeout - math.max(outcome.ended, world.troubled)
   local vain = 0
   for _, exchange in ipairs(list) do

@@ -19,6 +19,7 @@ local CREDENTIALS = { client_id = "svc", client_secret = "s" }
 ---@field looks? boolean whether the call can look for what it has lost
 ---@field lags? boolean what it looks at is behind
 ---@field renews? boolean|string whether a nonce in doubt may be replaced; "at once": without waiting for its end
+---@field reads_back? boolean after a loss it is seen whether it was done, and not done again
 ---@field mortal? boolean the process may be killed, and another one calls after `pause` seconds
 ---@field twice? boolean the call is made before, successfully unless a fault meets it; the second one is judged
 ---@field settled? boolean the pause is long enough for what the first has started to be listed
@@ -98,7 +99,7 @@ local function upsert(name, options)
   local called = options.called or "t"
   return {
     name = name, effect = "upsert", judged = "idempotent", timeout = 60, looks = true,
-    renews = not options.own and "at once",
+    renews = not options.own and "at once", reads_back = options.own,
     prepare = with_trigger(called, options.own), effects = function(world) return world.cdf.upserts end,
     stands = stands(called), call = options.call,
   }
