@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The error tables that users get (DESIGN section 3), and the removal of secrets from them. */
+ * The error tables that users get (README «Errors»), and the removal of secrets from them. */
 #ifndef CDFW_ERROR_H
 #define CDFW_ERROR_H
 

@@ -297,7 +297,7 @@ function Client:auth(opts)
 end
 
 --- Starts a workflow version: a token, a session for its nonce, the run. At most once: where the answer is lost after
---- the run may have started, the error's kind is "ambiguous" (DESIGN section 5).
+--- the run may have started, the error's kind is "ambiguous" (README «Promises»).
 ---@param external_id string of the workflow
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
