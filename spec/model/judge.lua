@@ -48,14 +48,15 @@ end
 
 -- {==== Sessions ====
 
---- A session may be taken back after CDF itself has refused its nonce, which nobody had put in doubt before.
+--- A session may be taken back where CDF itself has refused its nonce, or 429 was the end, and nothing else was ever
+--- said of it that leaves open what became of it.
 local function may_revoke(world, session, index)
   local is_refused = false
   for i = 1, index - 1 do
     local exchange = world.exchanges[i]
     if exchange.nonce == session.nonce then
-      if exchange.heard == "doubt" or exchange.heard == "put off" then return false end
-      if exchange.heard == "refused" then is_refused = true end
+      if exchange.heard ~= "refused" and exchange.heard ~= "clean" then return false end
+      if exchange.status then is_refused = true end
     end
   end
   return is_refused

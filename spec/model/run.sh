@@ -25,8 +25,9 @@ explore() { # scenario depth alphabet reach
 }
 
 echo "scenario            sequences   requests    starts     known ambiguous   refused   worst s   CPU s"
-began=$SECONDS n=0
+began=$SECONDS
 for alphabet in "${FULL_DEPTH:-2} full 2" "${DEPTH:-4} small 1"; do
+  n=0
   for scenario in "${scenarios[@]}"; do
     # shellcheck disable=SC2086
     explore "$scenario" $alphabet &
