@@ -80,8 +80,8 @@ local function send(self, item, opts)
   return answer.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, opts))
 end
 
---- A nonce of the caller's own has no successor, but binds once: after a lost answer it is sent again. Where it turns out
---- to be spent, the lost attempt was carried out, and the trigger is read back. All in the time of one call.
+--- A nonce of the caller's own has no successor, but binds once: after a lost answer it is sent again. Where it turns
+--- out to be spent, the lost attempt was carried out, and the trigger is read back. All in the time of one call.
 local function upsert_once(self, item, opts)
   local deadline = self.client:_now() + self.client.timeout
   local function left() return deadline - self.client:_now() end
