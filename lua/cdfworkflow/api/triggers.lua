@@ -36,7 +36,7 @@ local BATCH = {
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
 
-local ATTEMPT, PAUSE = 30, 1 -- seconds that one takes at most, and between two
+local ATTEMPT = 30 -- seconds that one takes at most
 
 local function check_rule(rule, opts)
   for member, range in pairs(BATCH[rule.triggerType] or {}) do
@@ -85,7 +85,7 @@ end
 local function upsert_once(self, item, opts)
   local deadline = self.client:_now() + self.client.timeout
   local function left() return deadline - self.client:_now() end
-  local doubt
+  local pause, doubt = 1, nil
   repeat
     opts.timeout = math.min(math.max(left() / 2, 0.1), ATTEMPT)
     local stored, err = send(self, item, opts)
@@ -98,8 +98,9 @@ local function upsert_once(self, item, opts)
     elseif not doubt and not err.retryable then
       return nil, err
     end
-    if left() < 2 * PAUSE then return nil, doubt or err end
-    self.client:_sleep(PAUSE)
+    if left() < 2 * pause then return nil, doubt or err end
+    self.client:_sleep(pause)
+    pause = pause * 2
   until false
 end
 
