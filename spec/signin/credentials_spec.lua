@@ -203,17 +203,21 @@ describe("a login without a secret", function()
     local c, script = federated {}
     local _, err = c:run("w", "1", { session = "client_credentials" })
     assert.matches('session = "client_credentials" needs client_credentials', err.message)
+    assert.equal(0, #script.requests)
+  end)
+
+  it("says so where CDF refuses a record stream trigger for it", function()
     local trigger = {
       externalId = "t", workflowExternalId = "w", workflowVersion = "1",
       triggerRule = { triggerType = "recordStream", streamExternalId = "s", batchSize = 1, batchTimeout = 10 },
     }
-    _, err = c.workflows.triggers:upsert(trigger)
-    assert.equal("invalid", err.kind)
-    assert.matches("needs a session of client credentials.*give it client_credentials of its own", err.message)
-    assert.equal(0, #script.requests)
-    local stored = { status = 200, body = '{"items":[{"externalId":"t"}]}' }
-    assert(federated({ TOKEN, SESSION, stored }).workflows.triggers:upsert(trigger,
-      { client_credentials = { client_id = "runner", client_secret = "s" } }))
+    local FORBIDDEN = { status = 403, body = '{"error":{"code":403,"message":"Session not allowed"}}' }
+    local function refused(opts)
+      return select(2, federated({ TOKEN, SESSION, FORBIDDEN, OK }).workflows.triggers:upsert(trigger, opts)).message
+    end
+    assert.matches("Session not allowed; .* session of client credentials, .*give it client_credentials of its own$",
+      refused())
+    assert.is_nil(refused({ client_credentials = { client_id = "runner", client_secret = "s" } }):find "of its own")
   end)
 
   it("shares its token through a token store like any other", function()

@@ -45,12 +45,18 @@ local BATCH = {
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
 
---- Whether CDF would get a session of client credentials (CDF.md section 8). What a nonce is of nobody knows here.
-local function has_pair(client, opts)
-  return opts.client_credentials ~= nil or (opts.nonce or "") ~= "" or client:_has_secret()
+--- CDF refuses record stream triggers whose session is none of client credentials (CDF.md section 8), which a login
+--- without a secret cannot make; nobody knows here what session a nonce is of.
+local function add_hint(client, rule, opts, err)
+  local secretless = opts.client_credentials == nil and (opts.nonce or "") == "" and not client:_has_secret()
+  if err and err.status == 403 and rule.triggerType == "recordStream" and secretless then
+    err.message = err.message .. "; a record stream trigger needs a session of client credentials, which this login "
+      .. "cannot make, having no client secret: give it client_credentials of its own"
+  end
+  return nil, err
 end
 
-local function check_rule(client, rule, opts)
+local function check_rule(rule, opts)
   for member, range in pairs(BATCH[rule.triggerType] or {}) do
     local value = rule[member]
     if type(value) ~= "number" or value < range[1] or value > range[2] then
@@ -62,10 +68,6 @@ local function check_rule(client, rule, opts)
     return check.invalid("session", ("session = %q cannot start a record stream trigger: CDF wants "
       .. "\"client_credentials\" there, from the client's own login or the option client_credentials")
       :format(opts.session))
-  end
-  if rule.triggerType == "recordStream" and not has_pair(client, opts) then
-    return check.invalid("client_credentials", "a record stream trigger needs a session of client credentials, which "
-      .. "this login cannot make, having no client secret: give it client_credentials of its own")
   end
   return true
 end
@@ -104,7 +106,7 @@ function Triggers:upsert(trigger, opts)
     item[member], err = check.identifier(member, trigger[member])
     if err then return nil, err end
   end
-  local ok, err = check_rule(self.client, trigger.triggerRule, opts)
+  local ok, err = check_rule(trigger.triggerRule, opts)
   if ok then ok, err = check_metadata(trigger.metadata) end
   if not ok then return nil, err end
   for _, member in ipairs { "input", "metadata" } do
@@ -118,7 +120,10 @@ function Triggers:upsert(trigger, opts)
     }))
   end
   if opts.dry_run then return dry_run.requests(self.client, put) end
-  return put(self.client)
+  local stored
+  stored, err = put(self.client)
+  if not stored then return add_hint(self.client, trigger.triggerRule, opts, err) end
+  return stored
 end
 
 local function fetcher(self, opts)
