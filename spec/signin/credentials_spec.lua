@@ -133,13 +133,13 @@ describe("cdf.credentials", function()
     end
     local message, field = problem { token_file = folder.path .. "/none" }
     assert.equal("token_file", field)
-    assert.equal(("credentials: token_file: %s/none cannot be read: No such file or directory"):format(folder.path),
+    assert.equal(("token_file: %s/none cannot be read: No such file or directory"):format(folder.path),
       message)
-    assert.matches("^credentials: token_file: .* cannot be read: Is a directory$",
+    assert.matches("^token_file: .* cannot be read: Is a directory$",
       problem { token_file = folder.path })
     assert.matches("is empty$", problem { token_file = folder:write("empty", "\n") })
     assert.matches("is larger than 65536 bytes$", problem { token_file = folder:write("large", ("x"):rep(65537)) })
-    assert.matches("^credentials: client_assertion_file: ", problem { client_id = "me", tenant_id = "t",
+    assert.matches("^client_assertion_file: ", problem { client_id = "me", tenant_id = "t",
       client_assertion_file = folder.path .. "/none" })
   end)
 
@@ -154,8 +154,8 @@ describe("cdf.credentials", function()
       ["certificate and key belong together"] = { client_id = "i", certificate = path, tenant_id = "t" },
       ["client_id is missing"] = { client_secret = "s", tenant_id = "t" },
       ["client_id needs one of tenant_id, token_url and provider"] = { client_id = "i", client_secret = "s" },
-      ['provider must be "cdf"'] = { client_id = "i", client_secret = "s", provider = "entra_id" },
-      ["token_file must be a string, not number"] = { token_file = 5 },
+      ['provider: expected "cdf", got a string'] = { client_id = "i", client_secret = "s", provider = "entra_id" },
+      ["token_file: expected a string, got a number"] = { token_file = 5 },
       ['unknown option "secret"'] = { secret = "s" },
     } do
       local ok, message = pcall(function() cdf.credentials(options) end)

@@ -3,6 +3,7 @@
 -- happened. No rule about tokens, retries or time lives here.
 
 local core = require "cdfworkflow.core"
+local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
 local token_store = require "cdfworkflow.call.token_store"
 
@@ -41,11 +42,19 @@ local function report_request(client, request, phase)
   return method, url
 end
 
+local function is_answer(response)
+  local kind = type(response)
+  return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
+end
+
 local function exchange(call, client, request, phase)
   local transport = client.transport
   local started = transport:now()
   local method, url = report_request(client, request, phase)
   local response = transport:http(request)
+  if not is_answer(response) then
+    mistake.raise "the client's transport must answer with a status or a failure"
+  end
   local now = transport:now()
   report(client, {
     type = "response", phase = phase, method = method, url = url, status = response.status,
@@ -58,9 +67,9 @@ end
 local function request_token(call, client, request)
   local assertion_function = core.assertion(client.core)
   if assertion_function then
-    local assertion, why = ask(assertion_function)
-    if not assertion then return call:step("token_failed", client.transport:now(), why) end
-    call:assertion(assertion)
+    local assertion, problem = ask(assertion_function)
+    if assertion then problem = call:assertion(assertion) end
+    if problem then return call:step("token_failed", client.transport:now(), problem) end
   end
   return exchange(call, client, request, "token")
 end
@@ -74,10 +83,10 @@ local function exchange_token(call, client, request, denied)
   local token, lifetime = store:obtain(denied, request.timeout)
   if token then return call:step("token", transport:now(), token, lifetime) end
   request.timeout = request.timeout - (transport:now() - began)
-  local ok, action, value, phase, flag = protected(request_token, call, client, request)
+  local ok, action, value, phase, flag, surplus = protected(request_token, call, client, request)
   store:keep()
   if not ok then error(action, 0) end
-  return action, value, phase, flag
+  return action, value, phase, flag, surplus
 end
 
 local function nap(call, transport, seconds)
@@ -85,27 +94,24 @@ local function nap(call, transport, seconds)
   return call:step("woke", transport:now())
 end
 
-local function carry(call, client)
+--- Does what the call says next.
+local function act(call, client, action, value, phase, denied)
   local transport = client.transport
-  local action, value, phase, denied = call:step("start", transport:now())
-  while true do
-    if action == "http" and phase == "token" then
-      action, value, phase, denied = exchange_token(call, client, value, denied)
-    elseif action == "http" then
-      action, value, phase, denied = exchange(call, client, value, phase)
-    elseif action == "sleep" then
-      report(client, { type = "retry", delay = value })
-      action, value, phase, denied = nap(call, transport, value)
-    elseif action == "join" then
-      action, value, phase, denied = nap(call, transport, value)
-    elseif action == "token" then
-      action, value, phase, denied = ask_for_token(call, transport, value)
-    elseif action == "done" then
-      return value
-    else
-      return nil, value
-    end
+  if action == "http" and phase == "token" then return exchange_token(call, client, value, denied) end
+  if action == "http" then return exchange(call, client, value, phase) end
+  if action == "token" then return ask_for_token(call, transport, value) end
+  if action == "sleep" then report(client, { type = "retry", delay = value }) end
+  return nap(call, transport, value)
+end
+
+local function carry(call, client)
+  local action, value, phase, denied, surplus = call:step("start", client.transport:now(), core.time())
+  while action ~= "done" and action ~= "error" do
+    if surplus then report(client, { type = "surplus_session", id = surplus }) end
+    action, value, phase, denied, surplus = act(call, client, action, value, phase, denied)
   end
+  if action == "error" then return nil, value end
+  return value
 end
 
 --- Runs the call to its end.
@@ -116,7 +122,11 @@ end
 function drive.run(call, client)
   local transport = client.transport
   local impossible = transport.check and transport:check()
-  if impossible then return nil, core.error { kind = "invalid", message = impossible, retryable = false } end
+  if impossible then
+    return nil, core.error {
+      kind = "invalid", field = "transport", limit = impossible, message = impossible, retryable = false,
+    }
+  end
   local ok, result, err = protected(carry, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
