@@ -12,7 +12,6 @@ local Triggers = require "cdfworkflow.api.triggers"
 local Versions = require "cdfworkflow.api.versions"
 local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
-local checkup = require "cdfworkflow.api.checkup"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
 local dry_run = require "cdfworkflow.call.dry_run"
@@ -290,6 +289,35 @@ function Client:auth(opts)
   return result
 end
 
+---@class cdfworkflow.CheckFinding
+---@field what string "name resolution", "connection", "TLS", "token", "clock", "project", "sessionsAcl:CREATE",
+---  "workflowOrchestrationAcl:READ", "workflowOrchestrationAcl:WRITE", "session", "version …", "lint", "input"
+---@field ok boolean
+---@field message string one line: what was found, and what to do where it is not ok
+
+---@class cdfworkflow.CheckOptions
+---@field workflow_external_id? string|integer looks for its version as well
+---@field version? string|integer may be left out where the workflow has exactly one
+---@field input? table|userdata that a run would get
+
+takes.check = { { "opts", options.of({
+  { "workflow_external_id", check.name },
+  { "version", check.name },
+  { "input", check.json_object },
+}, function(given)
+  if given.workflow_external_id == nil and (given.version ~= nil or given.input ~= nil) then
+    return "version and input need a workflow_external_id"
+  end
+end) } }
+
+--- Finds out whether a run would work, and starts none: name resolution, connection, TLS, the token, the clock against
+--- CDF's, the project and the rights, which kind of session a run would use; with `workflow_external_id` also whether
+--- the version is there, what `cdf.lint` says of it, and whether the input fits. What cannot be looked at because of
+--- what failed before it is left out.
+---@param opts? cdfworkflow.CheckOptions
+---@return cdfworkflow.CheckFinding[] findings
+function Client:check(opts) return require("cdfworkflow.api.checkup").check(self, opts) end
+
 --- {==== Short forms ====
 
 for _, name in ipairs { "run", "retrieve", "cancel", "retry", "wait", "watch" } do
@@ -357,7 +385,6 @@ function Client:resume(schedule_or_name) return self.workflows.triggers:_resume(
 
 --- }====
 
-Client.check, takes.check = checkup.check, checkup.takes
 Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
 Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules
 Client.unschedule, takes.unschedule = schedule.unschedule, schedule.takes.unschedule
