@@ -222,8 +222,10 @@ function Client:_acceptable(http_method, path, body, opts)
 end
 
 function Client:_start(workflow_external_id, version, opts)
-  if dry_run.wanted(opts) then
-    return dry_run.requests(self, function(double) return double:_start(workflow_external_id, version, opts) end)
+  if opts.dry_run then
+    return dry_run.requests(self, function(double)
+      return double:_drive(core.run(double.core, workflow_external_id, version, opts))
+    end)
   end
   return self:_drive(core.run(self.core, workflow_external_id, version, opts))
 end
