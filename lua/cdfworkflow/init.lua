@@ -12,6 +12,12 @@ local lint = require "cdfworkflow.definition.lint"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 
+--- A table that is one already may be marked again; one with another metatable may not.
+local ARRAY = {
+  word = "a table without a metatable of its own",
+  accepts = function(value) return type(value) == "table" and pcall(core.array, value) end,
+}
+
 local cdf = {
   _VERSION = core.version,
 
@@ -20,7 +26,7 @@ local cdf = {
 
   --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
   ---@type fun(t?: table): table
-  array = method.fn("cdf.array", { { "t", check.object } }, core.array),
+  array = method.fn("cdf.array", { { "t", ARRAY } }, core.array),
 
   client = client.new,
   from_env = env.client,
