@@ -14,6 +14,7 @@ local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
+local nature = require "cdfworkflow.call.nature"
 local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
 local options = require "cdfworkflow.options"
@@ -204,6 +205,16 @@ function Client:_call(http_method, path, body, opts)
   return self:_drive(core.request(self.core, http_method, add_query(path, opts and opts.query), body, opts))
 end
 
+--- Checks what `_call` would, and sends nothing: for those that must send something else before.
+---@return true|nil
+---@return cdfworkflow.Error? err
+function Client:_check(http_method, path, body, opts)
+  local call, err = core.request(self.core, http_method, path, body, opts)
+  if not call then return nil, err end
+  call:drop()
+  return true
+end
+
 function Client:_start(workflow_external_id, version, opts)
   return self:_drive(core.run(self.core, workflow_external_id, version, opts))
 end
@@ -311,19 +322,6 @@ Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
 Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules
 Client.unschedule, takes.unschedule = schedule.unschedule, schedule.takes.unschedule
 
-local READING_POSTS = { list = true, byids = true, search = true, aggregate = true }
-
---- What repeating a request that may have been carried out would do (CDF.md section 12).
-local function repeats(http_method, path)
-  if http_method ~= "POST" and http_method ~= "PATCH" then return "safe" end
-  path = path:match("^[^?]*"):gsub("/+$", "")
-  local last = path:match("[^/]*$")
-  if path:match("^/workflows/") and (last == "run" or last == "retry") then return "run" end
-  local first = path:match("^/[^/]*")
-  if READING_POSTS[last] or first == "/workflows" or first == "/sessions" then return "safe" end
-  return "unsafe"
-end
-
 --- Whether the table maps text to values that `is_fine`.
 local function map_of(is_fine)
   return function(value)
@@ -350,8 +348,9 @@ takes.request = {
   { "opts", options.of { { "query", QUERY }, { "headers", HEADERS }, { "timeout", check.timeout } } },
 }
 
---- Any other CDF endpoint of the project, with the same token, retries and errors. A POST that may have been carried
---- out is not repeated, unless it only reads, or is of workflows or sessions and can be repeated.
+--- Any other CDF endpoint of the project, with the same token, retries and errors. A POST or PATCH that may have been
+--- carried out is not repeated, unless it only reads, or is known to end the same (`call/nature.lua`). A DELETE that is
+--- repeated after a lost answer, and then finds nothing, is done.
 ---@param http_method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
 ---@param path string under the project, percent-encoded, such as "/timeseries/list"
 ---@param body? table
@@ -359,7 +358,8 @@ takes.request = {
 ---@return table|nil
 ---@return cdfworkflow.Error? err
 function Client:request(http_method, path, body, opts)
-  opts.repeats = repeats(http_method, path)
+  opts.repeats = nature(http_method, path)
+  opts.result = http_method == "DELETE" and "gone" or nil
   return self:_call(http_method, path, body, opts)
 end
 
