@@ -14,7 +14,9 @@ local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
+local interrupt = require "cdfworkflow.call.interrupt"
 local options = require "cdfworkflow.options"
+local protected = require "cdfworkflow.call.protected"
 local schedule = require "cdfworkflow.api.schedule"
 local transport = require "cdfworkflow.transport"
 
@@ -271,7 +273,10 @@ function Client:_put(url, bytes, opts)
   return self:_drive(core.upload(self.core, url, bytes, opts))
 end
 
-function Client:_sleep(seconds) self.transport:sleep(seconds) end
+function Client:_sleep(seconds)
+  local ok, err = protected(self.transport.sleep, self.transport, seconds)
+  if not ok then interrupt.pass_on(err) end
+end
 
 function Client:_now() return self.transport:now() end
 
