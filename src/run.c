@@ -215,16 +215,21 @@ static int check_metadata(lua_State *L, int index, int room) {
   return 0;
 }
 
+/* JSON text of the caller's own may begin with blanks. */
+static bool begins_object(const char *json) {
+  return json[strspn(json, " \t\r\n")] == '{';
+}
+
 /* Adds the JSON of the object at `index` to the call's body as member `name`; `limit` in bytes.
    0, or nil, err pushed. */
 static int add_object_member(lua_State *L, cdfw_call *call, int index, const char *name,
                              size_t limit) {
-  if (!lua_istable(L, index))
+  if (!lua_istable(L, index) && !cdfw_json_test_raw(L, index))
     return luaL_error(L, "%s must be a table, not %s", name, luaL_typename(L, index));
   cdfw_buffer *text = cdfw_scratch_push(L, limit, true);
   if (!cdfw_json_write(L, index, name, text))
     return cdfw_error_return(L, "invalid", "%s", lua_tostring(L, -1));
-  if (cdfw_buffer_text(text)[0] != '{')
+  if (!begins_object(cdfw_buffer_text(text)))
     return cdfw_error_return(L, "invalid", "%s must be a JSON object, not an array", name);
   if (call->body.length > 1) cdfw_buffer_addc(&call->body, ',');
   cdfw_text_add_json_string(&call->body, name, strlen(name));

@@ -39,6 +39,13 @@ function check.optional(value, expected, name)
   end
 end
 
+--- The same for a JSON object that may be left out: a table, or what `cdf.json` gives.
+function check.object(value, name)
+  if value ~= nil and type(value) ~= "table" and not core.is_raw_json(value) then
+    error(("%s: expected a table or nil, got a %s"):format(name, type(value)), 3)
+  end
+end
+
 --- Raises unless `value` is a list: a table without keys of another kind. (What `#` makes of a single resource is 0,
 --- and nothing would happen.)
 function check.sequence(value, name)

@@ -52,7 +52,7 @@ local transport = require "cdfworkflow.transport"
 ---@field on_event? fun(event: table) told of requests, answers and retries; sees no secret
 
 ---@class cdfworkflow.RunOptions
----@field input? table a JSON object, at most 102,400 bytes of JSON
+---@field input? table|userdata a JSON object, or what `cdf.json` gives; at most 102,400 bytes of JSON
 ---@field metadata? table<string, string> at most 10 pairs, key ≤ 32, value ≤ 255 characters
 ---@field nonce? string of a session of your own
 ---@field client_credentials? table|userdata for the session of this run: { client_id =, client_secret = } or

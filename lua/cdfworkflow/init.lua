@@ -7,8 +7,10 @@ local definition = require "cdfworkflow.definition"
 local env = require "cdfworkflow.signin.env"
 local gather = require "cdfworkflow.call.gather"
 local graph = require "cdfworkflow.definition.graph"
+local json = require "cdfworkflow.json"
 local lint = require "cdfworkflow.definition.lint"
 local options = require "cdfworkflow.options"
+local why = require "cdfworkflow.definition.why"
 
 local cdf = {
   _VERSION = core.version,
@@ -20,6 +22,10 @@ local cdf = {
   ---@type fun(t?: table): table
   array = core.array,
 
+  json = json.json,
+  encode = json.encode,
+  decode = json.decode,
+
   client = client.new,
   from_env = env.client,
   gather = gather.run,
@@ -28,6 +34,7 @@ local cdf = {
   definition = definition.definition,
   lint = lint,
   graph = graph,
+  why = why,
 }
 
 local CREDENTIALS_OPTIONS = { "token", "client_id", "client_secret", "token_url", "tenant_id", "scopes", "audience" }

@@ -255,12 +255,12 @@ end
 --- Calls a function. The call goes on by itself; `wait = true` waits for it, and `calls:response` gives what the
 --- function returned.
 ---@param fn string|integer external id (text) or id (number)
----@param data? table the function's `data`
+---@param data? table|userdata the function's `data`
 ---@param opts? cdfworkflow.CallOptions
 ---@return cdfworkflow.Call|nil call, table? err kind "timeout" with `err.call`, the last seen, when it took too long
 function Functions:call(fn, data, opts)
   opts = options.check(opts, CALL, "functions:call")
-  check.optional(data, "table", "data")
+  check.object(data, "data")
   wait.check({ timeout = opts.timeout }, 3)
   local ok, err = writable("data", data or {})
   if not ok then return nil, err end

@@ -4,6 +4,7 @@
 
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
+local json = require "cdfworkflow.json"
 local options = require "cdfworkflow.options"
 local starter = require "cdfworkflow.api.starter"
 local wait = require "cdfworkflow.api.wait"
@@ -235,7 +236,7 @@ local function by_function(client, opts)
     name = opts.name, cronExpression = opts.cron, functionId = fn.id,
     data = {
       ["workflow-external-id"] = opts.workflow_external_id, ["workflow-version"] = opts.version,
-      input = opts.input, metadata = opts.metadata,
+      input = json.plain(opts.input), metadata = opts.metadata,
     },
   }, opts)
   if not put then return nil, err end

@@ -58,7 +58,7 @@ end
 function Schedules:create(schedule, opts)
   opts = options.check(opts, CREATE, "schedules:create")
   check.type(schedule, "table", "schedule")
-  check.optional(schedule.data, "table", "schedule.data")
+  check.object(schedule.data, "schedule.data")
   local ok, err = check_schedule(schedule)
   if not ok then return nil, err end
   local item = check.without(schedule, { "functionExternalId" })

@@ -14,11 +14,11 @@ local OUTCOMES = { COMPLETED = true, FAILED = true, FAILED_WITH_TERMINAL_ERROR =
 ---@param task_id string a UUID
 ---@param status "COMPLETED"|"FAILED"|"FAILED_WITH_TERMINAL_ERROR" FAILED uses the attempts that are left, the last
 ---  does not
----@param output? table merged into the task's own output
+---@param output? table|userdata merged into the task's own output
 ---@return cdfworkflow.TaskExecution|nil task, table? err
 function Tasks:update(task_id, status, output)
   check.type(status, "string", "status")
-  check.optional(output, "table", "output")
+  check.object(output, "output")
   local uuid, err = check.uuid("task_id", task_id)
   if not uuid then return nil, err end
   if not OUTCOMES[status] then

@@ -82,7 +82,7 @@ function Triggers:upsert(trigger, opts)
   opts = options.check(opts, SESSION, "triggers:upsert")
   check.type(trigger, "table", "trigger")
   check.type(trigger.triggerRule, "table", "trigger.triggerRule")
-  check.optional(trigger.input, "table", "trigger.input")
+  check.object(trigger.input, "trigger.input")
   check.optional(trigger.metadata, "table", "trigger.metadata")
   local item = check.without(trigger, READ_ONLY)
   for _, member in ipairs { "externalId", "workflowExternalId", "workflowVersion" } do
@@ -94,7 +94,8 @@ function Triggers:upsert(trigger, opts)
   if ok then ok, err = check_metadata(trigger.metadata) end
   if not ok then return nil, err end
   for _, member in ipairs { "input", "metadata" } do
-    if item[member] and next(item[member]) == nil then item[member] = nil end -- an empty one says nothing
+    local given = item[member]
+    if type(given) == "table" and next(given) == nil then item[member] = nil end -- an empty one says nothing
   end
   return check.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, {
     nonce = "items.authentication", given_nonce = opts.nonce, session = opts.session,

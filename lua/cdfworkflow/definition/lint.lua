@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local options = require "cdfworkflow.options"
+local plain = require("cdfworkflow.json").plain
 
 local MAX_TASKS = 200
 local MAX_DEPENDENCIES = 100
@@ -725,6 +726,7 @@ end
 ---@return cdfworkflow.Finding[]
 local function lint(definition)
   local report = { findings = {}, scopes = {}, anywhere = {}, ids = {}, count = 0 }
+  definition = plain(definition)
   if type(definition) ~= "table" then
     report_error(report, "wrong-type", "", ("a definition must be a table, not %s"):format(shown(definition)))
   elseif definition.workflowDefinition ~= nil then
