@@ -88,41 +88,38 @@ function arguments.parser(wanted)
   return parser, subs
 end
 
---- What could have been meant: commands, or the options that stand in a usage.
-local function candidates(noun, usages)
+--- What could have been meant: commands, or the options that stand in the help.
+local function candidates(noun, helps)
   local names = {}
   if noun == "command" then
     for _, command in ipairs(arguments.COMMANDS) do names[#names + 1] = command[1] end
   else
-    for name in usages:gmatch "%-%-?%a[%w-]*" do names[#names + 1] = name end
+    for name in table.concat(helps, " "):gmatch "%-%-?%a[%w-]*" do names[#names + 1] = name end
   end
   return names
 end
 
 --- argparse's complaint as one sentence.
-local function sentence(complaint, usages)
+local function sentence(complaint, helps)
   complaint = complaint:gsub("\n.*", "")
   local noun, word = complaint:match "^unknown (%l+) '(.*)'$"
-  return noun and complaint .. options.hint(word, candidates(noun, usages)) or complaint
+  return noun and complaint .. options.hint(word, candidates(noun, helps)) or complaint
 end
 
 --- What somebody has said.
 ---@param words string[]
 ---@return table args `args.command` is the command's name
 function arguments.parse(words)
-  local wanted, usages = {}, {}
+  local wanted = {}
   for _, word in ipairs(words) do wanted[word] = true end
   local parser, subs = arguments.parser(wanted)
   local understood, args = parser:pparse(words)
   if understood then return args end
-  usages[1] = parser:get_usage()
-  local called = "cdfworkflow"
-  for name, sub in pairs(subs) do
-    if wanted[name] then
-      called, usages[#usages + 1] = "cdfworkflow " .. name, sub:get_usage()
-    end
+  local helps, called = { parser:get_help() }, "cdfworkflow"
+  for _, word in ipairs(words) do
+    if subs[word] and not helps[2] then helps[2], called = subs[word]:get_help(), "cdfworkflow " .. word end
   end
-  exits.fail(exits.INPUT, ("%s (see %s --help)"):format(sentence(args, table.concat(usages, " ")), called))
+  exits.fail(exits.INPUT, ("%s (see %s --help)"):format(sentence(args, helps), called))
 end
 
 return arguments

@@ -100,6 +100,26 @@ function exits.check(result, err)
   return result
 end
 
+--- Does something with each of several, says what went wrong with one, and goes on with the next; but a signal ends it.
+---@generic T
+---@param out cdfworkflow.program.Output
+---@param list T[]
+---@param fn fun(item: T)
+---@return integer code the worst of them
+function exits.each(out, list, fn)
+  local code = exits.OK
+  for _, item in ipairs(list) do
+    local ok, failure = pcall(fn, item)
+    if not ok then
+      local is_one = exits.is_failure(failure) and failure.message ~= nil
+      if not is_one or not list[2] then error(failure, 0) end
+      out:say(list[2] and ("%s: %s"):format(item, failure.message) or failure.message)
+      code = exits.worse(code, failure.code)
+    end
+  end
+  return code
+end
+
 ---@param value any
 ---@return boolean whether it is what `exits.fail` raises
 function exits.is_failure(value) return getmetatable(value) == Failure end

@@ -2,6 +2,7 @@
 -- What the program says: data on standard output, everything else on standard error, in the form, the colours and the
 -- width that are asked for or that the streams allow.
 
+local columns = require "cdfworkflow.definition.columns"
 local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
 local pretty = require "cdfworkflow.program.pretty"
@@ -13,7 +14,8 @@ local pretty = require "cdfworkflow.program.pretty"
 ---@field utf8 boolean whether pictures may be more than ASCII
 ---@field color boolean on standard output
 ---@field error_color boolean on standard error
----@field columns integer|nil of the terminal that standard output is
+---@field columns_of_terminal integer|nil where standard output is one
+---@field picture? cdfworkflow.program.Picture what is drawn anew on standard error
 local Output = {}
 Output.__index = Output
 
@@ -38,12 +40,12 @@ end
 ---@param args { form?: string, color?: string, quiet?: boolean, verbose?: boolean } of the command line
 ---@return cdfworkflow.program.Output
 function Output.new(args)
-  local columns = core.terminal(STDOUT)
+  local width = core.terminal(STDOUT)
   return setmetatable({
     form = args.form or "text", quiet = args.quiet or false, verbose = args.verbose or false, utf8 = is_utf8(),
-    color = wants_color(args.color, columns ~= nil),
+    color = wants_color(args.color, width ~= nil),
     error_color = wants_color(args.color, core.terminal(STDERR) ~= nil),
-    columns = columns and (columns > 0 and columns or WIDTH),
+    columns_of_terminal = width and (width > 0 and width or WIDTH),
   }, Output)
 end
 
@@ -51,9 +53,9 @@ end
 ---@return integer|nil columns
 ---@return integer|nil rows
 function Output:canvas() -- luacheck: no unused
-  local columns, rows = core.terminal(STDERR)
-  if not columns or variable "TERM" == "dumb" then return nil end
-  return columns > 0 and columns or WIDTH, rows > 0 and rows or HEIGHT
+  local width, rows = core.terminal(STDERR)
+  if not width or variable "TERM" == "dumb" then return nil end
+  return width > 0 and width or WIDTH, rows > 0 and rows or HEIGHT
 end
 
 local function write(...)
@@ -70,6 +72,23 @@ end
 function Output:text(line)
   if self.form == "text" then write(line, "\n") end
 end
+
+--- Text of somebody else's that cannot disturb a terminal.
+local function clean(text) return (tostring(text):gsub("%c", " ")) end
+
+--- Cells side by side, in the width that there is.
+local function joined(row, widths, width)
+  local cells = {}
+  for i, cell in ipairs(row) do
+    cells[i] = i < #row and cell .. (" "):rep(widths[i] - columns.of(cell)) or cell
+  end
+  local line = table.concat(cells, "  "):gsub(" +$", "")
+  return width and columns.fit(line, width) or line
+end
+
+--- Text as it is, whatever the form.
+---@param text string
+function Output:raw(text) write(self.form and text) end
 
 --- JSON, indented where it is one document.
 local function json(self, value)
@@ -104,6 +123,47 @@ function Output:list(list, id_of, text)
   for _, resource in ipairs(list) do self:resource(resource, id_of(resource)) end
 end
 
+--- A table as lines: columns side by side, on a terminal with headings and no wider than it.
+---@param headings string[]
+---@param rows string[][]
+---@return string[] lines
+function Output:columns(headings, rows)
+  if self.columns_of_terminal then table.insert(rows, 1, headings) end
+  local widths = {}
+  for _, row in ipairs(rows) do
+    for i, cell in ipairs(row) do
+      row[i] = clean(cell)
+      widths[i] = math.max(widths[i] or 0, columns.of(row[i]))
+    end
+  end
+  local lines = {}
+  for i, row in ipairs(rows) do lines[i] = joined(row, widths, self.columns_of_terminal) end
+  return lines
+end
+
+--- The sign for what is well, or is not.
+---@param is_well boolean
+---@return string
+function Output:mark(is_well)
+  local sign = is_well and (self.utf8 and "✔" or "ok") or self.utf8 and "✘" or "!!"
+  return self.color and ("\27[%dm%s\27[0m"):format(is_well and 32 or 31, sign) or sign
+end
+
+--- How `cdf.graph` is to draw for standard output.
+---@return cdfworkflow.GraphOptions
+function Output:graph_options()
+  local width = self.columns_of_terminal
+  return { color = self.color, ascii = not self.utf8, width = width and math.max(width, 20) }
+end
+
+--- Executions that were named on the command line: one by itself, several as a list; not in the form "text".
+---@param executions cdfworkflow.Execution[]
+---@param several boolean
+function Output:some(executions, several)
+  if several and self.form == "json" then return json(self, core.array(executions)) end
+  for _, execution in ipairs(executions) do self:resource(execution, execution.id) end
+end
+
 --- A line on standard error for a person who wants to know; not with -q.
 ---@param message string
 function Output:note(message)
@@ -112,8 +172,14 @@ end
 
 --- A line on standard error that nobody should miss.
 ---@param message string
-function Output:say(message) -- luacheck: no unused
+function Output:say(message)
+  if self.picture then self.picture:erase() end
   io.stderr:write("cdfworkflow: ", message, "\n")
+end
+
+--- To be called a few times a second while something is waited for.
+function Output:tick()
+  if self.picture then self.picture:tick() end
 end
 
 return Output
