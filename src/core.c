@@ -32,16 +32,26 @@ static int core_time(lua_State *L) {
   return 1;
 }
 
+/* core.http_date(text) → seconds since the epoch | nil */
+static int core_http_date(lua_State *L) {
+  double time = cdfw_policy_http_date(luaL_checkstring(L, 1));
+  if (time < 0) return 0;
+  lua_pushnumber(L, time);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"auth", cdfw_run_auth},
                                      {"client", cdfw_client_new},
                                      {"credentials", cdfw_credentials_new},
                                      {"decode", cdfw_json_decode},
+                                     {"describe", cdfw_credentials_describe},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
                                      {"form", cdfw_run_form},
                                      {"handle_signals", cdfw_interrupt_handle},
                                      {"http", cdfw_http_new},
+                                     {"http_date", core_http_date},
                                      {"is_array", cdfw_json_is_array},
                                      {"is_raw_json", cdfw_json_is_raw},
                                      {"noted_signal", cdfw_interrupt_noted},

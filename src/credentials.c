@@ -34,6 +34,23 @@ static cdfw_credentials *check(lua_State *L) {
   return luaL_checkudata(L, 1, credentials_class);
 }
 
+static const char *const kinds[] = {"token", "token function", "client credentials",
+                                    "client credentials"};
+
+int cdfw_credentials_describe(lua_State *L) {
+  const cdfw_credentials *credentials = check(L);
+  lua_createtable(L, 0, 4);
+  lua_pushstring(L, kinds[credentials->kind]);
+  lua_setfield(L, -2, "kind");
+  lua_pushboolean(L, cdfw_credentials_has_pair(credentials));
+  lua_setfield(L, -2, "has_secret");
+  lua_pushstring(L, cdfw_buffer_text(&credentials->client_id));
+  lua_setfield(L, -2, "client_id");
+  lua_pushstring(L, cdfw_buffer_text(&credentials->token_url));
+  lua_setfield(L, -2, "token_url");
+  return 1;
+}
+
 bool cdfw_credentials_has_pair(const cdfw_credentials *credentials) {
   return credentials->client_secret.length > 0;
 }
@@ -245,8 +262,6 @@ static int credentials_gc(lua_State *L) {
 }
 
 static int credentials_tostring(lua_State *L) {
-  static const char *const kinds[] = {"token", "token function", "client credentials",
-                                      "client credentials"};
   cdfw_credentials *credentials = check(L);
   bool named = credentials->client_id.length > 0;
   lua_pushfstring(L, "cdfworkflow.credentials: %s%s%s", kinds[credentials->kind],

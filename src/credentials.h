@@ -26,6 +26,9 @@ typedef struct cdfw_credentials {
 
 /* Lua: core.credentials{…} → credentials | nil, err */
 int cdfw_credentials_new(lua_State *L);
+/* Lua: core.describe(credentials) → { kind =, has_secret =, client_id =, token_url = }, no secret
+ */
+int cdfw_credentials_describe(lua_State *L);
 /* The credentials at `index`, or NULL when it is something else. [-0, +0] */
 cdfw_credentials *cdfw_credentials_test(lua_State *L, int index);
 /* Pushes credentials from the option at `index`: credentials are passed through, a table

@@ -545,12 +545,25 @@ static int read_nature(lua_State *L, int options, cdfw_call *call) {
   return read_request_id(L, options, call);
 }
 
+/* root = true: the path begins at CDF itself, not under the project. */
+static void begin_url(lua_State *L, int options, cdfw_call *call) {
+  const cdfw_buffer *base = &call->client->base_url;
+  get_option(L, options, "root");
+  bool root = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!root)
+    cdfw_call_begin_url(L, call);
+  else
+    need(L, cdfw_buffer_add(&call->url, cdfw_buffer_text(base), base->length));
+  call->path_offset = call->url.length;
+}
+
 int cdfw_run_request(lua_State *L) {
   enum { CLIENT = 1, METHOD, PATH, BODY, OPTIONS, CALL };
   lua_settop(L, OPTIONS);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   call->method = check_method(L, METHOD);
-  cdfw_call_begin_url(L, call);
+  begin_url(L, OPTIONS, call);
   read_timeout(L, OPTIONS, call);
   int results = read_nature(L, OPTIONS, call);
   if (results == 0) results = add_path(L, call, PATH);

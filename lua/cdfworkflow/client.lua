@@ -12,8 +12,10 @@ local Triggers = require "cdfworkflow.api.triggers"
 local Versions = require "cdfworkflow.api.versions"
 local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
+local checkup = require "cdfworkflow.api.checkup"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
+local dry_run = require "cdfworkflow.call.dry_run"
 local interrupt = require "cdfworkflow.call.interrupt"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
@@ -62,6 +64,7 @@ local transport = require "cdfworkflow.transport"
 ---@field request_id? string makes the run exactly-once: it travels in the metadata under `cdfworkflow.requestId`, and
 ---  after a lost answer the run is looked for before it is started again
 ---@field timeout? number seconds
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent (`cdfworkflow.DryRequest[]`)
 
 ---@class cdfworkflow.RetryOptions
 ---@field nonce? string
@@ -107,7 +110,8 @@ local CLIENT_OPTIONS = {
   "on_event",
   "token_store",
 }
-local RUN_OPTIONS = { "input", "metadata", "nonce", "client_credentials", "session", "request_id", "timeout" }
+local RUN_OPTIONS =
+  { "input", "metadata", "nonce", "client_credentials", "session", "request_id", "timeout", "dry_run" }
 local RETRY_OPTIONS = { "nonce", "client_credentials", "session", "request_id", "timeout" }
 local SESSION_OPTIONS = { "client_credentials", "session", "timeout" }
 local REQUEST_OPTIONS = { "query", "headers", "timeout" }
@@ -153,9 +157,11 @@ end
 function client.new(opts)
   options.check(opts, CLIENT_OPTIONS, "cdf.client")
   check_types(opts)
-  local core_client, err = core.client(pick(opts, CORE_OPTIONS))
+  local settings = pick(opts, CORE_OPTIONS)
+  local core_client, err = core.client(settings)
   if not core_client then return nil, err end
   local self = setmetatable({
+    settings = settings,
     project = opts.project,
     base_url = (opts.base_url or ("https://%s.cognitedata.com"):format(opts.cluster)):gsub("/+$", ""),
     core = core_client,
@@ -240,7 +246,14 @@ end
 
 function Client:_run(external_id, version, opts)
   check_open(self)
-  return self:_drive(core.run(self.core, external_id, version, options.check(opts, RUN_OPTIONS, "run")))
+  opts = options.check(opts, RUN_OPTIONS, "run")
+  check.optional(opts.dry_run, "boolean", "dry_run")
+  if opts.dry_run then
+    return dry_run.requests(self, function(double)
+      return double:_drive(core.run(double.core, external_id, version, opts))
+    end)
+  end
+  return self:_drive(core.run(self.core, external_id, version, opts))
 end
 
 function Client:_retry(id, opts)
@@ -267,10 +280,36 @@ function Client:_session(opts)
   return self:_drive(core.session(self.core, options.check(opts, SESSION_OPTIONS, "sessions:create")))
 end
 
+--- Who the token is and what it may do: `GET /api/v1/token/inspect`, which lies outside of the project.
+function Client:_inspect()
+  check_open(self)
+  return self:_drive(core.request(self.core, "GET", "/api/v1/token/inspect", nil, { root = true }))
+end
+
 --- PUT of bytes to an upload URL, which is its own permission: no access token goes there.
 function Client:_put(url, bytes, opts)
   check_open(self)
   return self:_drive(core.upload(self.core, url, bytes, opts))
+end
+
+--- A client like this one whose requests go through another transport; with `core`, a core client of its own, it has a
+--- token of its own too.
+---@param opts { transport: table, core?: userdata }
+---@return cdfworkflow.Client
+function Client:_double(opts)
+  local double = setmetatable({}, Client)
+  for name, value in pairs(self) do double[name] = value end
+  double.transport = opts.transport
+  if opts.core then double.core, double.token_store = opts.core, nil end
+  add_namespaces(double)
+  return double
+end
+
+--- The core client once more, without its token. `changes` to the settings win.
+function Client:_core_again(changes)
+  local settings = pick(self.settings, CORE_OPTIONS)
+  for name, value in pairs(changes) do settings[name] = value end
+  return assert(core.client(settings))
 end
 
 function Client:_sleep(seconds)
@@ -303,7 +342,7 @@ end
 ---@param external_id string of the workflow
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
----@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
 ---@return cdfworkflow.Error? err
 function Client:run(external_id, version, opts) return self.workflows.executions:run(external_id, version, opts) end
 
@@ -314,6 +353,7 @@ function Client:run(external_id, version, opts) return self.workflows.executions
 ---@return cdfworkflow.Error? err
 function Client:wait(execution, opts) return self.workflows.executions:wait(execution, opts) end
 
+Client.check = checkup.check
 Client.schedule = schedule.schedule
 Client.schedules = schedule.schedules
 Client.unschedule = schedule.unschedule

@@ -4,6 +4,7 @@
 
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
+local dry_run = require "cdfworkflow.call.dry_run"
 local json = require "cdfworkflow.json"
 local options = require "cdfworkflow.options"
 local starter = require "cdfworkflow.api.starter"
@@ -27,6 +28,8 @@ local schedule = {}
 ---  secrets cannot be changed, a new client secret asks for a function under a new external id
 ---@field data_set_id? integer with `via = "function"`: the data set for the function's file
 ---@field deploy_timeout? number with `via = "function"`: seconds to wait for the function, 1200 unless told
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent; with `via = "function"` as
+---  they are once the starter function is deployed
 
 ---@class cdfworkflow.Schedule
 ---@field via "trigger"|"function"
@@ -39,7 +42,7 @@ local schedule = {}
 
 local SCHEDULE = {
   "workflow_external_id", "version", "cron", "timezone", "name", "input", "metadata", "via", "client_credentials",
-  "session", "function_external_id", "data_set_id", "deploy_timeout",
+  "session", "function_external_id", "data_set_id", "deploy_timeout", "dry_run",
 }
 local WAYS = { -- each with the options that have no meaning there
   trigger = { "function_external_id", "data_set_id", "deploy_timeout" },
@@ -265,6 +268,7 @@ local function check_options(opts)
       error(("%s: expected text, got a %s"):format(name, type(opts[name])), 3)
     end
   end
+  check.optional(opts.dry_run, "boolean", "dry_run")
   local via = opts.via or "trigger"
   if not WAYS[via] then error(('via: expected "trigger" or "function", got %s'):format(tostring(via)), 3) end
   for _, name in ipairs(WAYS[via]) do
@@ -278,7 +282,7 @@ end
 --- replaced.
 ---@param client table
 ---@param opts cdfworkflow.ScheduleOptions
----@return cdfworkflow.Schedule|nil schedule, table? err
+---@return cdfworkflow.Schedule|cdfworkflow.DryRequest[]|nil schedule, table? err
 function schedule.schedule(client, opts)
   local via = check_options(opts)
   local settled = check.without(opts, {})
@@ -287,8 +291,9 @@ function schedule.schedule(client, opts)
   if not ok then return nil, err end
   settled.version, err = check.identifier("version", opts.version)
   if err then return nil, err end
-  if via == "trigger" then return by_trigger(client, settled) end
-  return by_function(client, settled)
+  local put = via == "trigger" and by_trigger or by_function
+  if opts.dry_run then return dry_run.requests(client, function(double) return put(double, settled) end) end
+  return put(client, settled)
 end
 
 --- The schedules there are, of both ways or of one: all triggers with a cron expression, and all schedules of the

@@ -3,6 +3,7 @@
 -- The nonce that CDF wants with each upsert is made behind the scenes.
 
 local check = require "cdfworkflow.check"
+local dry_run = require "cdfworkflow.call.dry_run"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
 
@@ -26,11 +27,14 @@ local paging = require "cdfworkflow.api.paging"
 ---  client's own
 ---@field nonce? string one that the caller has made; then no session is made
 
+---@class cdfworkflow.UpsertTriggerOptions : cdfworkflow.SessionOptions
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent
+
 ---@class cdfworkflow.Triggers
 local Triggers = {}
 Triggers.__index = Triggers
 
-local SESSION = { "session", "client_credentials", "nonce" }
+local UPSERT = { "session", "client_credentials", "nonce", "dry_run" }
 local LIST = { "limit", "workflowExternalId", "workflowVersion" }
 local HISTORY = { "limit" }
 local READ_ONLY = { "createdTime", "lastUpdatedTime", "isPaused" } -- so that what was read can be sent back
@@ -76,10 +80,11 @@ end
 --- secret was changed, upsert the trigger again. Client credentials are the kind to prefer, since other sessions
 --- expire; record stream triggers take no other.
 ---@param trigger cdfworkflow.Trigger
----@param opts? cdfworkflow.SessionOptions
----@return cdfworkflow.Trigger|nil stored, table? err
+---@param opts? cdfworkflow.UpsertTriggerOptions
+---@return cdfworkflow.Trigger|cdfworkflow.DryRequest[]|nil stored, table? err
 function Triggers:upsert(trigger, opts)
-  opts = options.check(opts, SESSION, "triggers:upsert")
+  opts = options.check(opts, UPSERT, "triggers:upsert")
+  check.optional(opts.dry_run, "boolean", "dry_run")
   check.type(trigger, "table", "trigger")
   check.type(trigger.triggerRule, "table", "trigger.triggerRule")
   check.object(trigger.input, "trigger.input")
@@ -97,10 +102,14 @@ function Triggers:upsert(trigger, opts)
     local given = item[member]
     if type(given) == "table" and next(given) == nil then item[member] = nil end -- an empty one says nothing
   end
-  return check.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, {
-    nonce = "items.authentication", given_nonce = opts.nonce, session = opts.session,
-    client_credentials = opts.client_credentials,
-  }))
+  local function put(client)
+    return check.first("trigger", client:_call("POST", "/workflows/triggers", { items = { item } }, {
+      nonce = "items.authentication", given_nonce = opts.nonce, session = opts.session,
+      client_credentials = opts.client_credentials,
+    }))
+  end
+  if opts.dry_run then return dry_run.requests(self.client, put) end
+  return put(self.client)
 end
 
 local function fetcher(self, opts)
