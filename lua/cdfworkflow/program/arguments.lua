@@ -71,7 +71,9 @@ function arguments.room(name) return require("cdfworkflow.program.commands." .. 
 ---@return table parser
 ---@return table<string, table> commands by name
 function arguments.parser(wanted)
-  local parser = require "argparse"("cdfworkflow", "Start, follow and schedule data workflows in Cognite Data Fusion.")
+  local found, argparse = pcall(require, "argparse")
+  if not found then exits.fail(exits.INPUT, "argparse is needed: install the rock `argparse`, or Debian's lua-argparse") end
+  local parser = argparse("cdfworkflow", "Start, follow and schedule data workflows in Cognite Data Fusion.")
   parser:usage_max_width(WIDTH):help_max_width(WIDTH):command_target "command"
   parser:epilog(exit_lines() .. "\n\n" .. EPILOG:format "cdfworkflow")
   add_globals(parser)

@@ -1,9 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Following runs to their end, and what their end makes of the program.
 
-local Picture = require "cdfworkflow.program.picture"
 local exits = require "cdfworkflow.program.exits"
-local gather = require "cdfworkflow.call.gather"
 local interrupts = require "cdfworkflow.program.interrupts"
 local times = require "cdfworkflow.program.times"
 
@@ -30,23 +28,25 @@ local EVENTS = {
   task_failed = "failed", task_canceled = "canceled", task_skipped = "skipped",
 }
 
---- An event as a line: when, which task, what.
+--- An event as a line: when, which task or workflow, what, and why.
 local function event_line(event)
-  local task = event.task
-  local what = EVENTS[event.type] or (task or event.execution).status:lower():gsub("_", " ")
-  local line = ("%s  %s  %s"):format(times.shown(event.time), task and task.externalId or event.execution.id, what)
+  local task, execution = event.task, event.execution
+  local what = EVENTS[event.type] or (task or execution).status:lower():gsub("_", " ")
+  local line = ("%s  %s  %s"):format(times.shown(event.time), (task or {}).externalId or execution.workflowExternalId,
+    what)
   return event.reason and line .. ": " .. event.reason or line
 end
 
 local function watch(context, id, opts)
-  local picture = context.out:canvas() and not context.out.quiet and Picture.new(context.out)
-  context.out.picture = picture or nil
+  local is_drawn = context.out:canvas() and not context.out.quiet
+  local picture = is_drawn and require("cdfworkflow.program.picture").new(context.out) or nil
+  context.out.picture = picture
   local last
   for event in context:client().workflows.executions:watch(id, opts) do
     if picture then
       if event.execution ~= last then picture:show(event.execution) end
     else
-      context.out:note(event_line(event))
+      context.out:progress(event_line(event))
     end
     last = event.execution
   end
@@ -82,7 +82,7 @@ local function follow_all(context, followed, opts)
     end
   end
   if not functions[2] then return functions[1]() end
-  local _, errors = gather.run_list(functions)
+  local _, errors = require("cdfworkflow.call.gather").run_list(functions)
   for _, err in pairs(errors) do error(err, 0) end
 end
 

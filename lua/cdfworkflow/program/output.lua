@@ -170,11 +170,17 @@ function Output:note(message)
   if not self.quiet then self:say(message) end
 end
 
+--- A line of what is going on; not with -q.
+---@param line string
+function Output:progress(line)
+  if not self.quiet then io.stderr:write(clean(line), "\n") end
+end
+
 --- A line on standard error that nobody should miss.
 ---@param message string
 function Output:say(message)
   if self.picture then self.picture:erase() end
-  io.stderr:write("cdfworkflow: ", message, "\n")
+  io.stderr:write("cdfworkflow: ", clean(message), "\n")
 end
 
 --- To be called a few times a second while something is waited for.

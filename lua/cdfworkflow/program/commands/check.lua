@@ -11,10 +11,11 @@ function check.define(command)
 end
 
 local function lines_of(context, findings)
-  local lines = {}
-  local good, bad = context.out:mark(true), context.out:mark(false)
+  local lines, width = {}, 0
+  for _, finding in ipairs(findings) do width = math.max(width, #finding.what) end
   for i, finding in ipairs(findings) do
-    lines[i] = ("%s %s  %s"):format(finding.ok and good or bad, finding.what, finding.message or "")
+    lines[i] = ("%s %s  %s"):format(context.out:mark(finding.ok), finding.what .. (" "):rep(width - #finding.what),
+      finding.message)
   end
   return lines
 end
