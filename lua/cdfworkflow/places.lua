@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- For the programs: makes Lua find this library beside the script that was started, and Debian's libraries, whatever
--- LUA_PATH and the wrapper that LuaRocks puts around a script say (it rewrites folders of other versions in LUA_PATH, and
--- need not know its own tree). Run by the scripts before anything else can be required.
+-- LUA_PATH and the wrapper that LuaRocks puts around a script say (it rewrites folders of other versions in LUA_PATH,
+-- and need not know its own tree). Run by the scripts before anything else can be required.
 
 local version = _VERSION:match "%d+%.%d+"
 

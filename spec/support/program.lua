@@ -85,7 +85,8 @@ function program.shell(script, opts)
   local command = ("cd %s && { %s\n} >%s/out 2>%s/err; echo $?"):format(shell.quote(opts.folder or folder),
     script:gsub("%$CDFWORKFLOW", (program.command({}, opts.env):gsub("%%", "%%%%"))), folder, folder)
   local said = shell.run(command)
-  local outcome = { out = read(folder .. "/out"), err = read(folder .. "/err"), status = tonumber(said:match "(%d+)\n$") }
+  local outcome = { out = read(folder .. "/out"), err = read(folder .. "/err") }
+  outcome.status = tonumber(said:match "(%d+)\n$")
   shell.run("rm -rf " .. folder)
   return outcome
 end

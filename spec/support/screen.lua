@@ -1,5 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- For specs: a terminal's screen, which knows the few things that the program does to one. What it does not know raises.
+-- For specs: a terminal's screen, which knows the few things that the program does to one. What it does not know
+-- raises.
 
 local columns = require "cdfworkflow.definition.columns"
 

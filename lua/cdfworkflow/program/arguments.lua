@@ -35,6 +35,7 @@ arguments.COMMANDS = {
 }
 
 local EPILOG = "%s COMMAND --help says what a command takes. cdfworkflow(1) is the manual."
+local NEEDED = "argparse is needed: install the rock `argparse`, or Debian's lua-argparse"
 local WIDTH = 100
 
 --- For argparse: a whole number above zero.
@@ -72,7 +73,7 @@ function arguments.room(name) return require("cdfworkflow.program.commands." .. 
 ---@return table<string, table> commands by name
 function arguments.parser(wanted)
   local found, argparse = pcall(require, "argparse")
-  if not found then exits.fail(exits.INPUT, "argparse is needed: install the rock `argparse`, or Debian's lua-argparse") end
+  if not found then exits.fail(exits.INPUT, NEEDED) end
   local parser = argparse("cdfworkflow", "Start, follow and schedule data workflows in Cognite Data Fusion.")
   parser:usage_max_width(WIDTH):help_max_width(WIDTH):command_target "command"
   parser:epilog(exit_lines() .. "\n\n" .. EPILOG:format "cdfworkflow")

@@ -5,7 +5,9 @@ local arguments = require "cdfworkflow.program.arguments"
 
 local completion = {}
 
-function completion.define(command) command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" } end
+function completion.define(command)
+  command:argument("shell", "bash, zsh or fish."):choices { "bash", "zsh", "fish" }
+end
 
 ---@param context cdfworkflow.program.Context
 ---@param args table
