@@ -552,6 +552,9 @@ local deviations = {
   ["run-null-character"] = REFUSED,
   ["run-id-256-characters"] = REFUSED,
   ["run-input-101-kb"] = REFUSED,
+  ["run-retried-503"] = { -- a balancer's (CDF.md section 20)
+    why = AMBIGUOUS.why, outcome = "error", requests = first(2),
+  },
   ["run-retried-502-504"] = AMBIGUOUS,
   ["run-retried-after-read-timeout"] = AMBIGUOUS,
   ["run-connection-reset"] = AMBIGUOUS,
@@ -707,7 +710,7 @@ describe("golden", function()
       assert.is_true(known[case], case)
       count = count + 1
     end
-    assert.same({ cases = 208, done = 207, alike = 180, deviations = 28 },
+    assert.same({ cases = 208, done = 207, alike = 179, deviations = 29 },
       { cases = #goldens, done = done, alike = alike, deviations = count })
   end)
 end)

@@ -63,6 +63,8 @@ local transport = require "cdfworkflow.transport"
 ---  credentials, otherwise the second
 ---@field request_id? string makes the run exactly-once: it travels in the metadata under `cdfworkflow.requestId`, and
 ---  after a lost answer the run is looked for before it is started again
+---@field look_back? number seconds; with `request_id`: what was started with it so far back is looked for before
+---  anything is sent, and returned
 ---@field timeout? number seconds
 ---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent (`cdfworkflow.DryRequest[]`)
 
@@ -110,8 +112,8 @@ local CLIENT_OPTIONS = {
   "on_event",
   "token_store",
 }
-local RUN_OPTIONS =
-  { "input", "metadata", "nonce", "client_credentials", "session", "request_id", "timeout", "dry_run" }
+local RUN_OPTIONS = { "input", "metadata", "nonce", "client_credentials", "session", "request_id", "look_back",
+  "timeout", "dry_run" }
 local RETRY_OPTIONS = { "nonce", "client_credentials", "session", "request_id", "timeout" }
 local SESSION_OPTIONS = { "client_credentials", "session", "timeout" }
 local REQUEST_OPTIONS = { "query", "headers", "timeout" }

@@ -202,7 +202,7 @@ describe("an error", function()
       { status = 403, body = json { error = { message = "bad " .. url } }, headers = { ["x-request-id"] = "r" } },
     }, function(event) events[#events + 1] = event end)
     local _, err = client:_put(url, "bytes", {})
-    assert.equal("PUT https://up.example was answered with 403: no error text of CDF (api, request id r)",
+    assert.equal("PUT https://up.example was answered with 403, without an error text (api, request id r)",
       tostring(err))
     assert_clean { err, events }
     assert.equal("https://up.example", events[1].url)

@@ -76,6 +76,36 @@ local function check_metadata(metadata)
   return true
 end
 
+--- Whether what CDF has holds all that was sent; it fills in more.
+local function holds(stored, sent)
+  if type(stored) ~= "table" or type(sent) ~= "table" then return stored == sent end
+  for name, value in pairs(sent) do
+    if not holds(stored[name], value) then return false end
+  end
+  return true
+end
+
+--- The trigger as CDF has it now, or nil where there is none.
+local function read(self, item)
+  local triggers, err = self:list { workflowExternalId = item.workflowExternalId, limit = math.huge }
+  for _, trigger in ipairs(triggers or {}) do
+    if trigger.externalId == item.externalId then return trigger end
+  end
+  return nil, err
+end
+
+--- With a nonce of the caller's own there is no second try: what became of a lost one is read.
+local function upsert_once(self, item, opts)
+  local before, unread = read(self, item)
+  local answer, err = self.client:_call("POST", "/workflows/triggers", { items = { item } },
+    { nonce = "items.authentication", given_nonce = opts.nonce })
+  if unread or not err or err.kind ~= "ambiguous" then return check.first("trigger", answer, err) end
+  local now = read(self, item)
+  local changed = now and (not before or now.lastUpdatedTime ~= before.lastUpdatedTime)
+  if changed and holds(now, item) then return now end
+  return nil, err
+end
+
 --- Creates the trigger, or replaces it. Every run that it starts uses the session that is made for it now: after a
 --- secret was changed, upsert the trigger again. Client credentials are the kind to prefer, since other sessions
 --- expire; record stream triggers take no other.
@@ -103,9 +133,9 @@ function Triggers:upsert(trigger, opts)
     if type(given) == "table" and next(given) == nil then item[member] = nil end -- an empty one says nothing
   end
   local function put(client)
+    if opts.nonce and opts.nonce ~= "" then return upsert_once(client.workflows.triggers, item, opts) end
     return check.first("trigger", client:_call("POST", "/workflows/triggers", { items = { item } }, {
-      nonce = "items.authentication", given_nonce = opts.nonce, session = opts.session,
-      client_credentials = opts.client_credentials,
+      nonce = "items.authentication", session = opts.session, client_credentials = opts.client_credentials,
     }))
   end
   if opts.dry_run then return dry_run.requests(self.client, put) end

@@ -40,7 +40,8 @@ end
 ---@return table
 function Walk.new(world, notes)
   return {
-    world = world, notes = notes, timers = PriorityQueue.new(), waiting = PriorityQueue.new(), waker = { order = 0 }, busy = 0,
+    world = world, notes = notes, timers = PriorityQueue.new(), waiting = PriorityQueue.new(), waker = { order = 0 },
+    busy = 0,
     runs = {}, owners = {},
   }
 end
