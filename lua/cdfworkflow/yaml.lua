@@ -47,8 +47,8 @@ end
 
 function Reader:scalar()
   local event = self.event
-  if not event.tag then return event.plain_implicit and resolve(self.implicit, event.value) or event.value end
-  if event.tag == "!" or event.tag == TAG .. "str" then return event.value end
+  local is_text = event.tag == "!" or event.tag == TAG .. "str" or not event.tag and not event.plain_implicit
+  if is_text then return event.value end
   return resolve(self.implicit, event.value)
 end
 

@@ -65,7 +65,11 @@ local function set_data_set(client, workflow)
   local external_id = workflow.dataSetExternalId
   if external_id == nil then return end
   local items = { items = { { externalId = external_id } } }
-  local found = exits.check(check.first("data set", client:request("POST", "/datasets/byids", items)))
+  local found, err = check.first("data set", client:request("POST", "/datasets/byids", items))
+  if not found then
+    exits.fail(exits.of_error(err), ("the data set %s of the workflow %s: %s"):format(tostring(external_id),
+      workflow.externalId, err.message))
+  end
   workflow.dataSetExternalId, workflow.dataSetId = nil, found.id
 end
 

@@ -14,10 +14,16 @@ function lint.define(command)
     :argname "NAME=VALUE":count "*"
 end
 
+--- What cdf.lint finds; a file of versions must not hold less.
+local function lint_document(document)
+  if document.kind ~= "version" or document.value.workflowDefinition ~= nil then return cdf.lint(document.value) end
+  return { { severity = "error", code = "missing-member", path = "", message = "workflowDefinition is missing" } }
+end
+
 --- The findings of a document, each with where it is.
 local function add_findings(found, document)
   if document.kind ~= "version" and document.kind ~= "definition" then return end
-  for _, finding in ipairs(cdf.lint(document.value)) do
+  for _, finding in ipairs(lint_document(document)) do
     found[#found + 1] = {
       file = document.file .. (document.index and ("[%d]"):format(document.index) or ""), path = finding.path,
       severity = finding.severity, code = finding.code, message = finding.message,
