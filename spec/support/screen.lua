@@ -8,7 +8,7 @@ local screen = {}
 
 ---@class spec.Screen
 ---@field lines string[] what is on it and above it, as text
----@field widest integer columns of the widest line that was written
+---@field widest integer columns of the widest line of a picture: of all but messages, ids and statuses
 ---@field tallest integer the most lines that were taken off at once
 ---@field redraws integer how often something was taken off
 
@@ -19,7 +19,8 @@ function screen.read(written)
   local result = { widest = 0, tallest = 0, redraws = 0 }
   local function add(text)
     lines[at] = lines[at] .. text
-    result.widest = math.max(result.widest, columns.of(lines[at]))
+    local is_words = lines[at]:find "^cdfworkflow: " or lines[at]:find "^%w[%w-]*$"
+    if not is_words then result.widest = math.max(result.widest, columns.of(lines[at])) end
   end
   local rest = written
   while rest ~= "" do
