@@ -41,6 +41,7 @@ static int core_http_date(lua_State *L) {
 }
 
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
+                                     {"assertion", cdfw_client_assertion},
                                      {"auth", cdfw_run_auth},
                                      {"client", cdfw_client_new},
                                      {"credentials", cdfw_credentials_new},

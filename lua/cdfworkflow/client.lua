@@ -21,6 +21,7 @@ local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
 local schedule = require "cdfworkflow.api.schedule"
 local transport = require "cdfworkflow.transport"
+local words = require "cdfworkflow.signin.words"
 
 ---@class cdfworkflow.Error an error as `nil, err` brings it; `tostring(err)` is one line
 ---@field kind "invalid"|"auth"|"transport"|"tls"|"timeout"|"throttled"|"api"|"protocol"|"ambiguous"|"cancelled"
@@ -192,7 +193,11 @@ Client.__close = Client.close
 --- Runs a call that the core made, or passes its error on.
 function Client:_drive(call, err)
   if not call then return nil, err end
-  return drive.run(call, self)
+  if not self.words then return drive.run(call, self) end
+  local result
+  result, err = drive.run(call, self)
+  if err then err = words.of_call(err, self.words) end
+  return result, err
 end
 
 local function check_open(self)
@@ -281,6 +286,9 @@ function Client:_session(opts)
   check_open(self)
   return self:_drive(core.session(self.core, options.check(opts, SESSION_OPTIONS, "sessions:create")))
 end
+
+--- Whether sessions can be made of the login's own client credentials.
+function Client:_has_secret() return core.describe(self.settings.credentials).has_secret end
 
 --- Who the token is and what it may do: `GET /api/v1/token/inspect`, which lies outside of the project.
 function Client:_inspect()

@@ -4,12 +4,12 @@
 local client = require "cdfworkflow.client"
 local core = require "cdfworkflow.core"
 local definition = require "cdfworkflow.definition"
-local env = require "cdfworkflow.signin.env"
+local credentials = require "cdfworkflow.signin.credentials"
 local gather = require "cdfworkflow.call.gather"
 local graph = require "cdfworkflow.definition.graph"
 local json = require "cdfworkflow.json"
 local lint = require "cdfworkflow.definition.lint"
-local options = require "cdfworkflow.options"
+local signin = require "cdfworkflow.signin"
 local why = require "cdfworkflow.definition.why"
 
 local cdf = {
@@ -27,7 +27,9 @@ local cdf = {
   decode = json.decode,
 
   client = client.new,
-  from_env = env.client,
+  credentials = credentials.new,
+  from_env = signin.from_env,
+  from_file = signin.from_file,
   gather = gather.run,
 
   task = definition.task,
@@ -36,33 +38,6 @@ local cdf = {
   graph = graph,
   why = why,
 }
-
-local CREDENTIALS_OPTIONS = { "token", "client_id", "client_secret", "token_url", "tenant_id", "scopes", "audience" }
-
---- Credentials of the caller. They live in C memory: no field, `tostring` or error shows a secret.
----
---- One of three forms (OAuth 2.0, OpenID Connect; see CDF.md section 2):
---- * `token = "…"`: a ready-made access token;
---- * `token = function() return token, expires_at end`: any flow of your own; `expires_at` in seconds
----   since the epoch. Without it the function is asked again for every call. It may yield where its host allows.
---- * `client_id`, `client_secret` with `tenant_id` (Microsoft Entra ID) or `token_url` (any provider), and where
----   the provider wants them `scopes` (a string or a list) and `audience`. With `tenant_id` the scope is
----   `<base_url>/.default` unless told.
----@class cdfworkflow.CredentialsOptions
----@field token? string|fun(): string, number?
----@field client_id? string
----@field client_secret? string
----@field token_url? string https, or http to loopback
----@field tenant_id? string
----@field scopes? string|string[]
----@field audience? string
-
----@param opts cdfworkflow.CredentialsOptions
----@return userdata|nil credentials
----@return cdfworkflow.Error? err kind "invalid" when a value cannot be sent
-function cdf.credentials(opts)
-  return core.credentials(options.check(opts, CREDENTIALS_OPTIONS, "cdf.credentials"))
-end
 
 --- Authenticates now. See `Client:auth`.
 ---@param c cdfworkflow.Client

@@ -58,6 +58,10 @@ function Fake:_put(url, bytes, opts)
   return answer(self, { method = "PUT", path = url, bytes = bytes, opts = opts or {} })
 end
 
+function Fake:_has_secret() -- luacheck: no unused
+  return true
+end
+
 function Fake:_sleep(seconds)
   self.slept[#self.slept + 1] = seconds
   self.clock = self.clock + seconds

@@ -45,7 +45,12 @@ local BATCH = {
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
 
-local function check_rule(rule, opts)
+--- Whether CDF would get a session of client credentials (CDF.md section 8). What a nonce is of nobody knows here.
+local function has_pair(client, opts)
+  return opts.client_credentials ~= nil or (opts.nonce or "") ~= "" or client:_has_secret()
+end
+
+local function check_rule(client, rule, opts)
   for member, range in pairs(BATCH[rule.triggerType] or {}) do
     local value = rule[member]
     if type(value) ~= "number" or value < range[1] or value > range[2] then
@@ -57,6 +62,10 @@ local function check_rule(rule, opts)
     return check.invalid("session", ("session = %q cannot start a record stream trigger: CDF wants "
       .. "\"client_credentials\" there, from the client's own login or the option client_credentials")
       :format(opts.session))
+  end
+  if rule.triggerType == "recordStream" and not has_pair(client, opts) then
+    return check.invalid("client_credentials", "a record stream trigger needs a session of client credentials, which "
+      .. "this login cannot make, having no client secret: give it client_credentials of its own")
   end
   return true
 end
@@ -125,7 +134,7 @@ function Triggers:upsert(trigger, opts)
     item[member], err = check.identifier(member, trigger[member])
     if err then return nil, err end
   end
-  local ok, err = check_rule(trigger.triggerRule, opts)
+  local ok, err = check_rule(self.client, trigger.triggerRule, opts)
   if ok then ok, err = check_metadata(trigger.metadata) end
   if not ok then return nil, err end
   for _, member in ipairs { "input", "metadata" } do

@@ -53,7 +53,7 @@ end
 
 --- A token function is somebody's own code, and is not run.
 local function core_of(client)
-  local by_function = core.describe(client.settings.credentials).kind == "token function"
+  local by_function = core.describe(client.settings.credentials).by_function
   return client:_core_again { credentials = by_function and core.credentials { token = "dry-run" } or nil }
 end
 

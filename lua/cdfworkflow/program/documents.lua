@@ -6,7 +6,7 @@ local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
 local inputs = require "cdfworkflow.program.inputs"
 local json = require "cdfworkflow.json"
-local yaml = require "cdfworkflow.yaml"
+local yaml = require "cdfworkflow.program.yaml"
 
 local documents = {}
 
