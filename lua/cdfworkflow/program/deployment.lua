@@ -4,7 +4,6 @@
 local check = require "cdfworkflow.check"
 local difference = require "cdfworkflow.definition.difference"
 local exits = require "cdfworkflow.program.exits"
-local settings = require "cdfworkflow.program.settings"
 
 local deployment = {}
 
@@ -23,21 +22,21 @@ end
 
 -- {==== Variables of the environment, as the Toolkit fills them in ====
 
-local function inject(value)
-  if type(value) == "string" then return (value:gsub("%${([^}]+)}", settings.variable)) end
+local function inject(value, variables)
+  if type(value) == "string" then return (value:gsub("%${([^}]+)}", variables)) end
   if type(value) ~= "table" then return value end
-  for key, member in pairs(value) do value[key] = inject(member) end
+  for key, member in pairs(value) do value[key] = inject(member, variables) end
   return value
 end
 
 --- What stands as ${…} in a task's parameters is a reference of the workflow's.
-local function inject_version(version)
+local function inject_version(version, variables)
   local definition = type(version.workflowDefinition) == "table" and version.workflowDefinition or {}
   local kept = {}
   for _, task in ipairs(type(definition.tasks) == "table" and definition.tasks or {}) do
     if type(task) == "table" then kept[task], task.parameters = task.parameters, nil end
   end
-  inject(version)
+  inject(version, variables)
   for task, parameters in pairs(kept) do task.parameters = parameters end
 end
 
@@ -163,11 +162,12 @@ end
 
 -- }====
 
-local function step_of(document, by_name)
+local function step_of(document, by_name, variables)
   if not KINDS[document.kind] then
     wrong(document, "a definition alone has no workflow and no version to be put under")
   end
-  if document.kind == "version" then inject_version(document.value) else inject(document.value) end
+  local fill = document.kind == "version" and inject_version or inject
+  fill(document.value, variables)
   local credentials = document.kind == "trigger" and take_credentials(document) or nil
   local name = name_of(document)
   local full_name = document.kind .. " " .. name
@@ -178,10 +178,11 @@ end
 
 --- What is to be done, in its order, before CDF is asked anything. What is wrong ends the program.
 ---@param documents cdfworkflow.program.Document[]
+---@param variables fun(name: string): string|nil of the environment
 ---@return cdfworkflow.program.Step[] steps without `action` and `changes`
-function deployment.steps(documents)
+function deployment.steps(documents, variables)
   local all, by_name = {}, {}
-  for i, document in ipairs(documents) do all[i] = step_of(document, by_name) end
+  for i, document in ipairs(documents) do all[i] = step_of(document, by_name, variables) end
   return in_order(all, by_name)
 end
 

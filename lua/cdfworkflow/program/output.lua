@@ -2,10 +2,8 @@
 -- What the program says: data on standard output, everything else on standard error, in the form, the colours and the
 -- width that are asked for or that the streams allow.
 
-local columns = require "cdfworkflow.definition.columns"
 local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
-local pretty = require "cdfworkflow.program.pretty"
 
 ---@class cdfworkflow.program.Output
 ---@field form "text"|"json"|"jsonl"|"id"
@@ -77,7 +75,7 @@ end
 local function clean(text) return (tostring(text):gsub("%c", " ")) end
 
 --- Cells side by side, in the width that there is.
-local function joined(row, widths, width)
+local function joined(columns, row, widths, width)
   local cells = {}
   for i, cell in ipairs(row) do
     cells[i] = i < #row and cell .. (" "):rep(widths[i] - columns.of(cell)) or cell
@@ -93,7 +91,8 @@ function Output:raw(text) write(self.form and text) end
 --- JSON, indented where it is one document.
 local function json(self, value)
   local text = assert(core.encode(value))
-  write(self.form == "json" and pretty(text) or text, "\n")
+  if self.form == "json" then text = require "cdfworkflow.program.pretty"(text) end
+  write(text, "\n")
 end
 
 --- One resource. In the form "text" its text, if any.
@@ -128,6 +127,7 @@ end
 ---@param rows string[][]
 ---@return string[] lines
 function Output:columns(headings, rows)
+  local columns = require "cdfworkflow.definition.columns"
   if self.columns_of_terminal then table.insert(rows, 1, headings) end
   local widths = {}
   for _, row in ipairs(rows) do
@@ -137,7 +137,7 @@ function Output:columns(headings, rows)
     end
   end
   local lines = {}
-  for i, row in ipairs(rows) do lines[i] = joined(row, widths, self.columns_of_terminal) end
+  for i, row in ipairs(rows) do lines[i] = joined(columns, row, widths, self.columns_of_terminal) end
   return lines
 end
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The client that the settings make: the environment, a .env file, an extractor's YAML.
+-- The client that the settings make: the environment, a .env file, an extractor's YAML, in this order.
 
 local Progress = require "cdfworkflow.program.progress"
 local exits = require "cdfworkflow.program.exits"
@@ -7,10 +7,32 @@ local interrupts = require "cdfworkflow.program.interrupts"
 
 local settings = {}
 
---- A variable of the environment.
----@param name string
----@return string|nil
-function settings.variable(name) return os.getenv(name) end
+--- Where a .env file is looked for when none is named (SIGNIN.md section 2).
+local ENV_FILES = { ".env", "../.env" }
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- The .env file that counts, if any.
+local function env_file(args)
+  if args.env_file then return args.env_file end
+  for _, path in ipairs(ENV_FILES) do
+    if exists(path) then return path end
+  end
+end
+
+--- A function that gives a variable's value, or nil: of the environment, else of the .env file.
+---@param args table the command line
+---@return fun(name: string): string|nil
+function settings.variables(args)
+  local Source = require "cdfworkflow.signin.source"
+  local source, err = Source.new(env_file(args))
+  if not source then exits.fail(exits.INPUT, err.message) end ---@cast source cdfworkflow.signin.Source
+  return function(name) return (source:get(name)) end
+end
 
 --- Tells those who want to know what the client does.
 local function watch(context, progress, event)
@@ -26,10 +48,10 @@ end
 ---@param context cdfworkflow.program.Context
 ---@return cdfworkflow.Client
 function settings.client(context)
-  local progress = Progress.new(context.out)
-  local client, err = require("cdfworkflow").from_env {
+  local args, progress = context.args, Progress.new(context.out)
+  local client, err = require("cdfworkflow.signin").open({
     client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
-  }
+  }, { variables = true, env_file = env_file(args), config = args.config })
   if not client then exits.fail(exits.INPUT, err.message) end ---@cast client cdfworkflow.Client
   client.transport.on_turn = function()
     interrupts.check()

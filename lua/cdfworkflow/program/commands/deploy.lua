@@ -7,6 +7,7 @@ local documents = require "cdfworkflow.program.documents"
 local exits = require "cdfworkflow.program.exits"
 local inputs = require "cdfworkflow.program.inputs"
 local lint = require "cdfworkflow.program.commands.lint"
+local settings = require "cdfworkflow.program.settings"
 
 local deploy = {}
 
@@ -77,7 +78,7 @@ end
 function deploy.run(context, args)
   local found = documents.read(args.path, { values = inputs.pairs(args.set, "--set") or {} })
   check_definitions(context, found)
-  local steps, changes = deployment.steps(found), 0
+  local steps, changes = deployment.steps(found, settings.variables(args)), 0
   for _, step in ipairs(steps) do
     deployment.compare(context:client(), step)
     if step.action ~= "none" then changes = changes + 1 end
