@@ -21,7 +21,7 @@ local function interrupt(script)
     local client = cdf.client { project = "p", base_url = %q, credentials = cdf.credentials { token = "t" } }
     %s
   ]]):format(package.path, package.cpath, ID, stub.url, script))
-  local output, status = shell.run(("timeout --preserve-status -s INT 0.7 %s %s"):format(shell.lua, file))
+  local output, status = shell.run(("timeout --foreground --preserve-status -s INT 0.7 %s %s"):format(shell.lua, file))
   stub:stop()
   shell.run("rm -r " .. folder)
   return output, status
