@@ -1,8 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The program cdfworkflow: from a command line to an exit status. What a command does is in its room in commands/.
 
-local interrupts = require "cdfworkflow.program.interrupts"
+local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
+local interrupts = require "cdfworkflow.program.interrupts"
 
 local program = {}
 
@@ -41,6 +42,7 @@ end
 ---@param words string[] the command line
 ---@return integer status
 function program.main(words)
+  core.hold_streams()
   interrupts.end_at_once()
   local ok, result = pcall(carry_out, words)
   if ok then return result or exits.OK end
