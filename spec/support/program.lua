@@ -110,11 +110,20 @@ end
 ---@return string written everything that came to the terminal, escapes and all
 ---@return integer status
 function program.on_terminal(words, opts)
+  return program.in_terminal("cd / && exec " .. program.command(words, opts.env), opts)
+end
+
+---Runs any shell command there.
+---@param command string
+---@param opts { columns: integer, rows: integer, when?: string, send?: string }
+---@return string written
+---@return integer status
+function program.in_terminal(command, opts)
   local arguments = { ("%d %d"):format(opts.columns, opts.rows), shell.quote(opts.when or ""),
     shell.quote(opts.send or "") }
   local helper = program.ROOT .. "spec/support/terminal.py"
-  local said = shell.run(("cd / && python3 %s %s sh -c %s"):format(shell.quote(helper), table.concat(arguments, " "),
-    shell.quote("exec " .. program.command(words, opts.env))))
+  local said = shell.run(("python3 %s %s sh -c %s"):format(shell.quote(helper), table.concat(arguments, " "),
+    shell.quote(command)))
   local written, status = said:match "^(.*)\nstatus (%-?%d+)\n$"
   return assert(written, said), tonumber(status)
 end

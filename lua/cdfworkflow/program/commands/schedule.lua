@@ -3,6 +3,7 @@
 
 local exits = require "cdfworkflow.program.exits"
 local inputs = require "cdfworkflow.program.inputs"
+local settings = require "cdfworkflow.program.settings"
 
 local schedule = {}
 
@@ -18,13 +19,22 @@ function schedule.define(command)
     :choices { "trigger", "function" }
 end
 
+--- A function keeps the pair as its secrets, so it must be had as text; a trigger uses the client's own login.
+local function credentials(args)
+  if args.via ~= "function" then return nil end
+  local variables = settings.variables(args)
+  local pair = { client_id = variables "IDP_CLIENT_ID", client_secret = variables "IDP_CLIENT_SECRET" }
+  if pair.client_id and pair.client_secret then return pair end
+  exits.fail(exits.INPUT, "--via function needs IDP_CLIENT_ID and IDP_CLIENT_SECRET, which the function keeps")
+end
+
 ---@param context cdfworkflow.program.Context
 ---@param args table
 function schedule.run(context, args)
   local input = inputs.json(args.input, "--input")
   local made = exits.check(context:client():schedule {
     workflow_external_id = args.workflow, version = args.version, cron = args.cron, timezone = args.timezone,
-    name = args.name, input = input, via = args.via,
+    name = args.name, input = input, via = args.via, client_credentials = credentials(args),
   })
   context.out:resource(made.resource, made.name, made.name)
 end
