@@ -79,7 +79,7 @@ describe("difference.between", function()
       paths(with { 1, 2, 3 }, with { 1, 5, 3 }))
   end)
 
-  it("of triggers: UTC is the default, empty input says nothing, credentials and the Toolkit's mark are no part", function()
+  it("of triggers: UTC is the default, empty input says nothing, credentials and the Toolkit's mark do not", function()
     local rule = { triggerType = "schedule", cronExpression = "0 6 * * *", timezone = "UTC" }
     local cdf = { externalId = "t", triggerRule = rule, workflowExternalId = "w", workflowVersion = "1",
       createdTime = 1, lastUpdatedTime = 1, isPaused = true, metadata = { ["cognite-toolkit-auth-hash"] = "ab" } }

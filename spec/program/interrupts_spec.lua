@@ -118,7 +118,8 @@ describe("a signal", function()
     local id = outcome.out:match("^(" .. UUID .. ")\n$")
     assert.truthy(id, outcome.out)
     assert.equal("cdfworkflow: interrupted; waiting for CDF's answer, to know whether the run was started (once more: "
-      .. "do not wait)\n" .. ("cdfworkflow: interrupted; still going on: cdfworkflow wait %s\n"):format(id), outcome.err)
+      .. "do not wait)\n" .. ("cdfworkflow: interrupted; still going on: cdfworkflow wait %s\n"):format(id),
+      outcome.err)
     assert.equal(143, outcome.status)
   end)
 
@@ -126,14 +127,15 @@ describe("a signal", function()
     local twice = "kill -INT $pid; sleep 1; kill -INT $pid"
     local outcome = interrupted_at(SLOW_RUN:gsub("SECONDS", "60"), "[ -e FLAG ]", twice, "run w 1 --request-id order-7")
     assert.equal("", outcome.out)
-    assert.matches("it is not known whether a run was started; to find out, run it again with the same %-%-request%-id\n",
-      outcome.err)
+    assert.matches("it is not known whether a run was started; to find out, run it again with the same "
+      .. "%-%-request%-id\n", outcome.err)
     assert.equal(130, outcome.status)
   end)
 
   it("ends the program at once while it reads its input", function()
     for signal, status in pairs { INT = 130, TERM = 143 } do
-      local outcome = interrupted("mkfifo pipe; $CDFWORKFLOW run daily-report --input - <>pipe", "sleep 0.5", signal, env)
+      local words = "mkfifo pipe; $CDFWORKFLOW run daily-report --input - <>pipe"
+      local outcome = interrupted(words, "sleep 0.5", signal, env)
       assert.equal("", outcome.out)
       assert.equal(status, outcome.status)
     end

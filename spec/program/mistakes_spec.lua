@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What the best-known programs of this kind get wrong, each as a named spec, and what a shell, cron or a pipe can do to a
--- program.
+-- What the best-known programs of this kind get wrong, each as a named spec, and what a shell, cron or a pipe can do
+-- to a program.
 
 local core = require "cdfworkflow.core"
 local program = require "program"
@@ -30,7 +30,8 @@ describe("no peer's mistake:", function()
   end
 
   it("it does not say 0 when a run has FAILED", function()
-    for _, words in ipairs { { "run", "fails", "-w" }, { "run", "fails", "--watch" }, { "run", "fails", "-wo", "json" } } do
+    local ways = { { "run", "fails", "-w" }, { "run", "fails", "--watch" }, { "run", "fails", "-wo", "json" } }
+    for _, words in ipairs(ways) do
       assert.equal(3, program.run(words, { env = env }).status)
     end
   end)
@@ -121,7 +122,8 @@ time.sleep(30)
 
   it("it shows no stack trace, whatever is wrong", function()
     for _, words in ipairs { {}, { "" }, { "run" }, { "run", "", "" }, { "run", "\255", "1" }, { "wait", "x" },
-      { "list", "--limit", "0" }, { "show", "\n" }, { "lint", "/nowhere" }, { "graph", "/dev/null" }, { "-o", "xml", "list" } } do
+      { "list", "--limit", "0" }, { "show", "\n" }, { "lint", "/nowhere" }, { "graph", "/dev/null" },
+      { "-o", "xml", "list" } } do
       local outcome = program.run(words, { env = env })
       assert.is_true(outcome.status >= 2 and outcome.status <= 8, outcome.status .. outcome.err)
       assert.is_nil(outcome.err:find "stack traceback", outcome.err)
@@ -132,7 +134,8 @@ time.sleep(30)
 
   it("it keeps quiet when the reader of a pipe has gone", function()
     for _ = 1, 3 do run("run", "daily-report") end
-    local outcome = program.shell("$CDFWORKFLOW list | head -n 1; $CDFWORKFLOW run daily-report --wait | true", { env = env })
+    local outcome = program.shell("$CDFWORKFLOW list | head -n 1; $CDFWORKFLOW run daily-report --wait | true",
+      { env = env })
     assert.equal("", outcome.err)
     -- Where SIGPIPE is ignored, as Python's children have it, the write fails instead.
     outcome = program.shell("trap '' PIPE; { sleep 0.3; $CDFWORKFLOW list; echo status $? >&2; } | true", { env = env })

@@ -66,7 +66,8 @@ describe("run", function()
     assert.equal(("cdfworkflow: execution %s\n"):format(execution.id), outcome.err)
     assert.truthy(outcome.out:find('{\n  "', 1, true))
     local lines = {}
-    for line in run("daily-report", "-o", "jsonl", "--wait").out:gmatch "[^\n]+" do lines[#lines + 1] = core.decode(line) end
+    outcome = run("daily-report", "-o", "jsonl", "--wait")
+    for line in outcome.out:gmatch "[^\n]+" do lines[#lines + 1] = core.decode(line) end
     assert.equal(2, #lines)
     assert.equal("RUNNING", lines[1].status)
     assert.equal("COMPLETED", lines[2].status)
@@ -83,7 +84,8 @@ describe("run", function()
     local outcome = run("daily-report", "1", "-n", "-m", "a=b")
     assert.equal(0, outcome.status)
     assert.matches("POST http://127%.0%.0%.1:%d+/oauth2/token\n", outcome.out)
-    assert.matches("POST http://127%.0%.0%.1:%d+/api/v1/projects/p/workflows/daily%-report/versions/1/run\n", outcome.out)
+    assert.matches("POST http://127%.0%.0%.1:%d+/api/v1/projects/p/workflows/daily%-report/versions/1/run\n",
+      outcome.out)
     assert.truthy(outcome.out:find('"metadata":{"a":"b"}', 1, true))
     local requests = core.decode(run("daily-report", "1", "--dry-run", "-o", "json").out)
     assert.equal(3, #requests)
@@ -100,15 +102,16 @@ describe("run", function()
     end
     local folder = program.folder()
     program.write(folder .. "/bad.json", '{\n  "site": north\n}')
-    refused(folder .. "/bad.json: not JSON: unexpected character at line 2, column 11", "-i", "@" .. folder .. "/bad.json")
+    refused(folder .. "/bad.json: not JSON: unexpected character at line 2, column 11",
+      "-i", "@" .. folder .. "/bad.json")
     refused(folder .. "/none.json: No such file or directory", "-i", "@" .. folder .. "/none.json")
     refused(folder .. " cannot be read: Is a directory", "-i", "@" .. folder)
     os.execute("rm -r " .. folder)
     refused("--metadata takes KEY=VALUE, not 'a'", "-m", "a")
     refused("--metadata gives a twice", "-m", "a=1", "-m", "a=2")
     refused("--look-back has no meaning without --request-id", "--look-back", "1h")
-    refused("'5x' is no duration: a number with s, m, h or d behind it, such as 90s or 10m (see cdfworkflow run --help)",
-      "-t", "5x")
+    refused("'5x' is no duration: a number with s, m, h or d behind it, such as 90s or 10m "
+      .. "(see cdfworkflow run --help)", "-t", "5x")
     assert.matches("^cdfworkflow: metadata", run("daily-report", "1", "-m", ("k"):rep(33) .. "=v").err)
     assert.matches("^cdfworkflow: input", run("daily-report", "1", "-i", "[1]").err)
     assert.equal(sent, #sim:log())
@@ -116,8 +119,8 @@ describe("run", function()
 end)
 
 describe("a run with --request-id", function()
-  --- A stand-in for CDF that remembers its runs and can be told, by the request id, to have no time for the first, to lose
-  --- its answer or to hold it back.
+  --- A stand-in for CDF that remembers its runs and can be told, by the request id, to have no time for the first, to
+  --- lose its answer or to hold it back.
   local REMEMBERS = [[
     runs, busy = runs or {}, busy or 1 -- of all connections
     local function execution(id, request_id)
