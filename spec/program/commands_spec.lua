@@ -35,7 +35,8 @@ describe("the command", function()
     it("shows the newest runs, with their reasons", function()
       local out = good "list"
       assert.matches("^" .. failed:gsub("%-", "%%-") .. "  FAILED     " .. TIME
-        .. "  %d+ s +fails +1  Task clean failed\n" .. fine:gsub("%-", "%%-") .. "  COMPLETED  " .. TIME .. "  %d+ s +daily%-report  1\n$", out)
+        .. "  %d+ s +fails +1  Task clean failed\n" .. fine:gsub("%-", "%%-") .. "  COMPLETED  " .. TIME
+        .. "  %d+ s +daily%-report  1\n$", out)
     end)
 
     it("filters by status, workflow, version and time", function()

@@ -110,6 +110,8 @@ describe("run", function()
     refused("--metadata takes KEY=VALUE, not 'a'", "-m", "a")
     refused("--metadata gives a twice", "-m", "a=1", "-m", "a=2")
     refused("--look-back has no meaning without --request-id", "--look-back", "1h")
+    refused("--timeout has no meaning without --wait or --watch", "-t", "1h")
+    refused("--cancel-on-timeout has no meaning without --timeout", "-w", "--cancel-on-timeout")
     refused("'5x' is no duration: a number with s, m, h or d behind it, such as 90s or 10m "
       .. "(see cdfworkflow run --help)", "-t", "5x")
     assert.matches("^cdfworkflow: metadata", run("daily-report", "1", "-m", ("k"):rep(33) .. "=v").err)

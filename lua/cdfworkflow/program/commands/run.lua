@@ -27,10 +27,18 @@ function run.define(command)
   command:flag("-n --dry-run", "Print the requests that would be sent, and send nothing."):target "dry_run"
 end
 
-local function options_of(args)
-  if args.look_back and not args.request_id then
-    exits.fail(exits.INPUT, "--look-back has no meaning without --request-id")
+--- What says nothing where something else is missing is a slip.
+local function check_company(args)
+  local function needs(option, present, other)
+    if not present then exits.fail(exits.INPUT, ("%s has no meaning without %s"):format(option, other)) end
   end
+  if args.look_back then needs("--look-back", args.request_id, "--request-id") end
+  if args.timeout then needs("--timeout", args.wait or args.watch, "--wait or --watch") end
+  if args.cancel_on_timeout then needs("--cancel-on-timeout", args.timeout, "--timeout") end
+end
+
+local function options_of(args)
+  check_company(args)
   local look_back = args.request_id and (args.look_back or LOOK_BACK)
   return {
     input = inputs.json(args.input, "--input"), metadata = inputs.pairs(args.metadata, "--metadata"),
