@@ -481,7 +481,7 @@ end
 
 local REFUSED = { why = "refused here, before anything is sent", outcome = "error", requests = nothing }
 local AMBIGUOUS = {
-  why = "the run may have started, so it is not sent again: kind \"ambiguous\" (DESIGN section 5)",
+  why = "the run may have started, so it is not sent again: kind \"ambiguous\" (README «Promises»)",
   outcome = "error", requests = first(1),
 }
 local UPLOAD = {
@@ -523,7 +523,7 @@ local deviations = {
     outcome = "error", requests = nothing,
   },
   ["sessions-list-all-pages"] = {
-    why = "pages as large as CDF allows, 1000 (DESIGN section 2); the SDK asks for 100", requests = lists "c+/=2",
+    why = "pages as large as CDF allows, 1000; the SDK asks for 100", requests = lists "c+/=2",
   },
   ["workflows-upsert-wrong-mode"] = { why = "upsert has no mode", call = false },
   ["workflows-retrieve-dot-dot"] = REFUSED,

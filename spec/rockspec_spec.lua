@@ -74,13 +74,13 @@ describe("the rock", function()
   end)
 
   it("installs the programs, which find what they need whatever LUA_PATH says", function()
-    for _, lua_path in ipairs { "", "LUA_PATH= ", "LUA_PATH=/nowhere/?.lua ", "LUA_PATH_5_4='/nowhere/5.3/?.lua;;' " } do
-      local output, status = shell.run(("cd %s && env -u LUA_PATH -u LUA_CPATH %s%s/bin/cdfworkflow --version"):format(
-        elsewhere, lua_path, tree))
+    local settings = { "", "LUA_PATH= ", "LUA_PATH=/nowhere/?.lua ", "LUA_PATH_5_4='/nowhere/5.3/?.lua;;' " }
+    for _, setting in ipairs(settings) do
+      local bin = ("env -u LUA_PATH -u LUA_CPATH %s%s/bin/"):format(setting, tree)
+      local output, status = shell.run(("cd %s && %scdfworkflow --version"):format(elsewhere, bin))
       assert.equal(0, status, output)
       assert.matches("^cdfworkflow %d", output)
-      local sim = assert(io.popen(("cd %s && echo $$; exec env -u LUA_PATH -u LUA_CPATH %s%s/bin/cdfworkflow-sim --port 0"
-        .. " 2>&1"):format(elsewhere, lua_path, tree)))
+      local sim = assert(io.popen(("cd %s && echo $$; exec %scdfworkflow-sim --port 0 2>&1"):format(elsewhere, bin)))
       local pid, line = sim:read "*l", sim:read "*l"
       os.execute("kill " .. pid)
       sim:close()

@@ -403,34 +403,21 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
 
 /* {==== Redaction ==== */
 
-/* Also as it stands in a form or in JSON: a server may repeat the request in its error. [-0, +0] */
-static void redact_encoded(lua_State *L, const cdfw_buffer *secret) {
-  cdfw_buffer *out = cdfw_scratch_push(L, CDFW_MAX_BODY, true);
-  lua_insert(L, -2);
-  bool encoded = cdfw_text_add_form(out, cdfw_buffer_text(secret), secret->length);
-  if (encoded) cdfw_error_redact(L, out->data);
-  cdfw_buffer_clear(out);
-  encoded = encoded && cdfw_text_add_json_string(out, cdfw_buffer_text(secret), secret->length);
-  if (!encoded) luaL_error(L, "not enough memory");
-  out->data[out->length - 1] = '\0'; /* without its quotes */
-  cdfw_error_redact(L, out->data + 1);
-  cdfw_buffer_free(out);
-  lua_remove(L, -2);
-}
-
 void cdfw_answer_redact(lua_State *L, const cdfw_call *call) {
   const cdfw_credentials *credentials = call->client->credentials;
   const cdfw_buffer *secrets[] = {&call->client->auth.token, &call->token,
                                   &credentials->token,       &credentials->client_secret,
                                   &call->session_secret,     &call->nonce};
-  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
-    if (secrets[i]->length == 0) continue;
-    cdfw_error_redact(L, cdfw_buffer_text(secrets[i]));
-    redact_encoded(L, secrets[i]);
-  }
-  const char *line = NULL;
-  while ((line = cdfw_message_next_header(&call->secrets, line)) != NULL)
-    cdfw_error_redact(L, line);
+  cdfw_buffer *all = cdfw_scratch_push(L, CDFW_MAX_BODY, true);
+  lua_insert(L, -2);
+  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+    if (secrets[i]->length > 0)
+      cdfw_buffer_add(all, cdfw_buffer_text(secrets[i]), secrets[i]->length + 1);
+  if (!cdfw_buffer_add(all, cdfw_buffer_text(&call->secrets), call->secrets.length))
+    luaL_error(L, "not enough memory");
+  cdfw_error_redact(L, all);
+  cdfw_buffer_free(all);
+  lua_remove(L, -2);
 }
 
 /* }==== */

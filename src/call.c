@@ -557,13 +557,15 @@ static int call_step(lua_State *L) {
   }
 }
 
-/* call:assertion(text): proves who the client is in the token request that step gave last, which
-   was not sent yet. */
+/* call:assertion(text) → what is wrong with the text, or nothing: proves who the client is in the
+   token request that step gave last, which was not sent yet. */
 static int call_assertion(lua_State *L) {
   size_t length;
   cdfw_call *call = check(L);
   const char *text = luaL_checklstring(L, 2, &length);
-  luaL_argcheck(L, cdfw_text_token_problem(text, length) == NULL, 2, "no assertion");
+  const char *problem = cdfw_text_token_problem(text, length);
+  lua_pushfstring(L, "the assertion %s", problem != NULL ? problem : "");
+  if (problem != NULL) return 1;
   lua_settop(L, 2);
   cdfw_getuservalue(L, 1);
   lua_rawgeti(L, -1, REQUEST_SLOT);

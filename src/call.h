@@ -9,7 +9,7 @@
 #include "message.h"
 #include "op.h"
 
-/* The member of a run's metadata that holds its request id (DESIGN section 5). */
+/* The member of a run's metadata that holds its request id (README «Promises»). */
 #define CDFW_REQUEST_ID_KEY "cdfworkflow.requestId"
 
 /* What a success of the call itself must look like. */

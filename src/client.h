@@ -28,7 +28,7 @@ typedef struct cdfw_client {
   uint64_t random_state;
 } cdfw_client;
 
-/* Lua: core.client{ project =, base_url = | cluster =, credentials =, client_name =, timeout =,
+/* Lua: core.client{ project =, base_url =, credentials =, client_name =, timeout =,
    connect_timeout =, max_retries =, max_response_size = } → client | nil, err */
 int cdfw_client_new(lua_State *L);
 cdfw_client *cdfw_client_check(lua_State *L, int index);

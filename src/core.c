@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * luaopen_cdfworkflow_core: registers what the rooms offer to Lua. Creates nothing else: hosts fork
  * after loading, and `require` does no I/O. */
+#include "auth.h"
 #include "call.h"
 #include "client.h"
 #include "clock.h"
@@ -43,8 +44,10 @@ static int core_http_date(lua_State *L) {
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"assertion", cdfw_client_assertion},
                                      {"auth", cdfw_run_auth},
+                                     {"check_pairs", cdfw_run_check_pairs},
                                      {"client", cdfw_client_new},
                                      {"credentials", cdfw_credentials_new},
+                                     {"credentials_kind", cdfw_credentials_kind_of},
                                      {"decode", cdfw_json_decode},
                                      {"describe", cdfw_credentials_describe},
                                      {"encode", cdfw_json_encode},
@@ -54,6 +57,7 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"hold_streams", cdfw_terminal_hold},
                                      {"http", cdfw_http_new},
                                      {"http_date", core_http_date},
+                                     {"identifier", cdfw_run_identifier},
                                      {"is_array", cdfw_json_is_array},
                                      {"is_raw_json", cdfw_json_is_raw},
                                      {"noted_signal", cdfw_interrupt_noted},
@@ -85,5 +89,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   lua_setfield(L, -2, "null");
   lua_pushliteral(L, CDFW_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushinteger(L, CDFW_AUTH_MOST_LEEWAY);
+  lua_setfield(L, -2, "most_token_leeway"); /* seconds; a token with less left may be renewed */
   return 1;
 }

@@ -46,9 +46,7 @@ static const char *kind_of(const cdfw_credentials *credentials) {
 
 int cdfw_credentials_describe(lua_State *L) {
   const cdfw_credentials *credentials = check(L);
-  lua_createtable(L, 0, 5);
-  lua_pushstring(L, kind_of(credentials));
-  lua_setfield(L, -2, "kind");
+  lua_createtable(L, 0, 4);
   lua_pushboolean(L, credentials->kind == CDFW_CREDENTIALS_FUNCTION);
   lua_setfield(L, -2, "by_function");
   lua_pushboolean(L, cdfw_credentials_has_pair(credentials));
@@ -120,7 +118,7 @@ static int take_option(lua_State *L, const char *name, cdfw_buffer *buffer, prob
   const char *problem = finder(text, length);
   if (problem == NULL) store(L, buffer, text, length);
   lua_pop(L, 1);
-  return problem == NULL ? 0 : cdfw_error_return(L, "invalid", "credentials: %s %s", name, problem);
+  return problem == NULL ? 0 : cdfw_error_problem(L, name, problem);
 }
 
 /* The same for the option `name` of the table at `table`. [-0, +0] or [-0, +2] */
@@ -304,6 +302,12 @@ static int credentials_gc(lua_State *L) {
   cdfw_buffer_free(&credentials->resource);
   cdfw_buffer_free(&credentials->label);
   return 0;
+}
+
+int cdfw_credentials_kind_of(lua_State *L) {
+  const cdfw_credentials *credentials = cdfw_credentials_test(L, 1);
+  lua_pushstring(L, credentials != NULL ? kind_of(credentials) : NULL);
+  return 1;
 }
 
 static int credentials_tostring(lua_State *L) {

@@ -29,7 +29,7 @@ typedef struct cdfw_credentials {
 
 /* Lua: core.credentials{…} → credentials | nil, err */
 int cdfw_credentials_new(lua_State *L);
-/* Lua: core.describe(credentials) → { kind =, by_function =, has_secret =, client_id =, token_url =
+/* Lua: core.describe(credentials) → { by_function =, has_secret =, client_id =, token_url =
    }, nothing secret */
 int cdfw_credentials_describe(lua_State *L);
 /* The credentials at `index`, or NULL when it is something else. [-0, +0] */
@@ -46,6 +46,9 @@ bool cdfw_credentials_add_form(const cdfw_credentials *credentials, const cdfw_b
                                cdfw_buffer *out);
 /* The members that an assertion adds to it. */
 bool cdfw_credentials_add_assertion(const char *assertion, size_t length, cdfw_buffer *out);
+/* Lua: core.credentials_kind(value) → "token", "token function", "client credentials" (with a
+   secret), or their label; nil for what is no credentials */
+int cdfw_credentials_kind_of(lua_State *L);
 void cdfw_credentials_open(lua_State *L);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What may be repeated, and when: pure functions over what happened. No clock, no randomness, no
- * I/O of its own: the caller brings all three. DESIGN section 5 and CDF.md section 12 are the law.
+ * I/O of its own: the caller brings all three. README «Promises» and CDF.md section 12 are the law.
  */
 #ifndef CDFW_POLICY_H
 #define CDFW_POLICY_H

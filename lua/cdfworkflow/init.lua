@@ -1,14 +1,16 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The module `cdfworkflow`: what a user's program sees first. Loading it does no I/O.
 
+local check = require "cdfworkflow.check"
 local client = require "cdfworkflow.client"
 local core = require "cdfworkflow.core"
-local definition = require "cdfworkflow.definition"
 local credentials = require "cdfworkflow.signin.credentials"
+local definition = require "cdfworkflow.definition"
 local gather = require "cdfworkflow.call.gather"
 local graph = require "cdfworkflow.definition.graph"
 local json = require "cdfworkflow.json"
 local lint = require "cdfworkflow.definition.lint"
+local method = require "cdfworkflow.method"
 local signin = require "cdfworkflow.signin"
 local why = require "cdfworkflow.definition.why"
 
@@ -20,7 +22,7 @@ local cdf = {
 
   --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
   ---@type fun(t?: table): table
-  array = core.array,
+  array = method.fn("cdf.array", { { "t", check.object } }, core.array),
 
   json = json.json,
   encode = json.encode,
@@ -39,24 +41,29 @@ local cdf = {
   why = why,
 }
 
+local CLIENT = {
+  "client", { word = "a client", accepts = function(value) return getmetatable(value) == client.class end },
+  required = true,
+}
+
 --- Authenticates now. See `Client:auth`.
 ---@param c cdfworkflow.Client
 ---@param opts? { timeout?: number }
----@return { tokenType: string, expiresAt?: integer }|nil
+---@return { tokenType: string, expiresAt?: integer }|nil result
 ---@return cdfworkflow.Error? err
-function cdf.auth(c, opts)
-  return c:auth(opts)
-end
+local function auth(c, opts) return c:auth(opts) end
+
+cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
 
 --- Starts a run. See `Client:run`.
 ---@param c cdfworkflow.Client
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
----@return table|nil execution
+---@return cdfworkflow.Execution|nil execution
 ---@return cdfworkflow.Error? err
-function cdf.run(c, workflow_external_id, version, opts)
-  return c:run(workflow_external_id, version, opts)
-end
+local function run(c, workflow_external_id, version, opts) return c:run(workflow_external_id, version, opts) end
+
+cdf.run = method.fn("cdf.run", { CLIENT }, run)
 
 return cdf

@@ -2,7 +2,9 @@
 -- cdf.json, cdf.encode, cdf.decode: the library's own JSON for the programs that use it. What is wrong with a text is
 -- told by line and column, as an editor shows them.
 
+local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
+local method = require "cdfworkflow.method"
 
 local json = {}
 
@@ -26,7 +28,6 @@ end
 ---@return any value nil when the text is no JSON
 ---@return string? message what is wrong, with line and column; holds nothing of the text
 function json.decode(text)
-  if type(text) ~= "string" then error("cdf.decode: expected a string, got " .. type(text), 2) end
   local value, message = core.decode(text)
   if value == nil then return nil, with_place(message, text) end
   return value
@@ -38,7 +39,8 @@ end
 ---@return string? message what cannot be written, with the path to it: "value.sensors[3]: NaN …"
 function json.encode(value)
   if value == nil then return nil, "value: nil cannot be written as JSON" end
-  return core.encode(value)
+  local text, message = core.encode(value)
+  return text, message
 end
 
 --- JSON text that is passed on byte for byte, wherever a value is taken: `input = cdf.json(body)`. Text that is no JSON
@@ -47,7 +49,6 @@ end
 ---@return userdata json `tostring` gives the text
 ---@return string? problem what keeps the text from being JSON, with line and column
 function json.json(text)
-  if type(text) ~= "string" then error("cdf.json: expected a string, got " .. type(text), 2) end
   local _, problem = json.decode(text)
   return core.raw_json(text, problem), problem
 end
@@ -84,5 +85,10 @@ end
 ---@param value any
 ---@return any
 function json.plain(value) return plain(value, {}) end
+
+local TEXT = { "text", check.string, required = true }
+json.decode = method.fn("cdf.decode", { TEXT }, json.decode)
+json.encode = method.fn("cdf.encode", { { "value", check.any } }, json.encode)
+json.json = method.fn("cdf.json", { TEXT }, json.json)
 
 return json

@@ -8,7 +8,7 @@ describe("client.functions.calls", function()
     assert.same({ method = "POST", path = "/functions/123/calls/byids", body = { items = { { id = 31337 } } },
       opts = {} }, client.asked[1])
     assert.equal("protocol", select(2, client.functions.calls:retrieve(123, 1)).kind)
-    assert.equal("invalid", select(2, client.functions.calls:retrieve(123, "1")).kind)
+    assert.equal("call_id", select(2, client.functions.calls:retrieve(123, 1.5)).field)
     assert.equal("invalid", select(2, client.functions.calls:retrieve(-1, 1)).kind)
   end)
 

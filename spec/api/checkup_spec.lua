@@ -233,8 +233,8 @@ describe("client:check", function()
     for text, mistake in pairs {
       ['unknown option "workflow"; did you mean "workflow_external_id"'] = { workflow = "w" },
       ["version and input need a workflow_external_id"] = { version = "1" },
-      ["workflow_external_id: expected a string or nil, got a number"] = { workflow_external_id = 5 },
-      ["input: expected a table or nil, got a string"] = { workflow_external_id = "w", input = "{}" },
+      ["workflow_external_id: expected a string or a whole number, got a boolean"] = { workflow_external_id = true },
+      ["input: expected a table, or what cdf.json gives, got a string"] = { workflow_external_id = "w", input = "{}" },
     } do
       local _, message = pcall(function() c:check(mistake) end)
       assert.matches("checkup_spec.lua:%d+: ", message)

@@ -118,16 +118,26 @@ describe("paging", function()
     assert.same({ "1", "1" }, { asked[2].cursor, asked[3].cursor })
   end)
 
-  it("refuses a limit that is no whole number above zero", function()
-    for _, bad in ipairs { 0, -1, 1.5, 0 / 0, -math.huge } do
-      local limit, err = paging.limit(bad, 25)
-      assert.is_nil(limit)
-      assert.same({ "invalid", "limit" }, { err.kind, err.field })
+  it("slices in order, and joins what the slices give, or nothing", function()
+    local function double(slice)
+      local doubled = {}
+      for i, value in ipairs(slice) do doubled[i] = 2 * value end
+      return doubled
     end
-    assert.equal(25, paging.limit(nil, 25))
-    assert.equal(1, paging.limit(1, 25))
-    assert.equal(math.huge, paging.limit(math.huge, 25))
-    assert.equal("10", tostring(paging.limit(10.0, 25)))
-    assert.error_matches(function() paging.limit("10", 25) end, "limit: expected a number, got a string")
+    assert.same({ 2, 4, 6, 8, 10 }, paging.slices({ 1, 2, 3, 4, 5 }, 2, double))
+    assert.same({}, paging.slices({ 1 }, 2, function() return true end))
+    assert.is_true(core.is_array(paging.slices({}, 2, double)))
+  end)
+
+  it("stops slicing at the first error", function()
+    local seen = {}
+    local result, err = paging.slices({ 1, 2, 3, 4, 5 }, 2, function(slice)
+      seen[#seen + 1] = #slice
+      if #seen == 2 then return nil, "no" end
+      return slice
+    end)
+    assert.is_nil(result)
+    assert.equal("no", err)
+    assert.same({ 2, 2 }, seen)
   end)
 end)

@@ -209,15 +209,15 @@ describe("a starter that is not ready", function()
       fn "Queued", fn "Deploying", fn "Ready", { items = {} }, { nonce = "n" },
       { items = { { id = 51, name = "x", cronExpression = "0 6 * * *" } } },
     }
-    local made = assert(require("cdfworkflow.api.schedule").schedule(client, starter_schedule()))
+    local made = assert(client:schedule(starter_schedule()))
     assert.equal(51, made.resource.id)
     assert.equal("SESSION", client.asked[5].method)
-    assert.equal("n", client.asked[6].opts.given_nonce)
+    assert.equal("n", client.asked[6].opts.nonce)
   end)
 
   it("is given up after deploy_timeout, which says how to go on", function()
     local client = fake.new { fn "Queued", fn "Deploying", fn "Deploying" }
-    local made, err = require("cdfworkflow.api.schedule").schedule(client, starter_schedule { deploy_timeout = 1 })
+    local made, err = client:schedule(starter_schedule { deploy_timeout = 1 })
     assert.is_nil(made)
     assert.equal("timeout", err.kind)
     assert.matches("is Deploying, not over after 1 s of waiting; calling again waits on", err.message)
@@ -225,7 +225,7 @@ describe("a starter that is not ready", function()
 
   it("is an error when its build fails, and is deployed anew by the next call", function()
     local client = fake.new { fn "Queued", fn("Failed", { error = { code = 400, message = "no handler" } }) }
-    local made, err = require("cdfworkflow.api.schedule").schedule(client, starter_schedule())
+    local made, err = client:schedule(starter_schedule())
     assert.is_nil(made)
     assert.same({ "api", 400, "the function cdfworkflow-starter-1 could not be deployed: no handler" },
       { err.kind, err.code, err.message })
@@ -234,7 +234,7 @@ describe("a starter that is not ready", function()
       { items = { { id = 9, uploaded = true } } }, fn "Ready", { items = {} }, { nonce = "n" },
       { items = { { id = 51, name = "x", cronExpression = "0 6 * * *" } } },
     }
-    assert(require("cdfworkflow.api.schedule").schedule(client, starter_schedule()))
+    assert(client:schedule(starter_schedule()))
     assert.equal("/functions/delete", client.asked[2].path)
     assert.equal(starter.zip, client.asked[4].bytes)
     assert.equal("/functions", client.asked[6].path)
@@ -259,18 +259,54 @@ describe("client:schedules", function()
   end)
 end)
 
+describe("client:pause and client:resume", function()
+  it("take a schedule, its trigger or its name", function()
+    local client = world()
+    local made = assert(client:schedule { workflow_external_id = "daily-etl", version = "1", cron = "0 6 * * *" })
+    for _, one in ipairs { made, made.resource, made.name } do
+      assert.is_true(client:pause(one))
+      assert.is_true(client:schedules({ via = "trigger" })[1].resource.isPaused)
+      assert.is_true(client:resume(one))
+      assert.is_false(client:schedules({ via = "trigger" })[1].resource.isPaused)
+    end
+  end)
+end)
+
+describe("client:unschedule by name", function()
+  it("removes the trigger, or where there is none the schedule of the starter function", function()
+    local client = world()
+    assert(client:schedule { workflow_external_id = "daily-etl", version = "1", cron = "0 6 * * *", name = "nightly" })
+    assert(client:schedule(starter_schedule { name = "nightly" }))
+    assert(client:schedule(starter_schedule { name = "weekly" }))
+    assert.is_true(client:unschedule "nightly")
+    assert.same({}, client:schedules { via = "trigger" })
+    assert.equal(2, #function_schedules(client))
+    assert.is_true(client:unschedule "nightly")
+    assert.equal("weekly", function_schedules(client)[1].name)
+  end)
+
+  it("says what CDF said where there is neither", function()
+    local client = world()
+    local done, err = client:unschedule "nightly"
+    assert.is_nil(done)
+    assert.same({ "api", 404 }, { err.kind, err.status })
+    assert(client:schedule(starter_schedule()))
+    assert.equal(404, select(2, client:unschedule "nightly").status)
+  end)
+end)
+
 describe("the options of client:schedule", function()
   it("are checked before anything is sent", function()
     local client = fake.new()
-    local schedule = require("cdfworkflow.api.schedule")
     local function invalid(changes)
-      local made, err = schedule.schedule(client, starter_schedule(changes))
+      local made, err = client:schedule(starter_schedule(changes))
       assert.is_nil(made)
       assert.equal("invalid", err.kind)
       return err.field
     end
-    assert.equal("client_credentials", invalid { client_credentials = false })
-    assert.equal("client_credentials", invalid { client_credentials = { client_id = "i" } })
+    local opts = starter_schedule()
+    opts.client_credentials = nil
+    assert.equal("client_credentials", select(2, client:schedule(opts)).field)
     assert.equal("timezone", invalid { timezone = "Europe/Oslo" })
     invalid { workflow_external_id = " w" }
     invalid { version = "" }
@@ -279,21 +315,22 @@ describe("the options of client:schedule", function()
 
   it("raise at the user's line when they make no sense", function()
     local client = fake.new()
-    local schedule = require("cdfworkflow.api.schedule")
     for expected, opts in pairs {
-      ["workflow_external_id: expected text, got a nil"] = { cron = "* * * * *" },
-      ["cron: expected text, got a nil"] = { workflow_external_id = "w" },
-      ['via: expected "trigger" or "function", got both'] = starter_schedule { via = "both" },
+      ["workflow_external_id: expected a string or a whole number, got nil"] = { cron = "* * * * *" },
+      ["cron: expected a string, got nil"] = { workflow_external_id = "w", version = 1 },
+      ['via: expected "trigger" or "function", got a string'] = starter_schedule { via = "both" },
+      ["client_credentials: expected credentials with a client_id and a client_secret"] =
+        starter_schedule { client_credentials = { client_id = "i" } },
       ['session has no meaning with via = "function"'] = starter_schedule { session = "oneshot" },
       ['deploy_timeout has no meaning with via = "trigger"'] = starter_schedule { via = "trigger", deploy_timeout = 1 },
       ['did you mean "cron"'] = { workflow_external_id = "w", crom = "* * * * *" },
     } do
-      local ok, message = pcall(function() schedule.schedule(client, opts) end)
+      local ok, message = pcall(function() client:schedule(opts) end)
       assert.is_false(ok)
       assert.is_truthy(message:find("schedule_spec.lua", 1, true), message)
       assert.is_truthy(message:find(expected, 1, true), message)
     end
-    assert.error_matches(function() schedule.schedules(client, { via = "x" }) end, "via: expected")
-    assert.error_matches(function() schedule.unschedule(client, { id = 1 }) end, "expected what client:schedule")
+    assert.error_matches(function() client:schedules { via = "x" } end, "via: expected")
+    assert.error_matches(function() client:unschedule { id = 1 } end, "expected a schedule or its name, got a table")
   end)
 end)

@@ -6,7 +6,7 @@ describe("client.sessions", function()
     local client = fake.new { { id = 1, nonce = "n" } }
     local opts = { session = "oneshot" }
     assert.same({ id = 1, nonce = "n" }, client.sessions:create(opts))
-    assert.equal(opts, client.asked[1].opts)
+    assert.same(opts, client.asked[1].opts)
     assert.error_matches(function() client.sessions:create { kind = "oneshot" } end, "unknown option")
   end)
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- How far back a look reaches, and how looks grow apart (DESIGN section 5).
+-- How far back a look reaches, and how looks grow apart (README «Promises»).
 
 local rooms = require "rooms"
 

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The table of answers (DESIGN section 5), walked: what a reply to an attempt means for what is known of its nonce.
+-- The table of answers (README «Promises»), walked: what a reply to an attempt means for what is known of its nonce.
 
 local rooms = require "rooms"
 

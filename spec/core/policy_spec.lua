@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The retry rules as tables: status × call × phase (DESIGN section 5, CDF.md section 12).
+-- The retry rules as tables: status × call × phase (README «Promises», CDF.md section 12).
 
 local rooms = require "rooms"
 

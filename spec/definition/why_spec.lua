@@ -146,7 +146,7 @@ describe("cdf.why", function()
   end)
 
   it("blames who gives it none", function()
-    assert.matches("why_spec.lua:%d+: cdf.why: expected an execution, .* got string",
+    assert.matches("why_spec.lua:%d+: cdf.why: execution: expected an execution, .* got a string",
       select(2, pcall(function() cdf.why "059edaa4-a17b-4102-803d-03f9f4f9a9fb" end)))
   end)
 

@@ -44,7 +44,9 @@ describe("the example for", function()
 
   local function sh(script, variables)
     local words = { "env", "-i", ("PATH=%s/bin:$PATH"):format(folder) }
-    for _, name in ipairs { "LUA_PATH", "LUA_CPATH" } do words[#words + 1] = name .. "=" .. shell.quote(os.getenv(name)) end
+    for _, name in ipairs { "LUA_PATH", "LUA_CPATH" } do
+      words[#words + 1] = name .. "=" .. shell.quote(os.getenv(name))
+    end
     for name, value in pairs(variables) do words[#words + 1] = name .. "=" .. shell.quote(value) end
     words[#words + 1] = "sh -c " .. shell.quote(script)
     return shell.run(("cd %s && "):format(folder) .. table.concat(words, " "))
@@ -70,7 +72,8 @@ describe("the example for", function()
   it("systemd: the units are taken by systemd-analyze, where it is here", function()
     if select(2, shell.run "command -v systemd-analyze") ~= 0 then return end
     shell.run(("cp %s*.service %s*.timer %s/etc/"):format(FOLDER, FOLDER, folder))
-    local said, status = shell.run(("cd %s/etc && systemd-analyze verify ./cdfworkflow-daily-report.timer"):format(folder))
+    local said, status = shell.run(("cd %s/etc && systemd-analyze verify ./cdfworkflow-daily-report.timer")
+      :format(folder))
     assert.equal(0, status, said)
     assert.is_nil(said:find("cdfworkflow-daily-report.%w+:%d+", 1), said)
   end)

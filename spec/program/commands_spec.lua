@@ -69,7 +69,7 @@ describe("the command", function()
     end)
 
     it("refuses what has no meaning", function()
-      assert.matches("^cdfworkflow: 'FAILD' is no status: one of .*; did you mean \"FAILED\"%?",
+      assert.matches("^cdfworkflow: 'FAILD' is none of .*; did you mean \"FAILED\"%?",
         run("list", "--status", "FAILD").err)
       assert.matches("^cdfworkflow: 'x' is no whole number above zero", run("list", "--limit", "x").err)
       assert.matches("^cdfworkflow: '2026%-02%-30' is no time", run("list", "--since", "2026-02-30").err)
@@ -126,7 +126,7 @@ describe("the command", function()
     assert.equal(3, run("wait", id).status)
     local outcome = run("complete", task_of(id).id, "--status", "DONE")
     assert.equal(2, outcome.status)
-    assert.matches("status must be COMPLETED", outcome.err)
+    assert.matches("'DONE' is none of COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR", outcome.err)
   end)
 
   it("workflows, versions and definition: what there is", function()

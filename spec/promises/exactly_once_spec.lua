@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- DESIGN section 5: a run is started at most once, and with a request_id exactly once, whatever the network does.
+-- README «Promises»: a run is started at most once, and with a request_id exactly once, whatever the network does.
 
 local core = require "cdfworkflow.core"
 local simulated = require "cdfworkflow.simulator.api.executions"

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- DESIGN section 3: no secret (client secret, token, nonce) ever appears in an error, an event, a `tostring` or a
+-- README «Errors»: no secret (client secret, token, nonce) ever appears in an error, an event, a `tostring` or a
 -- traceback. Canaries go through everything, and everything that comes out is searched.
 -- What is visible by its nature, and not searched: what the caller himself holds, the nonce that `sessions:create`
 -- returns, the fields of a request for a transport or token store written in Lua.

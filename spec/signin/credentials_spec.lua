@@ -133,13 +133,13 @@ describe("cdf.credentials", function()
     end
     local message, field = problem { token_file = folder.path .. "/none" }
     assert.equal("token_file", field)
-    assert.equal(("credentials: token_file: %s/none cannot be read: No such file or directory"):format(folder.path),
+    assert.equal(("token_file: %s/none cannot be read: No such file or directory"):format(folder.path),
       message)
-    assert.matches("^credentials: token_file: .* cannot be read: Is a directory$",
+    assert.matches("^token_file: .* cannot be read: Is a directory$",
       problem { token_file = folder.path })
     assert.matches("is empty$", problem { token_file = folder:write("empty", "\n") })
     assert.matches("is larger than 65536 bytes$", problem { token_file = folder:write("large", ("x"):rep(65537)) })
-    assert.matches("^credentials: client_assertion_file: ", problem { client_id = "me", tenant_id = "t",
+    assert.matches("^client_assertion_file: ", problem { client_id = "me", tenant_id = "t",
       client_assertion_file = folder.path .. "/none" })
   end)
 
@@ -154,8 +154,8 @@ describe("cdf.credentials", function()
       ["certificate and key belong together"] = { client_id = "i", certificate = path, tenant_id = "t" },
       ["client_id is missing"] = { client_secret = "s", tenant_id = "t" },
       ["client_id needs one of tenant_id, token_url and provider"] = { client_id = "i", client_secret = "s" },
-      ['provider must be "cdf"'] = { client_id = "i", client_secret = "s", provider = "entra_id" },
-      ["token_file must be a string, not number"] = { token_file = 5 },
+      ['provider: expected "cdf", got a string'] = { client_id = "i", client_secret = "s", provider = "entra_id" },
+      ["token_file: expected a string, got a number"] = { token_file = 5 },
       ['unknown option "secret"'] = { secret = "s" },
     } do
       local ok, message = pcall(function() cdf.credentials(options) end)
@@ -203,17 +203,21 @@ describe("a login without a secret", function()
     local c, script = federated {}
     local _, err = c:run("w", "1", { session = "client_credentials" })
     assert.matches('session = "client_credentials" needs client_credentials', err.message)
+    assert.equal(0, #script.requests)
+  end)
+
+  it("says so where CDF refuses a record stream trigger for it", function()
     local trigger = {
       externalId = "t", workflowExternalId = "w", workflowVersion = "1",
       triggerRule = { triggerType = "recordStream", streamExternalId = "s", batchSize = 1, batchTimeout = 10 },
     }
-    _, err = c.workflows.triggers:upsert(trigger)
-    assert.equal("invalid", err.kind)
-    assert.matches("needs a session of client credentials.*give it client_credentials of its own", err.message)
-    assert.equal(0, #script.requests)
-    local stored = { status = 200, body = '{"items":[{"externalId":"t"}]}' }
-    assert(federated({ TOKEN, SESSION, stored }).workflows.triggers:upsert(trigger,
-      { client_credentials = { client_id = "runner", client_secret = "s" } }))
+    local FORBIDDEN = { status = 403, body = '{"error":{"code":403,"message":"Session not allowed"}}' }
+    local function refused(opts)
+      return select(2, federated({ TOKEN, SESSION, FORBIDDEN, OK }).workflows.triggers:upsert(trigger, opts)).message
+    end
+    assert.matches("Session not allowed; .* session of client credentials, .*give it client_credentials of its own$",
+      refused())
+    assert.is_nil(refused({ client_credentials = { client_id = "runner", client_secret = "s" } }):find "of its own")
   end)
 
   it("shares its token through a token store like any other", function()

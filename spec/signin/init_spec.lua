@@ -320,7 +320,7 @@ IDP_TOKEN_URL="https://login.microsoftonline.com/my-tenant/oauth2/v2.0/token"
     local function said(text) return problem(cdf.from_file(folder:write(".env", text))) end
     local path = folder.path .. "/.env"
     assert.matches(("CDF_URL (%s, line 2) is no"):format(path), said("\nCDF_URL=x\n" .. TEMPLATE), 1, true)
-    assert.equal(("CDF_CLIENT_TIMEOUT (%s, line 3) is soon, and must be a number of seconds above 0 and at most 604800")
+    assert.equal(("CDF_CLIENT_TIMEOUT (%s, line 3) is soon, and must be a number of seconds from 0.001 to 604800")
       :format(path), said("\n\nCDF_CLIENT_TIMEOUT=soon\n" .. TEMPLATE))
     assert.equal(("LOGIN_FLOW (%s, line 1) is interactive, which needs a person with a browser; client_credentials and "
       .. "token work without"):format(path), said("LOGIN_FLOW=interactive\nCDF_PROJECT=p\nCDF_CLUSTER=c\n"))
@@ -333,7 +333,7 @@ IDP_TOKEN_URL="https://login.microsoftonline.com/my-tenant/oauth2/v2.0/token"
     assert.equal(("%s/none cannot be read: No such file or directory"):format(folder.path),
       problem(cdf.from_file(folder.path .. "/none")))
     assert.matches("cannot be read: Is a directory", problem(cdf.from_file(folder.path)))
-    assert.matches("init_spec.lua:%d+: cdf.from_file: path must be a string, not nil", select(2,
+    assert.matches("init_spec.lua:%d+: cdf.from_file: path: expected a string, got nil", select(2,
       pcall(function() cdf.from_file() end)))
     assert.matches('init_spec.lua:%d+: cdf.from_file: unknown option "porject"', select(2,
       pcall(function() cdf.from_file("x", { porject = "x" }) end)))

@@ -4,7 +4,10 @@
 
 local core = require "cdfworkflow.core"
 
-local Fake = {}
+local Client = require("cdfworkflow.client").class
+
+--- A client in all but its doors.
+local Fake = setmetatable({}, Client)
 Fake.__index = Fake
 
 local function namespace(client, name)
@@ -46,12 +49,8 @@ function Fake:_session(opts)
   return answer(self, { method = "SESSION", opts = opts })
 end
 
-function Fake:_run(external_id, version, opts)
-  return answer(self, { method = "RUN", external_id = external_id, version = version, opts = opts })
-end
-
-function Fake:_retry(id, opts)
-  return answer(self, { method = "RETRY", id = id, opts = opts })
+function Fake:_start(workflow_external_id, version, opts)
+  return answer(self, { method = "RUN", workflow_external_id = workflow_external_id, version = version, opts = opts })
 end
 
 function Fake:_put(url, bytes, opts)

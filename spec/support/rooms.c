@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Opens the rooms of src/ that know no Lua (text, policy, auth) to specs. Built for tests only. */
+ * Opens the rooms of src/ that know no Lua (text, policy, op, look, auth, spelling) to specs. Built
+ * for tests only. */
 #include <string.h>
 
 #include "../../src/auth.h"
 #include "../../src/compat.h"
 #include "../../src/op.h"
+#include "../../src/spelling.h"
 #include "../../src/text.h"
 
 static const char *const repeats[] = {"safe", "run", "unsafe", NULL};
@@ -151,6 +153,24 @@ static int encode(lua_State *L) {
   return 2;
 }
 
+/* redact(text, secret, …) → the text without the secrets, or false where there is none */
+static int redact(lua_State *L) {
+  size_t length;
+  cdfw_buffer out, secrets;
+  const char *text = luaL_checklstring(L, 1, &length);
+  cdfw_buffer_init(&secrets, 1 << 20, true);
+  for (int i = 2; i <= lua_gettop(L); i++)
+    cdfw_buffer_add(&secrets, lua_tostring(L, i), strlen(lua_tostring(L, i)) + 1);
+  cdfw_buffer_init(&out, 1 << 28, true);
+  if (cdfw_spelling_redact(text, length, &secrets, &out) == CDFW_SPELLING_REDACTED)
+    lua_pushlstring(L, cdfw_buffer_text(&out), out.length);
+  else
+    lua_pushboolean(L, false);
+  cdfw_buffer_free(&out);
+  cdfw_buffer_free(&secrets);
+  return 1;
+}
+
 static int is_utf8(lua_State *L) {
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length);
@@ -234,19 +254,12 @@ static const luaL_Reg auth_methods[] = {
 
 /* }==== */
 
-static const luaL_Reg functions[] = {{"reply", reply},
-                                     {"move", move},
-                                     {"look_from", look_from},
-                                     {"look_delay", look_delay},
-                                     {"delay", delay},
-                                     {"retry_after", retry_after},
-                                     {"http_date", http_date},
-                                     {"budget", budget},
-                                     {"auth", auth_new},
-                                     {"problem", problem},
-                                     {"encode", encode},
-                                     {"is_utf8", is_utf8},
-                                     {NULL, NULL}};
+static const luaL_Reg functions[] = {
+    {"reply", reply},           {"move", move},     {"look_from", look_from},
+    {"look_delay", look_delay}, {"delay", delay},   {"retry_after", retry_after},
+    {"http_date", http_date},   {"budget", budget}, {"auth", auth_new},
+    {"problem", problem},       {"encode", encode}, {"redact", redact},
+    {"is_utf8", is_utf8},       {NULL, NULL}};
 
 __attribute__((visibility("default"))) int luaopen_rooms(lua_State *L);
 

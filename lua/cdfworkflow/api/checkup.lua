@@ -16,13 +16,26 @@ local options = require "cdfworkflow.options"
 ---@field message string one line: what was found, and what to do where it is not ok
 
 ---@class cdfworkflow.CheckOptions
----@field workflow_external_id? string looks for its version as well
+---@field workflow_external_id? string|integer looks for its version as well
 ---@field version? string|integer may be left out where the workflow has exactly one
 ---@field input? table|userdata that a run would get
 
 local checkup = {}
 
-local OPTIONS = { "workflow_external_id", "version", "input" }
+local function rule(given)
+  if given.workflow_external_id == nil and (given.version ~= nil or given.input ~= nil) then
+    return "version and input need a workflow_external_id"
+  end
+end
+
+checkup.takes = {
+  { "opts", options.of({
+    { "workflow_external_id", check.name },
+    { "version", check.name },
+    { "input", check.json_object },
+  }, rule) },
+}
+
 local QUICK = { timeout = 10, max_retries = 2 } -- of one request: somebody waits for the list
 local MOST_SKEW = 60 -- seconds; token lifetimes and the signatures of certificates go by this machine's clock
 local RIGHTS = {
@@ -257,7 +270,7 @@ end
 
 local function input(add, client, opts, version)
   local requests, err = dry_run.requests(client, function(double)
-    return double:_run(opts.workflow_external_id, version.version or opts.version, { input = opts.input })
+    return double:_start(opts.workflow_external_id, version.version or opts.version, { input = opts.input })
   end)
   if not requests then return add("input", false, err.message) end
   local given, absent = json.plain(opts.input), {}
@@ -273,7 +286,8 @@ local function workflow(add, client, opts)
   local version, err = find(client, opts)
   local what = opts.version ~= nil and "version " .. tostring(opts.version) or "version"
   if not version then return add(what, false, err.message) end
-  add("version " .. tostring(version.version or opts.version), true, "of the workflow " .. opts.workflow_external_id)
+  what = "version " .. tostring(version.version or opts.version)
+  add(what, true, "of the workflow " .. tostring(opts.workflow_external_id))
   definition(add, version)
   if opts.input ~= nil then input(add, client, opts, version) end
 end
@@ -288,12 +302,6 @@ end
 ---@param opts? cdfworkflow.CheckOptions
 ---@return cdfworkflow.CheckFinding[] findings
 function checkup.check(client, opts)
-  opts = options.check(opts, OPTIONS, "client:check")
-  check.optional(opts.workflow_external_id, "string", "workflow_external_id")
-  check.object(opts.input, "input")
-  if opts.workflow_external_id == nil and (opts.version ~= nil or opts.input ~= nil) then
-    error("client:check: version and input need a workflow_external_id", 2)
-  end
   local findings = {}
   local function add(what, ok, message) findings[#findings + 1] = { what = what, ok = ok, message = message } end
   local witness = witness_of(client)

@@ -2,15 +2,17 @@
 -- client:schedule{…}: a workflow on a cron schedule, by a trigger of CDF's own or by a function on a schedule; and the
 -- calls that list and remove such schedules.
 
+local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local dry_run = require "cdfworkflow.call.dry_run"
 local json = require "cdfworkflow.json"
 local options = require "cdfworkflow.options"
+local session_options = require "cdfworkflow.api.session_options"
 local starter = require "cdfworkflow.api.starter"
 local wait = require "cdfworkflow.api.wait"
 
-local schedule = {}
+local schedule = { takes = {} }
 
 ---@class cdfworkflow.ScheduleOptions
 ---@field workflow_external_id string
@@ -28,8 +30,6 @@ local schedule = {}
 ---  secrets cannot be changed, a new client secret asks for a function under a new external id
 ---@field data_set_id? integer with `via = "function"`: the data set for the function's file
 ---@field deploy_timeout? number with `via = "function"`: seconds to wait for the function, 1200 unless told
----@field dry_run? boolean sends nothing, and gives the list of requests that would be sent; with `via = "function"` as
----  they are once the starter function is deployed
 
 ---@class cdfworkflow.Schedule
 ---@field via "trigger"|"function"
@@ -40,16 +40,10 @@ local schedule = {}
 ---@field timezone string
 ---@field resource cdfworkflow.Trigger|cdfworkflow.FunctionSchedule as CDF has it
 
-local SCHEDULE = {
-  "workflow_external_id", "version", "cron", "timezone", "name", "input", "metadata", "via", "client_credentials",
-  "session", "function_external_id", "data_set_id", "deploy_timeout", "dry_run",
-}
 local WAYS = { -- each with the options that have no meaning there
   trigger = { "function_external_id", "data_set_id", "deploy_timeout" },
   ["function"] = { "session" },
 }
-local LIST = { "via", "function_external_id" }
-local DEPLOY_TIMEOUT = 1200
 local DEPLOY_INTERVAL = 3 -- seconds before the second look; a build takes minutes
 
 -- {==== By a trigger ====
@@ -105,7 +99,7 @@ end
 local function find_starter(client, external_id)
   local fn, err = client.functions:retrieve(external_id)
   if not fn then
-    if check.is_missing(err) then return false end
+    if answer.is_missing(err) then return false end
     return nil, err
   end
   if fn.status ~= "Failed" then return fn end
@@ -130,7 +124,7 @@ end
 --- Waits until the function is Ready.
 local function ready(client, fn, timeout)
   local next_look = wait.poller(client, function(patience)
-    return check.first("function",
+    return answer.first("function",
       client:_call("POST", "/functions/byids", { items = { { id = fn.id } } }, { timeout = patience }))
   end, { timeout = timeout, interval = DEPLOY_INTERVAL })
   while true do
@@ -167,10 +161,10 @@ local function starter_schedules(client, function_id, name)
   if not resources then return nil, err end
   local found = {}
   for _, resource in ipairs(resources) do
-    local answer
-    answer, err = client.functions.schedules:input_data(resource.id)
-    if not answer then return nil, err end
-    local data = type(answer.data) == "table" and answer.data or {}
+    local input
+    input, err = client.functions.schedules:input_data(resource.id)
+    if not input then return nil, err end
+    local data = type(input.data) == "table" and input.data or {}
     if data["workflow-external-id"] then found[#found + 1] = { resource = resource, data = data } end
   end
   return found
@@ -213,10 +207,9 @@ local function put_on_schedule(client, wanted, opts)
 end
 
 local function check_credentials(credentials)
-  if type(credentials) ~= "table" or type(credentials.client_id) ~= "string"
-    or type(credentials.client_secret) ~= "string" then
+  if type(credentials) ~= "table" then
     return check.invalid("client_credentials", "client_credentials must be { client_id =, client_secret = } with "
-      .. "via = \"function\": the function keeps them as its secrets")
+      .. "via = \"function\": the function keeps them as its secrets", "a table")
   end
   return true
 end
@@ -225,14 +218,15 @@ local function by_function(client, opts)
   local ok, err = check_credentials(opts.client_credentials)
   if not ok then return nil, err end
   if opts.timezone and opts.timezone ~= "UTC" then
-    return check.invalid("timezone", "timezone must be UTC with via = \"function\": function schedules know no other")
+    return check.invalid("timezone", "timezone must be UTC with via = \"function\": function schedules know no other",
+      "UTC")
   end
-  local external_id = opts.function_external_id or starter.EXTERNAL_ID
+  local external_id = opts.function_external_id
   local fn
   fn, err = find_starter(client, external_id)
   if fn == false then fn, err = deploy(client, external_id, opts) end
   if not fn then return nil, err end
-  if fn.status ~= "Ready" then fn, err = ready(client, fn, opts.deploy_timeout or DEPLOY_TIMEOUT) end
+  if fn.status ~= "Ready" then fn, err = ready(client, fn, opts.deploy_timeout) end
   if not fn then return nil, err end
   local put
   put, err = put_on_schedule(client, {
@@ -249,7 +243,7 @@ end
 local function list_function_schedules(client, external_id)
   local fn, err = client.functions:retrieve(external_id)
   if not fn then
-    if check.is_missing(err) then return {} end
+    if answer.is_missing(err) then return {} end
     return nil, err
   end
   local found
@@ -261,51 +255,61 @@ end
 
 -- }====
 
-local function check_options(opts)
-  opts = options.check(opts, SCHEDULE, "client:schedule", 3)
-  for _, name in ipairs { "workflow_external_id", "cron" } do
-    if type(opts[name]) ~= "string" then
-      error(("%s: expected text, got a %s"):format(name, type(opts[name])), 3)
-    end
+local VIA = check.choice { "trigger", "function" }
+local FUNCTION = { "function_external_id", check.text(255, 1), default = starter.EXTERNAL_ID }
+
+local function rule(given)
+  local via = given.via or "trigger"
+  for _, name in ipairs(WAYS[via] or {}) do
+    if given[name] ~= nil then return ("%s has no meaning with via = %q"):format(name, via) end
   end
-  check.optional(opts.dry_run, "boolean", "dry_run")
-  local via = opts.via or "trigger"
-  if not WAYS[via] then error(('via: expected "trigger" or "function", got %s'):format(tostring(via)), 3) end
-  for _, name in ipairs(WAYS[via]) do
-    if opts[name] ~= nil then error(('%s has no meaning with via = "%s"'):format(name, via), 3) end
-  end
-  return via
+  return session_options.rule(given)
 end
+
+schedule.takes.schedule = {
+  { "opts", options.needed({
+    { "workflow_external_id", check.identifier, required = true },
+    { "version", check.identifier, required = true },
+    { "cron", check.string, required = true },
+    { "timezone", check.string },
+    { "name", check.identifier },
+    { "input", check.json_object },
+    { "metadata", check.metadata },
+    { "via", VIA, default = "trigger" },
+    session_options.CLIENT_CREDENTIALS,
+    session_options.SESSION,
+    FUNCTION,
+    { "data_set_id", check.number },
+    { "deploy_timeout", check.patience, default = 1200 },
+    { "dry_run", check.boolean },
+  }, rule), required = true },
+}
 
 --- Puts a workflow version on a cron schedule. With `via = "function"` the starter function is deployed when it is not
 --- there yet, and waited for; a call that finds everything as wanted changes nothing. A schedule of the same name is
 --- replaced.
 ---@param client table
 ---@param opts cdfworkflow.ScheduleOptions
----@return cdfworkflow.Schedule|cdfworkflow.DryRequest[]|nil schedule, table? err
+---@return cdfworkflow.Schedule|cdfworkflow.DryRequest[]|nil schedule
+---@return cdfworkflow.Error? err
 function schedule.schedule(client, opts)
-  local via = check_options(opts)
-  local settled = check.without(opts, {})
-  settled.name = opts.name or "Scheduled trigger: " .. opts.workflow_external_id
-  local ok, err = check.identifier("workflow_external_id", opts.workflow_external_id)
-  if not ok then return nil, err end
-  settled.version, err = check.identifier("version", opts.version)
-  if err then return nil, err end
-  local put = via == "trigger" and by_trigger or by_function
-  if opts.dry_run then return dry_run.requests(client, function(double) return put(double, settled) end) end
-  return put(client, settled)
+  if dry_run.wanted(opts) then
+    return dry_run.requests(client, function(double) return double:_schedule(opts) end)
+  end
+  opts.name = opts.name or "Scheduled trigger: " .. opts.workflow_external_id
+  if opts.via == "trigger" then return by_trigger(client, opts) end
+  return by_function(client, opts)
 end
+
+schedule.takes.schedules = { { "opts", options.of { { "via", VIA }, FUNCTION } } }
 
 --- The schedules there are, of both ways or of one: all triggers with a cron expression, and all schedules of the
 --- starter function.
 ---@param client table
 ---@param opts? { via?: "trigger"|"function", function_external_id?: string }
----@return cdfworkflow.Schedule[]|nil schedules, table? err
+---@return cdfworkflow.Schedule[]|nil schedules
+---@return cdfworkflow.Error? err
 function schedule.schedules(client, opts)
-  opts = options.check(opts, LIST, "client:schedules")
-  if opts.via ~= nil and not WAYS[opts.via] then
-    error(('via: expected "trigger" or "function", got %s'):format(tostring(opts.via)), 2)
-  end
   local found = {}
   local err
   if opts.via ~= "function" then
@@ -314,23 +318,49 @@ function schedule.schedules(client, opts)
   end
   if opts.via ~= "trigger" then
     local more
-    more, err = list_function_schedules(client, opts.function_external_id or starter.EXTERNAL_ID)
+    more, err = list_function_schedules(client, opts.function_external_id)
     if not more then return nil, err end
     for _, one in ipairs(more) do found[#found + 1] = one end
   end
   return found
 end
 
---- Removes a schedule that `client:schedule` or `client:schedules` gave. The starter function stays, for others.
----@param client table
----@param one cdfworkflow.Schedule
----@return true|nil done, table? err
-function schedule.unschedule(client, one)
-  if type(one) ~= "table" or type(one.resource) ~= "table" or not WAYS[one.via] then
-    error("schedule: expected what client:schedule or client:schedules gave", 2)
+--- Removes the schedules of the starter function that bear the name; `nil, err`, the error of the trigger that is not
+--- there either, where there is none.
+local function unschedule_functions(client, name, missing)
+  local found, err = list_function_schedules(client, starter.EXTERNAL_ID)
+  if not found then return nil, err end
+  local done
+  for _, one in ipairs(found) do
+    if one.name == name then
+      done, err = client.functions.schedules:delete(one)
+      if not done then return nil, err end
+    end
   end
-  if one.via == "trigger" then return client.workflows.triggers:delete(one.resource.externalId) end
-  return client.functions.schedules:delete(one.resource.id)
+  return done, not done and missing or nil
+end
+
+local SCHEDULE = {
+  word = "a schedule or its name",
+  accepts = function(value)
+    if type(value) ~= "table" then return type(value) == "string" end
+    return type(value.resource) == "table" and WAYS[value.via] ~= nil
+  end,
+}
+
+schedule.takes.unschedule = { { "schedule", SCHEDULE, required = true } }
+
+--- Removes a schedule that `client:schedule` or `client:schedules` gave, or the one of that name: the trigger, or where
+--- there is none the schedule of the starter function. The starter function stays, for others.
+---@param client table
+---@param one cdfworkflow.Schedule|string
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function schedule.unschedule(client, one)
+  if type(one) == "table" and one.via == "function" then return client.functions.schedules:delete(one) end
+  local done, err = client.workflows.triggers:delete(one)
+  if done or type(one) == "table" or not answer.is_missing(err) then return done, err end
+  return unschedule_functions(client, one, err)
 end
 
 return schedule

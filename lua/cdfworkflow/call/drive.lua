@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local interrupt = require "cdfworkflow.call.interrupt"
+local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
 local token_store = require "cdfworkflow.call.token_store"
 
@@ -42,11 +43,19 @@ local function report_request(client, request, phase)
   return method, url
 end
 
+local function is_answer(response)
+  local kind = type(response)
+  return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
+end
+
 local function exchange(call, client, request, phase)
   local transport = client.transport
   local started = transport:now()
   local method, url = report_request(client, request, phase)
   local response = transport:http(request)
+  if not is_answer(response) then
+    mistake.raise "the client's transport must answer with a status or a failure"
+  end
   local now = transport:now()
   report(client, {
     type = "response", phase = phase, method = method, url = url, status = response.status,
@@ -59,9 +68,9 @@ end
 local function request_token(call, client, request)
   local assertion_function = core.assertion(client.core)
   if assertion_function then
-    local assertion, why = ask(assertion_function)
-    if not assertion then return call:step("token_failed", client.transport:now(), why) end
-    call:assertion(assertion)
+    local assertion, problem = ask(assertion_function)
+    if assertion then problem = call:assertion(assertion) end
+    if problem then return call:step("token_failed", client.transport:now(), problem) end
   end
   return exchange(call, client, request, "token")
 end
@@ -114,7 +123,11 @@ end
 function drive.run(call, client)
   local transport = client.transport
   local impossible = transport.check and transport:check()
-  if impossible then return nil, core.error { kind = "invalid", message = impossible, retryable = false } end
+  if impossible then
+    return nil, core.error {
+      kind = "invalid", field = "transport", limit = impossible, message = impossible, retryable = false,
+    }
+  end
   local ok, result, err = protected(carry, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token

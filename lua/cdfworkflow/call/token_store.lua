@@ -14,8 +14,8 @@ local core = require "cdfworkflow.core"
 local TokenStore = {}
 TokenStore.__index = TokenStore
 
---- A token with less than this left is not worth sharing (the leeway of src/auth.c and its jitter).
-local LEEWAY = 45
+--- A token with less than this left is not worth sharing: others would fetch a new one.
+local LEEWAY = core.most_token_leeway
 --- How long the mark of a fetcher that vanished keeps the others waiting, in seconds.
 local FETCH_TIME = 10
 local LOOK_INTERVAL = 0.02

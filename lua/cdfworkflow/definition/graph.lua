@@ -3,8 +3,11 @@
 -- Draws what it is given, sound or not (cdf.lint judges), and asks neither CDF nor the clock.
 
 local columns = require "cdfworkflow.definition.columns"
+local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
+local task_types = require "cdfworkflow.definition.task_types"
 
 local NARROWEST = 20 -- columns
 local MAX_NESTING = 8 -- CDF nests one level; a table inside itself would go on for ever
@@ -60,8 +63,8 @@ end
 --- The tasks that a dynamic or subworkflow task holds, as far as its definition or its execution tells.
 local function tasks_inside(task, run)
   for _, source in ipairs { as_table(task.parameters), as_table(as_table(run).input) } do
-    for _, holder in ipairs { "subworkflow", "dynamic" } do
-      local tasks = as_table(source[holder]).tasks
+    for _, kind in ipairs(task_types) do
+      local tasks = kind.holds_tasks and as_table(source[kind.holder]).tasks
       if type(tasks) == "table" then return tasks end
     end
   end
@@ -115,17 +118,9 @@ local function make_steps(runs, tasks, parent, depth)
   return steps
 end
 
----@return cdfworkflow.graph.Picture|nil picture
----@return string|nil complaint
+---@return cdfworkflow.graph.Picture
 local function make_picture(subject)
-  if type(subject) ~= "table" then
-    return nil, "expected a workflow definition or an execution, got " .. type(subject)
-  end
   local definition = as_table(subject.workflowDefinition or subject)
-  if type(definition.tasks) ~= "table" and type(subject.executedTasks) ~= "table" then
-    return nil, subject.engineExecutionId and "this execution came without its tasks; executions:retrieve gives them"
-      or "a workflow definition has tasks"
-  end
   local is_execution = subject.executedTasks ~= nil or subject.engineExecutionId ~= nil
   local runs = index_runs(subject.executedTasks)
   local title
@@ -519,19 +514,20 @@ local formats = { text = text, dot = dot, mermaid = mermaid }
 ---@param opts? cdfworkflow.GraphOptions
 ---@return string picture without a line end at its end
 local function graph(subject, format, opts)
-  opts = options.check(opts, { "color", "width", "ascii" }, "cdf.graph")
-  if opts.width ~= nil and not (type(opts.width) == "number" and opts.width >= NARROWEST) then
-    error(("cdf.graph: width must be a number of columns, %d at least, not %s"):format(NARROWEST, tostring(opts.width)),
-      2)
-  end
-  local draw = formats[format]
-  if not draw then
-    error(('cdf.graph: format must be "text", "dot" or "mermaid", not %s%s'):format(tostring(format),
-      options.hint(format, { "text", "dot", "mermaid" })), 2)
-  end
-  local picture, complaint = make_picture(subject)
-  if not picture then error("cdf.graph: " .. complaint, 2) end
-  return draw(picture, opts)
+  return formats[format](make_picture(subject), opts)
 end
 
-return graph
+--- What is no picture: an execution that came without its tasks, say.
+local SUBJECT = {
+  word = "a workflow definition or an execution in detail (executions:retrieve gives it)",
+  accepts = function(value)
+    if type(value) ~= "table" then return false end
+    return type(value.executedTasks) == "table" or type(as_table(value.workflowDefinition or value).tasks) == "table"
+  end,
+}
+
+return method.fn("cdf.graph", {
+  { "subject", SUBJECT, required = true },
+  { "format", check.choice { "text", "dot", "mermaid" }, required = true },
+  { "opts", options.of { { "color", check.any }, { "width", check.whole(NARROWEST, 10000) }, { "ascii", check.any } } },
+}, graph)

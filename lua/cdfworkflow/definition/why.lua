@@ -2,6 +2,9 @@
 -- cdf.why: why an execution did not succeed, in one line for a person. Reads what it is given, whatever its shape, and
 -- asks nobody.
 
+local check = require "cdfworkflow.check"
+local method = require "cdfworkflow.method"
+
 --- What each status is called. A task that was skipped after its failure (COMPLETED_WITH_ERRORS) or that was stopped
 --- because of another's (CANCELED) is not the reason.
 local TASK_WORDS = {
@@ -142,9 +145,6 @@ end
 ---@param execution cdfworkflow.Execution as `retrieve`, `wait`, `list` or `run` give it
 ---@return string|nil line nil where nothing failed
 local function why(execution)
-  if type(execution) ~= "table" then
-    error("cdf.why: expected an execution, as executions:retrieve gives it, got " .. type(execution), 2)
-  end
   if execution.status == "COMPLETED" then return nil end
   if execution.status == "TERMINATED" then return of_run(execution) end
   local task, parents = deepest(execution.executedTasks)
@@ -152,4 +152,6 @@ local function why(execution)
   return of_run(execution)
 end
 
-return why
+local EXECUTION = { word = "an execution, as executions:retrieve gives it", accepts = check.object.accepts }
+
+return method.fn("cdf.why", { { "execution", EXECUTION, required = true } }, why)

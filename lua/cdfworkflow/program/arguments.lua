@@ -3,7 +3,7 @@
 -- its name stands in the command line, since most of a short run's time would go into the others.
 
 local exits = require "cdfworkflow.program.exits"
-local options = require "cdfworkflow.options"
+local suggest = require "cdfworkflow.suggest"
 
 local arguments = {}
 
@@ -43,6 +43,18 @@ function arguments.count(text)
   local number = text:find "^%d+$" and tonumber(text)
   if number and number > 0 then return number end
   return nil, ("'%s' is no whole number above zero"):format(text)
+end
+
+--- For argparse: one of the words, in upper or lower case.
+---@param words string[]
+function arguments.word(words)
+  return function(text)
+    local given = text:upper()
+    for _, word in ipairs(words) do
+      if given == word then return word end
+    end
+    return nil, ("'%s' is none of %s%s"):format(text, table.concat(words, ", "), suggest.hint(given, words))
+  end
 end
 
 local function add_globals(parser)
@@ -106,7 +118,7 @@ end
 local function sentence(complaint, helps)
   complaint = complaint:gsub("\n.*", "")
   local noun, word = complaint:match "^unknown (%l+) '(.*)'$"
-  return noun and complaint .. options.hint(word, candidates(noun, helps)) or complaint
+  return noun and complaint .. suggest.hint(word, candidates(noun, helps)) or complaint
 end
 
 --- What somebody has said.

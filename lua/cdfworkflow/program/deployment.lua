@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- From documents to CDF: what each becomes, how it differs from what CDF has, and putting it there.
 
-local check = require "cdfworkflow.check"
+local answer = require "cdfworkflow.api.answer"
 local difference = require "cdfworkflow.definition.difference"
 local exits = require "cdfworkflow.program.exits"
 
@@ -64,7 +64,7 @@ local function set_data_set(client, workflow)
   local external_id = workflow.dataSetExternalId
   if external_id == nil then return end
   local items = { items = { { externalId = external_id } } }
-  local found, err = check.first("data set", client:request("POST", "/datasets/byids", items))
+  local found, err = answer.first("data set", client:request("POST", "/datasets/byids", items))
   if not found then
     exits.fail(exits.of_error(err), ("the data set %s of the workflow %s: %s"):format(tostring(external_id),
       workflow.externalId, err.message))
@@ -74,7 +74,7 @@ end
 
 --- What CDF has, or nil.
 local function found(resource, err)
-  if resource or check.is_missing(err) then return resource end
+  if resource or answer.is_missing(err) then return resource end
   exits.fail_with(err)
 end
 

@@ -35,7 +35,7 @@ end
 local function ending(err)
   if exits.is_failure(err) then return err.code, err.message end
   if type(err) == "table" and err.kind then return exits.of_error(err), err.message end
-  return exits.BUG, "this is a bug of the program, please report it: " .. tostring(err)
+  return exits.BUG, "this is a bug of the program, please report it: " .. tostring(err):match "[^\n]*"
 end
 
 --- Runs the program.

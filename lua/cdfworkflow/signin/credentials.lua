@@ -3,17 +3,14 @@
 -- they are needed, since whoever writes them renews them.
 
 local certificate = require "cdfworkflow.signin.certificate"
+local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local secret_file = require "cdfworkflow.signin.secret_file"
 
 local credentials = {}
 
-local OPTIONS = {
-  "token", "token_file", "client_id", "client_secret", "client_assertion_file", "certificate", "key", "tenant_id",
-  "token_url", "provider", "scopes", "audience", "resource",
-}
-local STRINGS = { "token_file", "client_assertion_file", "certificate", "key", "client_id", "tenant_id", "token_url" }
 --- What makes a form, and which of these takes the rest of the options.
 local FORMS = { "token", "token_file", "client_secret", "client_assertion_file", "certificate" }
 local OF_CLIENTS = { "client_id", "key", "tenant_id", "token_url", "provider", "scopes", "audience", "resource" }
@@ -29,50 +26,63 @@ function credentials.entra_url(authority, tenant)
   return (authority or ENTRA):gsub("/+$", "") .. "/" .. escaped .. "/oauth2/v2.0/token"
 end
 
-local function fail(level, format, ...)
-  error("cdf.credentials: " .. format:format(...), level + 1)
-end
-
-local function form_of(opts, level)
+local function form_of(given)
   local found
   for _, name in ipairs(FORMS) do
-    if opts[name] ~= nil then
-      if found then fail(level + 1, "give either %s or %s, not both", found, name) end
-      found = name
-    end
+    if given[name] ~= nil and found then return nil, ("give either %s or %s, not both"):format(found, name) end
+    found = given[name] ~= nil and name or found
   end
-  return found or fail(level + 1, "give one of %s", table.concat(FORMS, ", "))
+  return found, not found and "give one of " .. table.concat(FORMS, ", ") or nil
 end
 
-local function check_types(opts, level)
-  for _, name in ipairs(STRINGS) do
-    if opts[name] ~= nil and type(opts[name]) ~= "string" then
-      fail(level + 1, "%s must be a string, not %s", name, type(opts[name]))
-    end
-  end
-  if opts.provider ~= nil and opts.provider ~= "cdf" then
-    fail(level + 1, 'provider must be "cdf", or left out where there is a tenant_id or a token_url')
-  end
-end
-
-local function check_form(opts, form, level)
-  for _, name in ipairs(form:find "^token" and OF_CLIENTS or {}) do
-    if opts[name] ~= nil then fail(level + 1, "%s has no meaning with %s", name, form) end
-  end
-  if (form == "certificate") ~= (opts.key ~= nil) then fail(level + 1, "certificate and key belong together") end
-  if form:find "^token" then return end
-  if opts.client_id == nil then fail(level + 1, "client_id is missing") end
+local function client_complaint(given)
+  if given.client_id == nil then return "client_id is missing" end
   local places = 0
   for _, name in ipairs { "tenant_id", "token_url", "provider" } do
-    places = places + (opts[name] ~= nil and 1 or 0)
+    places = places + (given[name] ~= nil and 1 or 0)
   end
-  if places ~= 1 then fail(level + 1, "client_id needs one of tenant_id, token_url and provider") end
+  return places ~= 1 and "client_id needs one of tenant_id, token_url and provider" or nil
 end
 
+--- What is wrong with the options together.
+local function rule(given)
+  local form, complaint = form_of(given)
+  if complaint then return complaint end
+  if (form == "certificate") ~= (given.key ~= nil) then return "certificate and key belong together" end
+  if not form:find "^token" then return client_complaint(given) end
+  for _, name in ipairs(OF_CLIENTS) do
+    if given[name] ~= nil then return ("%s has no meaning with %s"):format(name, form) end
+  end
+end
+
+local TOKEN = {
+  word = "a string or a function",
+  accepts = function(value) return type(value) == "string" or type(value) == "function" end,
+}
+local SCOPES = {
+  word = "a string or a list of strings",
+  accepts = function(value) return type(value) == "string" or check.is_list_of(value, "string") end,
+}
+local PROVIDER = { word = '"cdf"', accepts = function(value) return value == "cdf" end, choices = { "cdf" } }
+
+local OPTIONS = options.needed({
+  { "token", TOKEN },
+  { "token_file", check.string },
+  { "client_id", check.string },
+  { "client_secret", check.string },
+  { "client_assertion_file", check.string },
+  { "certificate", check.string },
+  { "key", check.string },
+  { "tenant_id", check.string },
+  { "token_url", check.string },
+  { "provider", PROVIDER },
+  { "scopes", SCOPES },
+  { "audience", check.string },
+  { "resource", check.string },
+}, rule)
+
 local function invalid(name, problem)
-  return nil, core.error {
-    kind = "invalid", field = name, retryable = false, message = ("credentials: %s: %s"):format(name, problem),
-  }
+  return check.invalid(name, name .. ": " .. problem, "a file that can be used")
 end
 
 --- Options for the core, of a client that signs in at a provider.
@@ -156,12 +166,8 @@ end
 ---@param opts cdfworkflow.CredentialsOptions
 ---@return userdata|nil credentials
 ---@return cdfworkflow.Error? err kind "invalid" when a value cannot be sent, or a file cannot be used
-function credentials.new(opts)
-  opts = options.check(opts, OPTIONS, "cdf.credentials")
-  check_types(opts, 2)
-  local form = form_of(opts, 2)
-  check_form(opts, form, 2)
-  return MAKERS[form](opts)
-end
+local function new(opts) return MAKERS[form_of(opts)](opts) end
+
+credentials.new = method.fn("cdf.credentials", { { "opts", OPTIONS, required = true } }, new)
 
 return credentials

@@ -2,7 +2,7 @@
 -- The YAML of Cognite's extractors (SIGNIN.md section 3), in both forms, as options of a client. Only what says where
 -- CDF is and how to sign in is looked at.
 
-local Source = require "cdfworkflow.signin.source"
+local check = require "cdfworkflow.check"
 local credentials = require "cdfworkflow.signin.credentials"
 local secret_file = require "cdfworkflow.signin.secret_file"
 local yaml = require "cdfworkflow.signin.yaml"
@@ -21,8 +21,10 @@ local function part(file, path, value) return setmetatable({ file = file, path =
 --- "cognite.host" for a member as it is, or would be, written in the file.
 function Part:path_of(name) return self.path == "" and name or self.path .. "." .. name end
 
-function Part:complain(name, why)
-  return Source.wrong(("%s: %s %s"):format(self.file, self:path_of(name), why))
+---@return nil, cdfworkflow.Error
+function Part:complain(name, why, limit)
+  local path = self:path_of(name)
+  return check.invalid(path, ("%s: %s %s"):format(self.file, path, why), limit or why)
 end
 
 --- The member of that name, with `-` or with `_`.
@@ -40,7 +42,7 @@ function Part:text(name)
   if value == nil or type(value) == "string" then return value end
   local why = yaml.why_absent(value)
   if why then return self:complain(name, "cannot be had: " .. why) end
-  if type(value) == "table" and next(value) ~= nil then return self:complain(name, "must be text") end
+  if type(value) == "table" and next(value) ~= nil then return self:complain(name, "must be text", "text") end
   return nil -- null
 end
 
@@ -81,7 +83,7 @@ local function texts(from, names)
 end
 
 local function missing(from, name, why)
-  return from:complain(name, "is missing" .. (why and " (" .. why .. ")" or ""))
+  return from:complain(name, "is missing" .. (why and " (" .. why .. ")" or ""), "set, and not empty")
 end
 
 local function add_words(settings, from, names)
@@ -143,7 +145,8 @@ local function newer(settings, from)
   local kind, err = from:text "type"
   if err then return nil, err end
   if not TYPES[kind] then
-    return from:complain("type", ("must be client-credentials or client-certificate, not %s"):format(tostring(kind)))
+    local known = "client-credentials or client-certificate"
+    return from:complain("type", ("must be %s, not %s"):format(known, tostring(kind)), known)
   end
   local is_certificate = kind == "client-certificate"
   local names = is_certificate and { client_id = "client-id" } or NEWER
@@ -196,15 +199,16 @@ end
 ---@return cdfworkflow.Error? err names the file, and the line or the key
 function extractor.open(file, source)
   local text, problem = secret_file.bytes(file)
-  if not text then return Source.wrong(problem) end
+  if not text then return check.invalid("path", problem, "a file that can be read") end
   local document
   document, problem = yaml.parse(text, function(name) return (source:get(name)) end)
-  if problem then return Source.wrong(("%s: %s"):format(file, problem)) end
+  if problem then return check.invalid("path", ("%s: %s"):format(file, problem), "YAML") end
   local root = part(file, "", type(document) == "table" and document or {})
   local cognite = root:part "cognite"
   if cognite then return { place = cognite, form = FORMS.older } end
   if root:part "authentication" or root:raw "project" ~= nil then return { place = root, form = FORMS.newer } end
-  return Source.wrong(file .. " is no configuration of an extractor: it has neither cognite nor authentication")
+  return check.invalid("path", file .. " is no configuration of an extractor: it has neither cognite nor "
+    .. "authentication", "cognite, or authentication")
 end
 
 --- Adds what the file says of project and host where the options do not.

@@ -3,8 +3,10 @@
 -- by the name it has where it was found.
 
 local Source = require "cdfworkflow.signin.source"
+local check = require "cdfworkflow.check"
 local client = require "cdfworkflow.client"
 local extractor = require "cdfworkflow.signin.extractor"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local variables = require "cdfworkflow.signin.variables"
 local words = require "cdfworkflow.signin.words"
@@ -65,9 +67,7 @@ end
 ---@param overrides? cdfworkflow.ClientOptions win over the environment
 ---@return cdfworkflow.Client|nil
 ---@return cdfworkflow.Error? err names the variable that is missing or wrong
-function signin.from_env(overrides)
-  return signin.open(options.check(overrides, client.OPTIONS, "cdf.from_env"), { variables = true })
-end
+function signin.from_env(overrides) return signin.open(overrides, { variables = true }) end
 
 --- Whether a file is a `.env` file: by the ending of its name, else by its first line that says something.
 local function is_env_file(path)
@@ -93,10 +93,13 @@ end
 ---@return cdfworkflow.Client|nil
 ---@return cdfworkflow.Error? err names the file, and the line or the key
 function signin.from_file(path, overrides)
-  overrides = options.check(overrides, client.OPTIONS, "cdf.from_file")
-  if type(path) ~= "string" then error("cdf.from_file: path must be a string, not " .. type(path), 2) end
   if is_env_file(path) then return signin.open(overrides, { variables = true, env_file = path }) end
   return signin.open(overrides, { config = path })
 end
+
+local OVERRIDES = { "overrides", options.passed(client.MEMBERS) }
+signin.from_env = method.fn("cdf.from_env", { OVERRIDES }, signin.from_env)
+signin.from_file = method.fn("cdf.from_file", { { "path", check.string, required = true }, OVERRIDES },
+  signin.from_file)
 
 return signin

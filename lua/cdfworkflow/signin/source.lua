@@ -2,7 +2,7 @@
 -- Where variables come from: the environment, then the files that systemd hands a service, then a `.env` file. Each
 -- variable knows how to be called in an error.
 
-local core = require "cdfworkflow.core"
+local check = require "cdfworkflow.check"
 local dotenv = require "cdfworkflow.signin.dotenv"
 local secret_file = require "cdfworkflow.signin.secret_file"
 
@@ -11,6 +11,8 @@ local secret_file = require "cdfworkflow.signin.secret_file"
 ---@field variables table<string, { value: string, line: integer }> in it
 local Source = {}
 Source.__index = Source
+
+local READABLE = "a file that can be read"
 
 --- An empty value counts as not set, since that is what CI systems make of a missing secret.
 local function some(value) return value and value:find "%S" and value or nil end
@@ -30,15 +32,10 @@ function Source.new(file)
   local self = setmetatable({ file = file, variables = {} }, Source)
   if not file then return self end
   local text, problem = secret_file.bytes(file)
-  if not text then return Source.wrong(problem) end
+  if not text then return check.invalid("path", problem, READABLE) end
   self.variables, problem = dotenv.parse(text, of_environment)
-  if not self.variables then return Source.wrong(("%s, %s"):format(file, problem)) end
+  if not self.variables then return check.invalid("path", ("%s, %s"):format(file, problem), "NAME=value") end
   return self
-end
-
----@return nil, cdfworkflow.Error
-function Source.wrong(message)
-  return nil, core.error { kind = "invalid", message = message, retryable = false }
 end
 
 --- The variable's value, and the path of the file that it fills, if it came in one of its own.
@@ -69,7 +66,7 @@ function Source:missing(name, why)
     or ("the environment variable %s is not set"):format(name)
   local path = credential_path(name)
   if path then message = message .. ", nor can " .. path .. " be read" end
-  return Source.wrong(message .. (why and " (" .. why .. ")" or ""))
+  return check.invalid(name, message .. (why and " (" .. why .. ")" or ""), "set, and not empty")
 end
 
 return Source

@@ -2,13 +2,13 @@
 -- What the CDF Toolkit's variables mean (SIGNIN.md section 1), and those of Azure workload identity (section 4), as
 -- options of a client: the very requests that the Toolkit sends.
 
-local Source = require "cdfworkflow.signin.source"
+local check = require "cdfworkflow.check"
 local credentials = require "cdfworkflow.signin.credentials"
-local options = require "cdfworkflow.options"
+local suggest = require "cdfworkflow.suggest"
 
 local variables = {}
 
-local LONGEST_TIMEOUT = 7 * 86400 -- seconds
+local WITHOUT_A_PERSON = "client_credentials or token"
 local PROVIDERS = { "entra_id", "auth0", "cdf", "other" }
 
 --- Whatever of these is set, signing in is meant to go by variables.
@@ -76,8 +76,9 @@ local function provider_of(source)
   for _, known in ipairs(PROVIDERS) do
     if known == name then return name end
   end
-  return Source.wrong(("%s is %s, and must be one of %s%s"):format(source:word "PROVIDER", given,
-    table.concat(PROVIDERS, ", "), options.hint(given, PROVIDERS)))
+  local known = table.concat(PROVIDERS, ", ")
+  return check.invalid("PROVIDER", ("%s is %s, and must be one of %s%s"):format(source:word "PROVIDER", given, known,
+    suggest.hint(given, PROVIDERS)), known)
 end
 
 -- }====
@@ -130,8 +131,8 @@ local function token(settings, source)
 end
 
 local function with_a_person(settings, source)
-  return Source.wrong(("%s is %s, which needs a person with a browser; client_credentials and token work without")
-    :format(source:word "LOGIN_FLOW", settings.flow))
+  local said = "%s is %s, which needs a person with a browser; client_credentials and token work without"
+  return check.invalid("LOGIN_FLOW", said:format(source:word "LOGIN_FLOW", settings.flow), WITHOUT_A_PERSON)
 end
 
 local FLOWS = {
@@ -163,8 +164,8 @@ function variables.credentials(settings, source)
   settings.flow = flow_of(source)
   local flow = FLOWS[settings.flow]
   if not flow then
-    return Source.wrong(("%s is %s, and must be client_credentials or token"):format(source:word "LOGIN_FLOW",
-      settings.flow))
+    return check.invalid("LOGIN_FLOW", ("%s is %s, and must be %s"):format(source:word "LOGIN_FLOW", settings.flow,
+      WITHOUT_A_PERSON), WITHOUT_A_PERSON)
   end
   local login, err = flow(settings, source)
   if not login then return nil, err end
@@ -175,9 +176,9 @@ local function timeout(source)
   local text = source:get "CDF_CLIENT_TIMEOUT"
   if not text then return nil end
   local seconds = tonumber(text)
-  if seconds and seconds > 0 and seconds <= LONGEST_TIMEOUT then return seconds end
-  return Source.wrong(("%s is %s, and must be a number of seconds above 0 and at most %d"):format(
-    source:word "CDF_CLIENT_TIMEOUT", text, LONGEST_TIMEOUT))
+  if check.timeout.accepts(seconds) then return seconds end
+  return check.invalid("CDF_CLIENT_TIMEOUT", ("%s is %s, and must be %s"):format(source:word "CDF_CLIENT_TIMEOUT", text,
+    check.timeout.word), check.timeout.most)
 end
 
 --- Adds what the variables say of the project, of where it is and of how to get there, where the options do not.

@@ -18,9 +18,10 @@ end
 ---@param names table<string, string> by option
 ---@return cdfworkflow.Error
 function words.of_setting(err, names)
-  local option, rest = err.message:match "^credentials: ([%w_]+)(.*)$"
-  if not option then option, rest = err.message:match "^client: ([%w_]+)(.*)$" end
-  if option and names[option] then err.message, err.field = names[option] .. rest, names[option] end
+  local name = err.field and names[err.field]
+  if not name then return err end
+  if err.message:sub(1, #err.field) == err.field then err.message = name .. err.message:sub(#err.field + 1) end
+  err.field = name
   return err
 end
 

@@ -4,7 +4,6 @@
 local arguments = require "cdfworkflow.program.arguments"
 local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
-local options = require "cdfworkflow.options"
 local times = require "cdfworkflow.program.times"
 
 local list = {}
@@ -12,21 +11,13 @@ local list = {}
 local STATUSES = { "RUNNING", "COMPLETED", "FAILED", "TIMED_OUT", "TERMINATED" }
 local LIMIT = 25
 
-local function status(text)
-  local word = text:upper()
-  for _, known in ipairs(STATUSES) do
-    if word == known then return word end
-  end
-  return nil, ("'%s' is no status: one of %s%s"):format(text, table.concat(STATUSES, ", "),
-    options.hint(word, STATUSES))
-end
-
 local function moment(text) return times.moment(text, core.time()) end
 
 function list.define(command)
   command:option("--workflow", "Of this workflow only."):argname "ID"
   command:option("--version", "Of this version only."):argname "V"
-  command:option("--status", "With this status only; may be given again."):argname "S":count "*":convert(status)
+  command:option("--status", "With this status only; may be given again."):argname "S":count "*"
+    :convert(arguments.word(STATUSES))
   command:option("--since", "Created since then: a duration such as 1d, a date, or an RFC 3339 time.")
     :argname "TIME":convert(moment)
   command:option("--limit", "How many at most.", tostring(LIMIT)):argname "N":convert(arguments.count)
