@@ -9,16 +9,6 @@ function unschedule.define(command) command:argument("name", "The schedule's nam
 
 ---@param context cdfworkflow.program.Context
 ---@param args table
-function unschedule.run(context, args)
-  local client = context:client()
-  local removed = false
-  for _, one in ipairs(exits.check(client:schedules())) do
-    if one.name == args.name then
-      exits.check(client:unschedule(one))
-      removed = true
-    end
-  end
-  if not removed then exits.fail(exits.REFUSED, ("there is no schedule %s"):format(args.name)) end
-end
+function unschedule.run(context, args) exits.check(context:client():unschedule(args.name)) end
 
 return unschedule
