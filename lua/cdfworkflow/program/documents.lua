@@ -58,7 +58,7 @@ end
 
 --- The Toolkit's files of workflows below a folder, in the order of their names.
 local function files_in(folder)
-  local pipe = assert(io.popen("find " .. quote(folder) .. " -type f -print0"))
+  local pipe = assert(io.popen("find -L " .. quote(folder) .. " -type f -print0"))
   local found = {}
   for path in pipe:read("*a"):gmatch "[^%z]+" do
     if path:find "%.Workflow%.%w+$" or path:find "%.WorkflowVersion%.%w+$" or path:find "%.WorkflowTrigger%.%w+$" then

@@ -116,6 +116,7 @@ describe("run", function()
       .. "(see cdfworkflow run --help)", "-t", "5x")
     assert.matches("^cdfworkflow: metadata", run("daily-report", "1", "-m", ("k"):rep(33) .. "=v").err)
     assert.matches("^cdfworkflow: input", run("daily-report", "1", "-i", "[1]").err)
+    assert.matches("^cdfworkflow: input", run("daily-report", "-i", "[1]").err) -- before the version is looked up
     assert.equal(sent, #sim:log())
   end)
 end)

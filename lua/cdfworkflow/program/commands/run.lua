@@ -46,11 +46,19 @@ local function options_of(args)
   }
 end
 
+--- Refuses what CDF would refuse, before CDF is asked for the version.
+local function check_options(context, workflow, opts)
+  local dry = { dry_run = true }
+  for name, value in pairs(opts) do dry[name] = value end
+  exits.check(context:client():run(workflow, "unknown", dry))
+end
+
 ---@param context cdfworkflow.program.Context
 ---@param args table
 ---@return integer code
 function run.run(context, args)
   local opts = options_of(args)
+  if not args.version then check_options(context, args.workflow, opts) end
   local version = starts.version(context, args.workflow, args.version)
   if args.dry_run then
     starts.show_requests(context, exits.check(context:client():run(args.workflow, version, opts)))
