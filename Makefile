@@ -9,6 +9,7 @@
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
 #   make bench      spec/bench: time, CPU and memory against plain C; many runs; nginx and HAProxy under load
+#   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
@@ -149,6 +150,12 @@ bench soak torture:
 	$(STEP) build
 	@spec/$@/run.sh
 	@test $@ != bench || { spec/bench/program.sh && spec/bench/hosts.sh; }
+
+.PHONY: model
+model:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
+	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
 
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page

@@ -33,7 +33,7 @@ local TOGETHER = {
 --- And what goes with one option.
 local COMPANY = { ["client:schedule function_external_id"] = { via = "function" } }
 
-local ODD = { true, 7.5, "odd\0", {}, print, -1, coroutine.create(print), io.stdout, { 1, x = 2 } }
+local ODD = { true, 7.5, "odd\0", {}, print, -1, coroutine.create(function() end), io.stdout, { 1, x = 2 } }
 local PLAUSIBLE = { "text", UUID, 7, {}, CREDENTIALS, open, { tasks = {} }, true, { text = "text" } }
 
 local sample

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "digest.h"
 #include "error.h"
 #include "object.h"
 #include "text.h"
@@ -230,14 +231,34 @@ void cdfw_client_push_token_error(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
+/* What tells the client's secret from others, for whoever may read the store: guessing it costs
+   that many hashes a guess, and the identity is the salt. [-0, +1] */
+static void push_secret_digest(lua_State *L, const cdfw_client *client, const char *identity) {
+  static const unsigned rounds = 10000; /* 15 ms, once for each client that uses a store */
+  static const char hex[] = "0123456789abcdef";
+  const cdfw_buffer *secret = &client->credentials->client_secret;
+  unsigned char digest[CDFW_DIGEST_SIZE];
+  char text[2 * CDFW_DIGEST_SIZE];
+  cdfw_digest_stretch(cdfw_buffer_text(secret), secret->length, identity, strlen(identity), rounds,
+                      digest);
+  for (int i = 0; i < CDFW_DIGEST_SIZE; i++) {
+    text[2 * i] = hex[digest[i] >> 4];
+    text[2 * i + 1] = hex[digest[i] & 15];
+  }
+  lua_pushlstring(L, text, sizeof text);
+}
+
 int cdfw_client_token_key(lua_State *L) {
   const cdfw_client *client = cdfw_client_check(L, 1);
   const cdfw_credentials *credentials = client->credentials;
-  lua_pushfstring(L, "%s\n%s\n%s\n%s\n%s\n%s", cdfw_buffer_text(&credentials->token_url),
-                  cdfw_buffer_text(&credentials->client_id), cdfw_buffer_text(&credentials->scope),
-                  cdfw_buffer_text(&credentials->audience),
-                  cdfw_buffer_text(&credentials->resource),
-                  credentials->scope_of_cluster ? cdfw_buffer_text(&client->base_url) : "");
+  const char *identity = lua_pushfstring(
+      L, "%s\n%s\n%s\n%s\n%s\n%s", cdfw_buffer_text(&credentials->token_url),
+      cdfw_buffer_text(&credentials->client_id), cdfw_buffer_text(&credentials->scope),
+      cdfw_buffer_text(&credentials->audience), cdfw_buffer_text(&credentials->resource),
+      credentials->scope_of_cluster ? cdfw_buffer_text(&client->base_url) : "");
+  lua_pushliteral(L, "\n");
+  push_secret_digest(L, client, identity);
+  lua_concat(L, 3);
   return 1;
 }
 

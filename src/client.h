@@ -40,7 +40,8 @@ int cdfw_client_assertion(lua_State *L);
 void cdfw_client_keep_token_error(lua_State *L, int index);
 /* Pushes a copy of it. [-0, +1] */
 void cdfw_client_push_token_error(lua_State *L, int index);
-/* Lua: core.token_key(client) → what tells this token from all others, no secret in it */
+/* Lua: core.token_key(client) → what tells this token from all others, that of another secret too;
+   no secret in it. Takes some milliseconds on purpose. */
 int cdfw_client_token_key(lua_State *L);
 /* Lua: core.token(client) → token, seconds left | nil. For a token_store only. */
 int cdfw_client_token(lua_State *L);

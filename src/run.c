@@ -258,6 +258,7 @@ static int add_object_member(lua_State *L, cdfw_call *call, int index, const cha
   cdfw_text_add_json_string(&call->body, name, strlen(name));
   cdfw_buffer_addc(&call->body, ':');
   need(L, cdfw_buffer_add(&call->body, cdfw_buffer_text(text), text->length));
+  cdfw_buffer_free(text); /* now: the collector knows nothing of its size */
   lua_pop(L, 1);
   return 0;
 }
@@ -565,8 +566,9 @@ static void read_secrets(lua_State *L, int options, cdfw_call *call) {
 }
 
 /* What repeating the call would do: repeats = "safe" (default), "run" or "unsafe", see policy.h;
-   and what it answers: result = "execution" for an execution that must be whole, "gone" for a
-   deletion. With look_path and request_id a lost answer is looked up there. 0, or nil, err pushed.
+   and what it answers: result = "execution" for an execution that must be whole, of the id
+   `execution` where that is given; "item" for items that must hold one; "gone" for a deletion. With
+   request_id a lost answer is looked up in that execution. 0, or nil, err pushed.
  */
 static int read_nature(lua_State *L, int options, cdfw_call *call) {
   size_t length;
@@ -575,12 +577,15 @@ static int read_nature(lua_State *L, int options, cdfw_call *call) {
   if (repeat != NULL && strcmp(repeat, "run") == 0) call->op.plan.repeat = CDFW_REPEAT_RUN;
   if (repeat != NULL && strcmp(repeat, "unsafe") == 0) call->op.plan.repeat = CDFW_REPEAT_UNSAFE;
   if (result != NULL && strcmp(result, "execution") == 0) call->result = CDFW_RESULT_EXECUTION;
+  if (result != NULL && strcmp(result, "item") == 0) call->result = CDFW_RESULT_ITEM;
   if (result != NULL && strcmp(result, "gone") == 0) call->result = CDFW_RESULT_GONE;
   read_secrets(L, options, call);
-  const char *look_path = string_option(L, options, "look_path", &length);
-  if (look_path == NULL) return 0;
-  need(L, cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&
-              cdfw_buffer_add(&call->look_url, look_path, length));
+  const char *execution = string_option(L, options, "execution", &length);
+  if (execution == NULL) return 0;
+  need(L, cdfw_buffer_add(&call->execution, execution, length) &&
+              cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&
+              cdfw_buffer_adds(&call->look_url, "/workflows/executions/") &&
+              cdfw_text_add_segment(&call->look_url, execution, length));
   return read_request_id(L, options, call, CDFW_LOOK_STATE);
 }
 

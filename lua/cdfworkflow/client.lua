@@ -12,13 +12,13 @@ local Triggers = require "cdfworkflow.api.triggers"
 local Versions = require "cdfworkflow.api.versions"
 local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
-local checkup = require "cdfworkflow.api.checkup"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
 local dry_run = require "cdfworkflow.call.dry_run"
 local interrupt = require "cdfworkflow.call.interrupt"
 local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
+local nature = require "cdfworkflow.call.nature"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
 local schedule = require "cdfworkflow.api.schedule"
@@ -213,6 +213,16 @@ function Client:_call(http_method, path, body, opts)
   return self:_drive(core.request(self.core, http_method, add_query(path, opts and opts.query), body, opts))
 end
 
+--- Checks what `_call` would, and sends nothing: for those that must send something else before.
+---@return true|nil
+---@return cdfworkflow.Error? err
+function Client:_acceptable(http_method, path, body, opts)
+  local call, err = core.request(self.core, http_method, path, body, opts)
+  if not call then return nil, err end
+  call:drop()
+  return true
+end
+
 function Client:_start(workflow_external_id, version, opts)
   if dry_run.wanted(opts) then
     return dry_run.requests(self, function(double) return double:_start(workflow_external_id, version, opts) end)
@@ -284,6 +294,35 @@ function Client:auth(opts)
   return result
 end
 
+---@class cdfworkflow.CheckFinding
+---@field what string "name resolution", "connection", "TLS", "token", "clock", "project", "sessionsAcl:CREATE",
+---  "workflowOrchestrationAcl:READ", "workflowOrchestrationAcl:WRITE", "session", "version …", "lint", "input"
+---@field ok boolean
+---@field message string one line: what was found, and what to do where it is not ok
+
+---@class cdfworkflow.CheckOptions
+---@field workflow_external_id? string|integer looks for its version as well
+---@field version? string|integer may be left out where the workflow has exactly one
+---@field input? table|userdata that a run would get
+
+takes.check = { { "opts", options.of({
+  { "workflow_external_id", check.name },
+  { "version", check.name },
+  { "input", check.json_object },
+}, function(given)
+  if given.workflow_external_id == nil and (given.version ~= nil or given.input ~= nil) then
+    return "version and input need a workflow_external_id"
+  end
+end) } }
+
+--- Finds out whether a run would work, and starts none: name resolution, connection, TLS, the token, the clock against
+--- CDF's, the project and the rights, which kind of session a run would use; with `workflow_external_id` also whether
+--- the version is there, what `cdf.lint` says of it, and whether the input fits. What cannot be looked at because of
+--- what failed before it is left out.
+---@param opts? cdfworkflow.CheckOptions
+---@return cdfworkflow.CheckFinding[] findings
+function Client:check(opts) return require("cdfworkflow.api.checkup").check(self, opts) end
+
 --- {==== Short forms ====
 
 for _, name in ipairs { "run", "retrieve", "cancel", "retry", "wait", "watch" } do
@@ -351,23 +390,9 @@ function Client:resume(schedule_or_name) return self.workflows.triggers:_resume(
 
 --- }====
 
-Client.check, takes.check = checkup.check, checkup.takes
 Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
 Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules
 Client.unschedule, takes.unschedule = schedule.unschedule, schedule.takes.unschedule
-
-local READING_POSTS = { list = true, byids = true, search = true, aggregate = true }
-
---- What repeating a request that may have been carried out would do (CDF.md section 12).
-local function repeats(http_method, path)
-  if http_method ~= "POST" and http_method ~= "PATCH" then return "safe" end
-  path = path:match("^[^?]*"):gsub("/+$", "")
-  local last = path:match("[^/]*$")
-  if path:match("^/workflows/") and (last == "run" or last == "retry") then return "run" end
-  local first = path:match("^/[^/]*")
-  if READING_POSTS[last] or first == "/workflows" or first == "/sessions" then return "safe" end
-  return "unsafe"
-end
 
 --- Whether the table maps text to values that `is_fine`.
 local function map_of(is_fine)
@@ -395,8 +420,9 @@ takes.request = {
   { "opts", options.of { { "query", QUERY }, { "headers", HEADERS }, { "timeout", check.timeout } } },
 }
 
---- Any other CDF endpoint of the project, with the same token, retries and errors. A POST that may have been carried
---- out is not repeated, unless it only reads, or is of workflows or sessions and can be repeated.
+--- Any other CDF endpoint of the project, with the same token, retries and errors. A POST or PATCH that may have been
+--- carried out is not repeated, unless it only reads, or is known to end the same (`call/nature.lua`). A DELETE that is
+--- repeated after a lost answer, and then finds nothing, is done.
 ---@param http_method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
 ---@param path string under the project, percent-encoded, such as "/timeseries/list"
 ---@param body? table|userdata a table, or what `cdf.json` gives
@@ -404,7 +430,8 @@ takes.request = {
 ---@return table|nil
 ---@return cdfworkflow.Error? err
 function Client:request(http_method, path, body, opts)
-  opts.repeats = repeats(http_method, path)
+  opts.repeats = nature(http_method, path)
+  opts.result = http_method == "DELETE" and "gone" or nil
   return self:_call(http_method, path, body, opts)
 end
 

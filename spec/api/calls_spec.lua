@@ -13,8 +13,8 @@ describe("client.functions.calls", function()
   end)
 
   it("lists with the filter of the API, in pages", function()
-    local client = fake.new { { items = { 1 }, nextCursor = "c" }, { items = { 2 } } }
-    assert.same({ 1, 2 }, client.functions.calls:list(123,
+    local client = fake.new { { items = { { id = 1 } }, nextCursor = "c" }, { items = { { id = 2 } } } }
+    assert.same({ { id = 1 }, { id = 2 } }, client.functions.calls:list(123,
       { limit = 10, status = "Completed", scheduleId = 51, startTime = { min = 5 } }))
     local filter = { status = "Completed", scheduleId = 51, startTime = { min = 5 } }
     assert.same({ filter = filter, limit = 10 }, client.asked[1].body)

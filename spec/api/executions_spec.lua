@@ -15,7 +15,8 @@ describe("client.workflows.executions", function()
     client.workflows.executions:retry(ID, { request_id = "r" })
     local path = "/workflows/executions/" .. ID
     assert.same({ method = "POST", path = path .. "/retry", opts = {
-      repeats = "run", result = "execution", nonce_in = "authentication", request_id = "r", look_path = path,
+      repeats = "run", result = "execution", nonce_in = "authentication", request_id = "r",
+      execution = ID,
     } }, client.asked[3])
   end)
 
@@ -54,8 +55,8 @@ describe("client.workflows.executions", function()
   end)
 
   it("lists without a filter unless there is one", function()
-    local client = fake.new { { items = { 1 } }, { items = {} }, { items = {} } }
-    assert.same({ 1 }, client.workflows.executions:list())
+    local client = fake.new { { items = { { id = 1 } } }, { items = {} }, { items = {} } }
+    assert.same({ { id = 1 } }, client.workflows.executions:list())
     assert.same({ limit = 25 }, client.asked[1].body)
     local filter = { workflowFilters = { { externalId = "a" } }, createdTimeStart = 0, createdTimeEnd = 9,
       status = { "FAILED" } }

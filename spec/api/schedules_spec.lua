@@ -17,7 +17,8 @@ describe("client.functions.schedules", function()
     local credentials = { client_id = "i", client_secret = "s" }
     assert.same({ id = 51 }, client.functions.schedules:create(schedule, { client_credentials = credentials }))
     assert.same({ method = "POST", path = "/functions/schedules", body = { items = { schedule } },
-      opts = { repeats = "unsafe", nonce_in = "items.nonce", client_credentials = credentials } }, client.asked[1])
+      opts = { repeats = "unsafe", nonce_in = "items.nonce", result = "item",
+        client_credentials = credentials } }, client.asked[1])
   end)
 
   it("looks up the id of a function named by its external id", function()
@@ -62,8 +63,8 @@ describe("client.functions.schedules", function()
   end)
 
   it("lists with a filter, at most 10000", function()
-    local client = fake.new { { items = { 1 } }, { items = {} } }
-    assert.same({ 1 }, client.functions.schedules:list())
+    local client = fake.new { { items = { { id = 1 } } }, { items = {} } }
+    assert.same({ { id = 1 } }, client.functions.schedules:list())
     assert.same({ filter = {}, limit = 25 }, client.asked[1].body)
     client.functions.schedules:list { functionExternalId = "fx", limit = math.huge }
     assert.same({ filter = { functionExternalId = "fx" }, limit = 10000 }, client.asked[2].body)
@@ -75,7 +76,7 @@ describe("client.functions.schedules", function()
     local client = fake.new { {}, { id = 51, data = { a = 1 } } }
     assert.is_true(client.functions.schedules:delete(51))
     assert.same({ method = "POST", path = "/functions/schedules/delete", body = { items = { { id = 51 } } },
-      opts = { repeats = "unsafe" } }, client.asked[1])
+      opts = { result = "gone" } }, client.asked[1])
     assert.same({ id = 51, data = { a = 1 } }, client.functions.schedules:input_data(51))
     assert.same({ method = "GET", path = "/functions/schedules/51/input_data", opts = {} }, client.asked[2])
     assert.equal("id", select(2, client.functions.schedules:delete(0.5)).field)

@@ -29,7 +29,8 @@ describe("client.workflows.triggers", function()
       { client_credentials = credentials, session = "client_credentials" }))
     assert.same({
       method = "POST", path = "/workflows/triggers",
-      opts = { nonce_in = "items.authentication", client_credentials = credentials, session = "client_credentials" },
+      opts = { nonce_in = "items.authentication", result = "item", client_credentials = credentials,
+        session = "client_credentials" },
       body = { items = { trigger { input = { a = 1 }, metadata = { k = "v" }, workflowVersion = "2", later = true } } },
     }, client.asked[1])
     assert.is_nil(given.authentication)
@@ -109,10 +110,12 @@ describe("client.workflows.triggers", function()
   end)
 
   it("lists, with the filter of the API", function()
-    local client = fake.new { { items = {}, nextCursor = "t2" }, { items = { 1 } }, { items = { 2 } } }
-    assert.same({ 1 }, client.workflows.triggers:list { limit = math.huge, workflowExternalId = "daily-etl" })
+    local client = fake.new {
+      { items = {}, nextCursor = "t2" }, { items = { { id = 1 } } }, { items = { { id = 2 } } },
+    }
+    assert.same({ { id = 1 } }, client.workflows.triggers:list { limit = math.huge, workflowExternalId = "daily-etl" })
     assert.same({ workflowExternalId = "daily-etl", limit = 1000, cursor = "t2" }, client.asked[2].opts.query)
-    for found in client.workflows.triggers:each() do assert.equal(2, found) end
+    for found in client.workflows.triggers:each() do assert.same({ id = 2 }, found) end
     assert.same({ limit = 1000 }, client.asked[3].opts.query)
   end)
 
@@ -150,8 +153,10 @@ describe("client.workflows.triggers", function()
   end)
 
   it("pages through the history", function()
-    local client = fake.new { { items = { 1 }, nextCursor = "h2" }, { items = { 2 } }, { items = {} } }
-    assert.same({ 1, 2 }, client.workflows.triggers:history("a/b", { limit = 5 }))
+    local client = fake.new {
+      { items = { { id = 1 } }, nextCursor = "h2" }, { items = { { id = 2 } } }, { items = {} },
+    }
+    assert.same({ { id = 1 }, { id = 2 } }, client.workflows.triggers:history("a/b", { limit = 5 }))
     assert.equal("/workflows/triggers/a%2Fb/history", client.asked[2].path)
     assert.same({ limit = 4, cursor = "h2" }, client.asked[2].opts.query)
     client.workflows.triggers:history "nightly"

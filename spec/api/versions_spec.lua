@@ -82,7 +82,7 @@ describe("client.workflows.versions", function()
   end)
 
   it("lists with a filter that is an array also when it is empty", function()
-    local client = fake.new { { items = {} }, { items = {} }, { items = { 1 } } }
+    local client = fake.new { { items = {} }, { items = {} }, { items = { { id = 1 } } } }
     assert.same({}, client.workflows.versions:list())
     assert.is_true(core.is_array(client.asked[1].body.filter.workflowFilters))
     assert.equal(25, client.asked[1].body.limit)
@@ -90,7 +90,7 @@ describe("client.workflows.versions", function()
     assert.same({ filter = { workflowFilters = { { externalId = "a", version = "1" } } }, limit = 1000 },
       client.asked[2].body)
     for found in client.workflows.versions:each { workflowFilters = { { externalId = "a" } } } do
-      assert.equal(1, found)
+      assert.same({ id = 1 }, found)
     end
     assert.equal("POST", client.asked[3].method)
     assert.equal("/workflows/versions/list", client.asked[3].path)

@@ -761,7 +761,7 @@ describe("a POST elsewhere in CDF", function()
       ["/assets/list"] = 2,
       ["/assets/byids?x=1"] = 2,
       ["/workflows"] = 2,
-      ["/workflows/triggers"] = 2,
+      ["/workflows/triggers"] = 1,
       ["/workflows/a/versions/1/run"] = 1,
       ["/workflows/a/versions/1/run/?x=1"] = 1,
       ["/workflowsx"] = 1,

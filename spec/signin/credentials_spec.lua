@@ -19,6 +19,7 @@ local folder
 
 local function client(credentials, answers, options)
   local script = Script.new(answers)
+  script.clock = core.now() -- what is put into a token store is counted by this machine's clock
   local opts = { project = "p", cluster = "c", transport = script, credentials = assert(cdf.credentials(credentials)) }
   for name, value in pairs(options or {}) do opts[name] = value end
   return assert(cdf.client(opts)), script

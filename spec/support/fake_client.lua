@@ -18,7 +18,7 @@ end
 local function new(answers)
   local client = setmetatable({
     project = "acme-dev", base_url = "https://cdf.example",
-    asked = {}, answers = answers or {}, slept = {}, clock = 1000,
+    timeout = 60, asked = {}, answers = answers or {}, slept = {}, clock = 1000,
   }, Fake)
   client.workflows = namespace(client, "workflows")
   for _, name in ipairs { "versions", "executions", "triggers", "tasks" } do
@@ -43,6 +43,12 @@ end
 
 function Fake:_call(method, path, body, opts)
   return answer(self, { method = method, path = path, body = body, opts = opts or {} })
+end
+
+--- What is only checked is good, unless the spec says otherwise.
+function Fake:_acceptable(...)
+  if self.refusal then return self.refusal(...) end
+  return true
 end
 
 function Fake:_session(opts)

@@ -25,13 +25,21 @@ function answer.first(what, body, err)
   return item
 end
 
---- The items of an answer.
+--- The items of an answer, each an object.
 ---@return table[]|nil items
 ---@return cdfworkflow.Error? err
 function answer.items(what, body, err)
   if not body then return nil, err end
-  if type(body.items) ~= "table" then return answer.protocol("CDF's answer holds no list of " .. what) end
-  return body.items
+  local items = body.items
+  if type(items) ~= "table" or next(items) ~= nil and not core.is_array(items) then
+    return answer.protocol("CDF's answer holds no list of " .. what)
+  end
+  for _, item in ipairs(items) do
+    if type(item) ~= "table" then
+      return answer.protocol(("CDF's answer holds a %s in its list of %s"):format(type(item), what))
+    end
+  end
+  return items
 end
 
 --- `true` for a call whose answer says nothing but that it was done.
@@ -42,10 +50,11 @@ function answer.done(body, err)
   return true
 end
 
---- Whether the error says that what was asked for is not there; CDF says so in two ways (CDF.md section 16).
+--- Whether CDF says that what was asked for is not there, in one of its two ways (CDF.md section 16). A page with 404 by
+--- something in between, which has no code of CDF's, says nothing of the kind.
 ---@return boolean
 function answer.is_missing(err)
-  return err.status == 404 or type(err.missing) == "table" and #err.missing > 0
+  return err.status == 404 and err.code ~= nil or type(err.missing) == "table" and #err.missing > 0
 end
 
 --- A list that stays one in JSON also when it is empty.

@@ -2,39 +2,12 @@
 -- client:check{…}: whether a run would work, found out without starting one: the way to CDF, the token, the clock, the
 -- rights, the version, its definition and the input.
 
-local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local dry_run = require "cdfworkflow.call.dry_run"
 local json = require "cdfworkflow.json"
 local lint = require "cdfworkflow.definition.lint"
-local options = require "cdfworkflow.options"
-
----@class cdfworkflow.CheckFinding
----@field what string "name resolution", "connection", "TLS", "token", "clock", "project", "sessionsAcl:CREATE",
----  "workflowOrchestrationAcl:READ", "workflowOrchestrationAcl:WRITE", "session", "version …", "lint", "input"
----@field ok boolean
----@field message string one line: what was found, and what to do where it is not ok
-
----@class cdfworkflow.CheckOptions
----@field workflow_external_id? string|integer looks for its version as well
----@field version? string|integer may be left out where the workflow has exactly one
----@field input? table|userdata that a run would get
 
 local checkup = {}
-
-local function rule(given)
-  if given.workflow_external_id == nil and (given.version ~= nil or given.input ~= nil) then
-    return "version and input need a workflow_external_id"
-  end
-end
-
-checkup.takes = {
-  { "opts", options.of({
-    { "workflow_external_id", check.name },
-    { "version", check.name },
-    { "input", check.json_object },
-  }, rule) },
-}
 
 local QUICK = { timeout = 10, max_retries = 2 } -- of one request: somebody waits for the list
 local MOST_SKEW = 60 -- seconds; token lifetimes and the signatures of certificates go by this machine's clock
@@ -294,10 +267,7 @@ end
 
 -- }====
 
---- Finds out whether a run would work, and starts none: name resolution, connection, TLS, the token, the clock against
---- CDF's, the project and the rights, which kind of session a run would use; with `workflow_external_id` also whether
---- the version is there, what `cdf.lint` says of it, and whether the input fits. What cannot be looked at because of
---- what failed before it is left out.
+--- See `client:check`.
 ---@param client cdfworkflow.Client
 ---@param opts? cdfworkflow.CheckOptions
 ---@return cdfworkflow.CheckFinding[] findings

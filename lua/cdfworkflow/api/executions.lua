@@ -120,7 +120,7 @@ takes.retry = {
 function Executions:retry(execution, opts)
   local path = "/workflows/executions/" .. execution
   opts.repeats, opts.result, opts.nonce_in = "run", "execution", "authentication"
-  opts.look_path = opts.request_id and path
+  opts.execution = execution
   return self.client:_call("POST", path .. "/retry", nil, opts)
 end
 

@@ -69,7 +69,7 @@ function Files:upload(file, bytes)
   if #bytes > MOST_BYTES then return check.invalid("bytes", "the file is larger than 64 MiB", MOST_BYTES) end
   local created, err = self.client:_call("POST", "/files", file, { query = { overwrite = true }, repeats = "unsafe" })
   if not created then return nil, err end
-  if type(created.uploadUrl) ~= "string" or type(created.id) ~= "number" then
+  if type(created.uploadUrl) ~= "string" or not check.is_id(created.id) then
     return answer.protocol("CDF's answer to a new file holds no uploadUrl and id")
   end
   local url = created.uploadUrl

@@ -189,7 +189,8 @@ local function finish(self, function_call, timeout)
     if not now then
       err.call = function_call
       if err.waited then
-        err.message = ("call %.0f is %s, %s"):format(function_call.id, function_call.status, err.message)
+        err.message = ("call %.0f is %s, %s"):format(function_call.id, tostring(function_call.status),
+          err.message)
       end
       return nil, err
     end
@@ -223,6 +224,7 @@ function Functions:call(fn, data, opts)
   local waiting = opts.waiting
   opts.waiting, opts.repeats, opts.nonce_in = nil, "unsafe", "nonce"
   local ok, err = check.json(data, "data")
+  if ok then ok, err = self.client:_acceptable("POST", "/functions/1/call", { data = data }, opts) end
   if not ok then return nil, err end
   local id, function_call
   id, err = Functions._id_of(self.client, fn)

@@ -68,10 +68,12 @@ function Schedules:create(schedule, opts)
   local ok, err = exactly_one(schedule, "functionId", "functionExternalId",
     "a schedule needs either functionId or functionExternalId")
   if not ok then return nil, err end
+  opts.repeats, opts.nonce_in, opts.result = "unsafe", "items.nonce", "item"
+  ok, err = self.client:_acceptable("POST", "/functions/schedules", { items = { schedule } }, opts)
+  if not ok then return nil, err end
   schedule.functionId, err = Functions._id_of(self.client, schedule.functionId or schedule.functionExternalId)
   if not schedule.functionId then return nil, err end
   schedule.functionExternalId = nil
-  opts.repeats, opts.nonce_in = "unsafe", "items.nonce"
   return answer.first("schedule", self.client:_call("POST", "/functions/schedules", { items = { schedule } }, opts))
 end
 
@@ -125,13 +127,13 @@ end
 
 takes.delete = { { "id", ID, required = true } }
 
---- Deletes one schedule.
+--- Deletes one schedule. An id is never used again, so the call can be repeated.
 ---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
 ---@return true|nil done
 ---@return cdfworkflow.Error? err
 function Schedules:delete(id)
   return answer.done(self.client:_call("POST", "/functions/schedules/delete", { items = { { id = id } } },
-    { repeats = "unsafe" }))
+    { result = "gone" }))
 end
 
 takes.input_data = { { "id", ID, required = true } }

@@ -74,9 +74,13 @@ local function holds(stored, sent)
   return true
 end
 
---- The trigger as CDF has it now, or nil where there is none.
-local function read(self, item)
-  local triggers, err = self:list { workflowExternalId = item.workflowExternalId, limit = math.huge }
+--- The trigger as CDF has it now, or nil where there is none. `left`: seconds for a page.
+local function read(self, item, left)
+  local triggers, err = paging.list(function(limit, cursor)
+    return self.client:_call("GET", "/workflows/triggers", nil, { timeout = left, query = {
+      workflowExternalId = item.workflowExternalId, limit = limit, cursor = cursor,
+    } })
+  end, math.huge)
   for _, trigger in ipairs(triggers or {}) do
     if trigger.externalId == item.externalId then return trigger end
   end
@@ -84,16 +88,21 @@ local function read(self, item)
 end
 
 local function send(self, item, opts)
-  opts.nonce_in = "items.authentication"
   return answer.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, opts))
 end
 
---- With a nonce of the caller's own there is no second try: what became of a lost one is read.
+--- With a nonce of the caller's own there is no second try: what became of a lost one is read. The time is for all
+--- three requests together, and the attempt leaves some for the last.
 local function upsert_once(self, item, opts)
-  local before, unread = read(self, item)
+  local ok, problem = self.client:_acceptable("POST", "/workflows/triggers", { items = { item } }, opts)
+  if not ok then return nil, problem end
+  local deadline = self.client:_now() + self.client.timeout
+  local function left() return math.max(deadline - self.client:_now(), 0.1) end
+  local before, unread = read(self, item, left() / 3)
+  opts.timeout = math.min(left() / 2, 30)
   local stored, err = send(self, item, opts)
   if unread or not err or err.kind ~= "ambiguous" then return stored, err end
-  local now = read(self, item)
+  local now = read(self, item, left())
   local changed = now and (not before or now.lastUpdatedTime ~= before.lastUpdatedTime)
   if changed and holds(now, item) then return now end
   return nil, err
@@ -133,6 +142,7 @@ function Triggers:upsert(trigger, opts)
     local given = trigger[member]
     if type(given) == "table" and next(given) == nil then trigger[member] = nil end -- an empty one says nothing
   end
+  opts.nonce_in, opts.result = "items.authentication", "item"
   if opts.nonce and opts.nonce ~= "" then return upsert_once(self, trigger, opts) end
   local stored
   stored, err = send(self, trigger, opts)

@@ -112,10 +112,19 @@ function wait.poller(client, look, opts)
   end
 end
 
+--- The task executions in an answer that can be told from one another.
+local function tasks_of(execution)
+  local given, tasks = execution.executedTasks, {}
+  for _, task in ipairs(type(given) == "table" and given or {}) do
+    if type(task) == "table" and type(task.id) == "string" then tasks[#tasks + 1] = task end
+  end
+  return tasks
+end
+
 --- What `on_change` goes by: the statuses, in one text.
 local function statuses(execution)
-  local parts = { execution.status }
-  for _, task in ipairs(execution.executedTasks or {}) do
+  local parts = { tostring(execution.status) }
+  for _, task in ipairs(tasks_of(execution)) do
     parts[#parts + 1] = ("%s=%s"):format(tostring(task.id), tostring(task.status))
   end
   return table.concat(parts, "\n")
@@ -150,7 +159,7 @@ local function follow(executions, id, opts)
     if err then
       err.execution = last
       if not err.waited then return nil, err end
-      err.message = ("execution %s is %s, %s"):format(id, last and last.status or "not known", err.message)
+      err.message = ("execution %s is %s, %s"):format(id, last and tostring(last.status) or "not known", err.message)
       if opts.cancel then execution, err = cancel(client, id, err) end
       if not execution then return nil, err end
     end
@@ -191,6 +200,7 @@ end
 local function changes(seen, execution, ended)
   local events = {}
   local function add(kind, time, task, reason)
+    time = type(time) == "number" and time or nil
     events[#events + 1] = {
       type = kind, time = time, task = task, reason = reason, execution = execution,
       rank = kind == "execution_ended" and math.huge or kind == "execution_started" and 0 or time or 2 ^ 53,
@@ -201,7 +211,7 @@ local function changes(seen, execution, ended)
     seen.started = true
     add("execution_started", execution.startTime)
   end
-  for _, task in ipairs(execution.executedTasks or {}) do
+  for _, task in ipairs(tasks_of(execution)) do
     task_events(add, seen.tasks[task.id], task)
     seen.tasks[task.id] = { status = task.status, startTime = task.startTime }
   end

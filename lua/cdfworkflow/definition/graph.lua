@@ -167,7 +167,7 @@ end
 
 --- Milliseconds as people read them.
 local function duration(ms)
-  if ms < 1000 then return ("%d ms"):format(ms) end
+  if ms < 1000 then return ("%.0f ms"):format(ms) end
   if ms < 59950 then return ("%.1f s"):format(ms / 1000) end
   local seconds = math.floor(ms / 1000 + 0.5)
   local minutes = math.floor(seconds / 60)
@@ -178,7 +178,8 @@ end
 --- How long a task or an execution took, where it is over.
 local function time_taken(run)
   local from, to = tonumber(run.startTime), tonumber(run.endTime)
-  if from and to and to >= from then return duration(to - from) end
+  local took = from and to and to - from
+  if took and took >= 0 and took < 2 ^ 53 then return duration(took) end
 end
 
 --- Text that cannot disturb a terminal or a picture: one line of valid UTF-8 without control characters.

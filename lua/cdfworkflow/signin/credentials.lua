@@ -2,7 +2,6 @@
 -- cdf.credentials: the ways to sign in. Secrets that are given as such go straight into C; files are read here, when
 -- they are needed, since whoever writes them renews them.
 
-local certificate = require "cdfworkflow.signin.certificate"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local method = require "cdfworkflow.method"
@@ -127,7 +126,7 @@ end
 function MAKERS.certificate(opts)
   local made, err = core.credentials(of_client(opts, { assertion = function() end }))
   if not made then return nil, err end
-  return with_assertion(opts, "certificate", "client certificate", certificate.assertion {
+  return with_assertion(opts, "certificate", "client certificate", require("cdfworkflow.signin.certificate").assertion {
     certificate = opts.certificate, key = opts.key, client_id = opts.client_id,
     token_url = core.describe(made).token_url,
   })

@@ -2,13 +2,10 @@
 -- cdf.from_env and cdf.from_file: a client from settings that other CDF programs use already. Errors call each setting
 -- by the name it has where it was found.
 
-local Source = require "cdfworkflow.signin.source"
 local check = require "cdfworkflow.check"
 local client = require "cdfworkflow.client"
-local extractor = require "cdfworkflow.signin.extractor"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
-local variables = require "cdfworkflow.signin.variables"
 local words = require "cdfworkflow.signin.words"
 
 local signin = {}
@@ -23,6 +20,7 @@ end
 --- Where CDF is, then how to sign in: all of a login comes from one place.
 ---@return true|nil, cdfworkflow.Error? err
 local function collect(settings, source, from)
+  local extractor, variables = require "cdfworkflow.signin.extractor", require "cdfworkflow.signin.variables"
   local opts, ok, err = settings.opts, true, nil
   local opened
   if from.config then
@@ -48,7 +46,7 @@ end
 function signin.open(overrides, from)
   local settings = { opts = {}, words = {} }
   for name, value in pairs(overrides) do settings.opts[name] = value end
-  local source, err = Source.new(from.env_file)
+  local source, err = require("cdfworkflow.signin.source").new(from.env_file)
   if not source then return nil, err end
   local ok
   ok, err = collect(settings, source, from)
