@@ -9,9 +9,11 @@
 #include "credentials.h"
 #include "error.h"
 #include "http.h"
+#include "interrupt.h"
 #include "json.h"
 #include "object.h"
 #include "run.h"
+#include "terminal.h"
 
 #if defined(_WIN32)
 #define CDFW_EXPORT __declspec(dllexport)
@@ -51,17 +53,21 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
                                      {"form", cdfw_run_form},
+                                     {"handle_signals", cdfw_interrupt_handle},
+                                     {"hold_streams", cdfw_terminal_hold},
                                      {"http", cdfw_http_new},
                                      {"http_date", core_http_date},
                                      {"identifier", cdfw_run_identifier},
                                      {"is_array", cdfw_json_is_array},
                                      {"is_raw_json", cdfw_json_is_raw},
+                                     {"noted_signal", cdfw_interrupt_noted},
                                      {"now", core_now},
                                      {"raw_json", cdfw_json_raw},
                                      {"request", cdfw_run_request},
                                      {"run", cdfw_run_run},
                                      {"segment", cdfw_run_segment},
                                      {"session", cdfw_run_session},
+                                     {"terminal", cdfw_terminal_size},
                                      {"time", core_time},
                                      {"token", cdfw_client_token},
                                      {"token_key", cdfw_client_token_key},

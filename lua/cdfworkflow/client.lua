@@ -15,10 +15,12 @@ local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
 local dry_run = require "cdfworkflow.call.dry_run"
+local interrupt = require "cdfworkflow.call.interrupt"
 local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
 local nature = require "cdfworkflow.call.nature"
 local options = require "cdfworkflow.options"
+local protected = require "cdfworkflow.call.protected"
 local schedule = require "cdfworkflow.api.schedule"
 local settings = require "cdfworkflow.transport.settings"
 local transport = require "cdfworkflow.transport"
@@ -269,7 +271,10 @@ function Client:_core_again(changes)
   return assert(core.client(settings))
 end
 
-function Client:_sleep(seconds) self.transport:sleep(seconds) end
+function Client:_sleep(seconds)
+  local ok, err = protected(self.transport.sleep, self.transport, seconds)
+  if not ok then interrupt.pass_on(err) end
+end
 
 function Client:_now() return self.transport:now() end
 

@@ -48,6 +48,11 @@ nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
+lua-yaml              | lua5.4 -e 'require "lyaml"'
+scdoc                 | command -v scdoc
+man-db                | command -v man
+fish                  | command -v fish
+zsh                   | command -v zsh
 LIST
 }
 

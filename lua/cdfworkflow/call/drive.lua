@@ -3,6 +3,7 @@
 -- happened. No rule about tokens, retries or time lives here.
 
 local core = require "cdfworkflow.core"
+local interrupt = require "cdfworkflow.call.interrupt"
 local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
 local token_store = require "cdfworkflow.call.token_store"
@@ -130,7 +131,7 @@ function drive.run(call, client)
   local ok, result, err = protected(carry, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
-  error(result, 0)
+  interrupt.pass_on(result)
 end
 
 return drive
