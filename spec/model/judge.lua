@@ -48,6 +48,8 @@ end
 
 -- {==== Sessions ====
 
+local LEAVES_OPEN = { doubt = true, ["put off"] = true, foreign = true }
+
 --- A session may be taken back where CDF itself has refused its nonce, or 429 was the end, and nothing else was ever
 --- said of it that leaves open what became of it.
 local function may_revoke(world, session, index)
@@ -55,7 +57,7 @@ local function may_revoke(world, session, index)
   for i = 1, index - 1 do
     local exchange = world.exchanges[i]
     if exchange.nonce == session.nonce then
-      if exchange.heard ~= "refused" and exchange.heard ~= "clean" then return false end
+      if LEAVES_OPEN[exchange.heard] then return false end
       if exchange.status then is_refused = true end
     end
   end
