@@ -108,14 +108,14 @@ describe("a client", function()
     client:close()
     client:close()
     assert.equal(1, closed)
-    for _, call in ipairs {
-      function() client:auth() end,
-      function() client:request("GET", "/x") end,
-      function() client.workflows:list() end,
-      function() client.workflows.executions:retry("059edaa4-a17a-4102-910e-2c3591500cce") end,
-      function() client.sessions:create() end,
+    for name, call in pairs {
+      ["client:auth"] = function() client:auth() end,
+      ["client:request"] = function() client:request("GET", "/x") end,
+      ["client.workflows:list"] = function() client.workflows:list() end,
+      ["client:retry"] = function() client:retry("059edaa4-a17a-4102-910e-2c3591500cce") end,
+      ["client.sessions:create"] = function() client.sessions:create() end,
     } do
-      assert.has_error(call, "this cdfworkflow client is closed")
+      assert.error_matches(call, name .. ": this cdfworkflow client is closed")
     end
   end)
 

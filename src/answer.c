@@ -281,6 +281,7 @@ static bool read_execution(lua_State *L, const cdfw_call *call) {
     lua_pushfstring(L, "the execution in it has no %s", needed[i]);
     return false;
   }
+  if (is_another(L, "id", &call->execution)) return complain(L, "it holds another execution");
   if (is_another(L, "workflowExternalId", &call->workflow))
     return complain(L, "it holds an execution of another workflow");
   if (is_another(L, "version", &call->version))
@@ -365,8 +366,22 @@ static bool read_look(lua_State *L, cdfw_call *call, cdfw_outcome *outcome) {
   return true;
 }
 
+/* [-0, +0] true, or [-1, +1] false */
+static bool read_item(lua_State *L) {
+  if (!lua_istable(L, -1)) return complain(L, "it is not an object");
+  lua_getfield(L, -1, "items");
+  if (lua_istable(L, -1)) {
+    lua_rawgeti(L, -1, 1);
+    lua_replace(L, -2);
+  }
+  bool there = lua_istable(L, -1);
+  lua_pop(L, 1);
+  return there ? true : complain(L, "it holds no item");
+}
+
 static bool read_call(lua_State *L, const cdfw_call *call) {
   if (call->result == CDFW_RESULT_EXECUTION) return read_execution(L, call);
+  if (call->result == CDFW_RESULT_ITEM) return read_item(L);
   return lua_istable(L, -1) ? true : complain(L, "it is neither an object nor an array");
 }
 
@@ -378,7 +393,8 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
     lua_pushboolean(L, true);
     return true;
   }
-  if (is_call && call->result != CDFW_RESULT_EXECUTION && body->length == 0) {
+  bool may_be_empty = call->result != CDFW_RESULT_EXECUTION && call->result != CDFW_RESULT_ITEM;
+  if (is_call && may_be_empty && body->length == 0) {
     lua_newtable(L);
     return true;
   }

@@ -37,6 +37,7 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   cdfw_buffer_init(&call->url, CDFW_MAX_URL, true); /* an upload's is a permission */
   cdfw_buffer_init(&call->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&call->body, CDFW_MAX_BODY, true);
+  cdfw_buffer_init(&call->execution, CDFW_MAX_URL, false);
   cdfw_buffer_init(&call->workflow, CDFW_MAX_URL, false);
   cdfw_buffer_init(&call->version, CDFW_MAX_URL, false);
   cdfw_buffer_init(&call->token, CDFW_MAX_TOKEN, true);
@@ -92,6 +93,7 @@ static int call_gc(lua_State *L) {
   cdfw_buffer_free(&call->url);
   cdfw_buffer_free(&call->headers);
   cdfw_buffer_free(&call->body);
+  cdfw_buffer_free(&call->execution);
   cdfw_buffer_free(&call->workflow);
   cdfw_buffer_free(&call->version);
   cdfw_buffer_free(&call->token);
@@ -565,11 +567,9 @@ static int call_leave(lua_State *L) {
 
 /* }==== */
 
-static const luaL_Reg call_methods[] = {{"step", call_step},
-                                        {"leave", call_leave},
-                                        {"__gc", call_gc},
-                                        {"__tostring", call_tostring},
-                                        {NULL, NULL}};
+static const luaL_Reg call_methods[] = {
+    {"step", call_step}, {"leave", call_leave},         {"drop", call_gc},
+    {"__gc", call_gc},   {"__tostring", call_tostring}, {NULL, NULL}};
 
 void cdfw_call_open(lua_State *L) {
   cdfw_object_class(L, call_class, call_methods);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * luaopen_cdfworkflow_core: registers what the rooms offer to Lua. Creates nothing else: hosts fork
  * after loading, and `require` does no I/O. */
+#include "auth.h"
 #include "call.h"
 #include "client.h"
 #include "clock.h"
@@ -32,13 +33,16 @@ static int core_time(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"auth", cdfw_run_auth},
+                                     {"check_pairs", cdfw_run_check_pairs},
                                      {"client", cdfw_client_new},
                                      {"credentials", cdfw_credentials_new},
+                                     {"credentials_kind", cdfw_credentials_kind_of},
                                      {"decode", cdfw_json_decode},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
                                      {"form", cdfw_run_form},
                                      {"http", cdfw_http_new},
+                                     {"identifier", cdfw_run_identifier},
                                      {"is_array", cdfw_json_is_array},
                                      {"now", core_now},
                                      {"request", cdfw_run_request},
@@ -66,5 +70,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   lua_setfield(L, -2, "null");
   lua_pushliteral(L, CDFW_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushinteger(L, CDFW_AUTH_MOST_LEEWAY);
+  lua_setfield(L, -2, "most_token_leeway"); /* seconds; a token with less left may be renewed */
   return 1;
 }

@@ -82,7 +82,7 @@ static int take_option(lua_State *L, const char *name, cdfw_buffer *buffer, prob
   const char *problem = finder(text, length);
   if (problem == NULL) store(L, buffer, text, length);
   lua_pop(L, 1);
-  return problem == NULL ? 0 : cdfw_error_return(L, "invalid", "credentials: %s %s", name, problem);
+  return problem == NULL ? 0 : cdfw_error_problem(L, name, problem);
 }
 
 /* The same for the option `name` of the table at `table`. [-0, +0] or [-0, +2] */
@@ -244,9 +244,16 @@ static int credentials_gc(lua_State *L) {
   return 0;
 }
 
+static const char *const kinds[] = {"token", "token function", "client credentials",
+                                    "client credentials"};
+
+int cdfw_credentials_kind_of(lua_State *L) {
+  const cdfw_credentials *credentials = cdfw_credentials_test(L, 1);
+  lua_pushstring(L, credentials != NULL ? kinds[credentials->kind] : NULL);
+  return 1;
+}
+
 static int credentials_tostring(lua_State *L) {
-  static const char *const kinds[] = {"token", "token function", "client credentials",
-                                      "client credentials"};
   cdfw_credentials *credentials = check(L);
   bool named = credentials->client_id.length > 0;
   lua_pushfstring(L, "cdfworkflow.credentials: %s%s%s", kinds[credentials->kind],

@@ -38,6 +38,9 @@ void cdfw_credentials_push_function(lua_State *L, int index);
 /* The form of the token request; `base_url` is that of CDF. */
 bool cdfw_credentials_add_form(const cdfw_credentials *credentials, const cdfw_buffer *base_url,
                                cdfw_buffer *out);
+/* Lua: core.credentials_kind(value) → "token", "token function", "client credentials"; nil for what
+   is no credentials */
+int cdfw_credentials_kind_of(lua_State *L);
 void cdfw_credentials_open(lua_State *L);
 
 #endif

@@ -143,9 +143,11 @@ int cdfw_json_encode(lua_State *L) {
   lua_settop(L, 2);
   cdfw_buffer *out = cdfw_scratch_push(L, CDFW_MAX_BODY, false);
   if (!cdfw_json_write(L, 1, name, out)) {
+    int path = lua_gettop(L) - 2;
     lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
+    lua_insert(L, path);
+    lua_insert(L, path + 1);
+    return 4;
   }
   lua_pushlstring(L, cdfw_buffer_text(out), out->length);
   /* Freed now rather than at collection: such a buffer can be large. */

@@ -298,13 +298,11 @@ describe("whatever it is given", function()
 
   it("what cannot be drawn raises at the user's line", function()
     for expected, arguments in pairs {
-      ["expected a workflow definition or an execution, got string"] = { "x", "text" },
-      ["a workflow definition has tasks"] = { {}, "text" },
-      ["this execution came without its tasks; executions:retrieve gives them"] = {
-        { engineExecutionId = "e", status = "RUNNING" }, "text",
-      },
-      ['format must be "text", "dot" or "mermaid", not svg'] = { diamond, "svg" },
-      ['not mermaidd; did you mean "mermaid"?'] = { diamond, "mermaidd" },
+      ["expected a workflow definition or an execution in detail"] = { "x", "text" },
+      ["(executions:retrieve gives it), got a table"] = { { engineExecutionId = "e", status = "RUNNING" }, "text" },
+      ["got a table"] = { {}, "text" },
+      ['format: expected "text", "dot" or "mermaid", got a string'] = { diamond, "svg" },
+      ['or "mermaid", got "mermaidd"; did you mean "mermaid"?'] = { diamond, "mermaidd" },
       ['unknown option "colour"; did you mean "color"?'] = { diamond, "text", { colour = true } },
     } do
       local ok, message = pcall(function()

@@ -2,9 +2,12 @@
 -- client.workflows.triggers: rules that start executions: on a schedule, on changed data, on a stream of records.
 -- The nonce that CDF wants with each upsert is made behind the scenes.
 
+local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
+local session_options = require "cdfworkflow.api.session_options"
 
 ---@class cdfworkflow.Trigger a resource of CDF; further members pass through
 ---@field externalId string
@@ -19,21 +22,13 @@ local paging = require "cdfworkflow.api.paging"
 ---@field lastUpdatedTime? integer
 ---@field isPaused? boolean
 
----@class cdfworkflow.SessionOptions
----@field session? "client_credentials"|"token_exchange"|"oneshot" the first unless told where the client signs in with
----  client credentials, otherwise the second
----@field client_credentials? { client_id: string, client_secret: string }|userdata for the session, instead of the
----  client's own
----@field nonce? string one that the caller has made; then no session is made
-
 ---@class cdfworkflow.Triggers
 local Triggers = {}
 Triggers.__index = Triggers
 
-local SESSION = { "session", "client_credentials", "nonce" }
-local LIST = { "limit", "workflowExternalId", "workflowVersion" }
-local HISTORY = { "limit" }
-local READ_ONLY = { "createdTime", "lastUpdatedTime", "isPaused" } -- so that what was read can be sent back
+local takes = {}
+
+local READ_ONLY = { "createdTime", "lastUpdatedTime", "isPaused" }
 
 -- Figures of the contract: least and most of what a rule may ask for.
 local BATCH = {
@@ -46,29 +41,15 @@ local function check_rule(rule, opts)
     local value = rule[member]
     if type(value) ~= "number" or value < range[1] or value > range[2] then
       return check.invalid("triggerRule." .. member, ("triggerRule.%s must be from %d to %d for a %s trigger, got %s")
-        :format(member, range[1], range[2], rule.triggerType, tostring(value)), range[2])
+        :format(member, range[1], range[2], rule.triggerType, tostring(value)),
+        type(value) == "number" and value < range[1] and range[1] or range[2])
     end
   end
   if rule.triggerType == "recordStream" and opts.session and opts.session ~= "client_credentials" then
     return check.invalid("session", ("session = %q cannot start a record stream trigger: CDF wants "
       .. "\"client_credentials\" there, from the client's own login or the option client_credentials")
-      :format(opts.session))
+      :format(opts.session), "client_credentials")
   end
-  return true
-end
-
-local function check_metadata(metadata)
-  local count = 0
-  for key, value in pairs(metadata or {}) do
-    count = count + 1
-    if type(key) ~= "string" or type(value) ~= "string" then
-      return check.invalid("metadata", "metadata must map text to text")
-    end
-    local ok, err = check.text("a key of metadata", key, 32)
-    if ok then ok, err = check.text("metadata." .. key, value, 255) end
-    if not ok then return nil, err end
-  end
-  if count > 10 then return check.invalid("metadata", "metadata holds more than 10 pairs", 10) end
   return true
 end
 
@@ -81,55 +62,70 @@ local function holds(stored, sent)
   return true
 end
 
---- The trigger as CDF has it now, or nil where there is none.
-local function read(self, item)
-  local triggers, err = self:list { workflowExternalId = item.workflowExternalId, limit = math.huge }
+--- The trigger as CDF has it now, or nil where there is none. `left`: seconds for a page.
+local function read(self, item, left)
+  local triggers, err = paging.list(function(limit, cursor)
+    return self.client:_call("GET", "/workflows/triggers", nil, { timeout = left, query = {
+      workflowExternalId = item.workflowExternalId, limit = limit, cursor = cursor,
+    } })
+  end, math.huge)
   for _, trigger in ipairs(triggers or {}) do
     if trigger.externalId == item.externalId then return trigger end
   end
   return nil, err
 end
 
---- With a nonce of the caller's own there is no second try: what became of a lost one is read.
+local function send(self, item, opts)
+  return answer.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, opts))
+end
+
+--- With a nonce of the caller's own there is no second try: what became of a lost one is read. The time is for all
+--- three requests together, and the attempt leaves some for the last.
 local function upsert_once(self, item, opts)
-  local before, unread = read(self, item)
-  local answer, err = self.client:_call("POST", "/workflows/triggers", { items = { item } },
-    { nonce = "items.authentication", given_nonce = opts.nonce })
-  if unread or not err or err.kind ~= "ambiguous" then return check.first("trigger", answer, err) end
-  local now = read(self, item)
+  local ok, problem = self.client:_check("POST", "/workflows/triggers", { items = { item } }, opts)
+  if not ok then return nil, problem end
+  local deadline = self.client:_now() + self.client.timeout
+  local function left() return math.max(deadline - self.client:_now(), 0.1) end
+  local before, unread = read(self, item, left() / 3)
+  opts.timeout = math.min(left() / 2, 30)
+  local stored, err = send(self, item, opts)
+  if unread or not err or err.kind ~= "ambiguous" then return stored, err end
+  local now = read(self, item, left())
   local changed = now and (not before or now.lastUpdatedTime ~= before.lastUpdatedTime)
   if changed and holds(now, item) then return now end
   return nil, err
 end
+
+local TRIGGER = options.resource({
+  { "externalId", check.identifier, required = true },
+  { "triggerRule", check.object, required = true },
+  { "workflowExternalId", check.identifier, required = true },
+  { "workflowVersion", check.identifier, required = true },
+  { "input", check.object },
+  { "metadata", check.metadata },
+}, READ_ONLY)
+
+takes.upsert = {
+  { "trigger", TRIGGER, required = true },
+  { "opts", options.of(session_options.ALL, session_options.rule) },
+}
 
 --- Creates the trigger, or replaces it. Every run that it starts uses the session that is made for it now: after a
 --- secret was changed, upsert the trigger again. Client credentials are the kind to prefer, since other sessions
 --- expire; record stream triggers take no other.
 ---@param trigger cdfworkflow.Trigger
 ---@param opts? cdfworkflow.SessionOptions
----@return cdfworkflow.Trigger|nil stored, table? err
+---@return cdfworkflow.Trigger|nil stored
+---@return cdfworkflow.Error? err
 function Triggers:upsert(trigger, opts)
-  opts = options.check(opts, SESSION, "triggers:upsert")
-  check.type(trigger, "table", "trigger")
-  check.type(trigger.triggerRule, "table", "trigger.triggerRule")
-  check.optional(trigger.input, "table", "trigger.input")
-  check.optional(trigger.metadata, "table", "trigger.metadata")
-  local item = check.without(trigger, READ_ONLY)
-  for _, member in ipairs { "externalId", "workflowExternalId", "workflowVersion" } do
-    local err
-    item[member], err = check.identifier(member, trigger[member])
-    if err then return nil, err end
-  end
   local ok, err = check_rule(trigger.triggerRule, opts)
-  if ok then ok, err = check_metadata(trigger.metadata) end
   if not ok then return nil, err end
   for _, member in ipairs { "input", "metadata" } do
-    if item[member] and next(item[member]) == nil then item[member] = nil end -- an empty one says nothing
+    if trigger[member] and next(trigger[member]) == nil then trigger[member] = nil end -- an empty one says nothing
   end
-  if opts.nonce and opts.nonce ~= "" then return upsert_once(self, item, opts) end
-  return check.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, {
-    nonce = "items.authentication", session = opts.session, client_credentials = opts.client_credentials,
-  }))
+  opts.nonce_in, opts.result = "items.authentication", "item"
+  if opts.nonce and opts.nonce ~= "" then return upsert_once(self, trigger, opts) end
+  return send(self, trigger, opts)
 end
 
 local function fetcher(self, opts)
@@ -141,34 +137,36 @@ local function fetcher(self, opts)
   end
 end
 
+local FILTER = { { "workflowExternalId", check.string }, { "workflowVersion", check.string } }
+
+takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
+
 --- The triggers of the project, up to `limit` (25 unless told; `math.huge` for all).
 ---@param opts? { limit?: integer, workflowExternalId?: string, workflowVersion?: string }
----@return cdfworkflow.Trigger[]|nil triggers, table? err
+---@return cdfworkflow.Trigger[]|nil triggers
+---@return cdfworkflow.Error? err
 function Triggers:list(opts)
-  opts = options.check(opts, LIST, "triggers:list")
-  local limit, err = paging.limit(opts.limit, 25)
-  if not limit then return nil, err end
-  return paging.list(fetcher(self, opts), limit)
+  return paging.list(fetcher(self, opts), opts.limit)
 end
+
+takes.each = { { "opts", options.of { paging.ALL, FILTER } }, raises = true }
 
 --- An iterator over the triggers, all unless `limit` is given. An error is raised, as the error table.
 ---@param opts? { limit?: integer, workflowExternalId?: string, workflowVersion?: string }
 ---@return fun(): cdfworkflow.Trigger|nil
 function Triggers:each(opts)
-  opts = options.check(opts, LIST, "triggers:each")
-  local limit, err = paging.limit(opts.limit, math.huge)
-  if not limit then error(err, 0) end
-  return paging.each(fetcher(self, opts), limit)
+  return paging.each(fetcher(self, opts), opts.limit)
 end
 
+takes.delete = { { "trigger", check.trigger, required = true } }
+
 --- Deletes one trigger.
----@param external_id string
----@return true|nil done, table? err
-function Triggers:delete(external_id)
-  local id, err = check.identifier("external_id", external_id)
-  if not id then return nil, err end
-  return check.done(self.client:_call("POST", "/workflows/triggers/delete", { items = { { externalId = id } } },
-    { deletes = true }))
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function Triggers:delete(trigger)
+  return answer.done(self.client:_call("POST", "/workflows/triggers/delete", { items = { { externalId = trigger } } },
+    { result = "gone" }))
 end
 
 ---@class cdfworkflow.TriggerRun
@@ -180,39 +178,40 @@ end
 ---@field workflowExecutionId? string where it succeeded
 ---@field reasonForFailure? string where it failed
 
+local IN_PATH = { "trigger", check.trigger_segment, required = true }
+
+takes.history = { IN_PATH, { "opts", options.of { paging.LIMIT } } }
+
 --- What the trigger has started, newest first, up to `limit` (25 unless told; `math.huge` for all).
----@param external_id string
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@param opts? { limit?: integer }
----@return cdfworkflow.TriggerRun[]|nil runs, table? err
-function Triggers:history(external_id, opts)
-  opts = options.check(opts, HISTORY, "triggers:history")
-  local limit, err = paging.limit(opts.limit, 25)
-  if not limit then return nil, err end
-  local id
-  id, err = check.segment("external_id", external_id)
-  if not id then return nil, err end
+---@return cdfworkflow.TriggerRun[]|nil runs
+---@return cdfworkflow.Error? err
+function Triggers:history(trigger, opts)
   return paging.list(function(size, cursor)
-    return self.client:_call("GET", "/workflows/triggers/" .. id .. "/history", nil,
+    return self.client:_call("GET", "/workflows/triggers/" .. trigger .. "/history", nil,
       { query = { limit = size, cursor = cursor } })
-  end, limit)
+  end, opts.limit)
 end
+
+takes.pause = { IN_PATH }
 
 --- Pauses a trigger; one that is paused stays so.
----@param external_id string
----@return true|nil done, table? err
-function Triggers:pause(external_id)
-  local id, err = check.segment("external_id", external_id)
-  if not id then return nil, err end
-  return check.done(self.client:_call("POST", "/workflows/triggers/" .. id .. "/pause"))
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function Triggers:pause(trigger)
+  return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/pause"))
 end
+
+takes.resume = { IN_PATH }
 
 --- Lets a paused trigger go on; those that follow data go on from where they stopped.
----@param external_id string
----@return true|nil done, table? err
-function Triggers:resume(external_id)
-  local id, err = check.segment("external_id", external_id)
-  if not id then return nil, err end
-  return check.done(self.client:_call("POST", "/workflows/triggers/" .. id .. "/resume"))
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function Triggers:resume(trigger)
+  return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/resume"))
 end
 
-return Triggers
+return method.class(Triggers, "client.workflows.triggers", takes)

@@ -3,6 +3,7 @@
 -- happened. No rule about tokens, retries or time lives here.
 
 local core = require "cdfworkflow.core"
+local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
 local token_store = require "cdfworkflow.call.token_store"
 
@@ -37,11 +38,19 @@ local function report_request(client, request, phase)
   return method, url
 end
 
+local function is_answer(response)
+  local kind = type(response)
+  return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
+end
+
 local function exchange(call, client, request, phase)
   local transport = client.transport
   local started = transport:now()
   local method, url = report_request(client, request, phase)
   local response = transport:http(request)
+  if not is_answer(response) then
+    mistake.raise "the client's transport must answer with a status or a failure"
+  end
   local now = transport:now()
   report(client, {
     type = "response", phase = phase, method = method, url = url, status = response.status,
@@ -98,7 +107,11 @@ end
 function drive.run(call, client)
   local transport = client.transport
   local impossible = transport.check and transport:check()
-  if impossible then return nil, core.error { kind = "invalid", message = impossible, retryable = false } end
+  if impossible then
+    return nil, core.error {
+      kind = "invalid", field = "transport", limit = impossible, message = impossible, retryable = false,
+    }
+  end
   local ok, result, err = protected(carry, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token

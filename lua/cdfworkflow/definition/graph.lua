@@ -2,8 +2,11 @@
 -- cdf.graph: a workflow or one of its executions as a picture: for a terminal, for Graphviz, for Mermaid.
 -- Draws what it is given, sound or not (cdf.lint judges), and asks neither CDF nor the clock.
 
+local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
+local task_types = require "cdfworkflow.definition.task_types"
 
 local MAX_NESTING = 8 -- CDF nests one level; a table inside itself would go on for ever
 
@@ -58,8 +61,8 @@ end
 --- The tasks that a dynamic or subworkflow task holds, as far as its definition or its execution tells.
 local function tasks_inside(task, run)
   for _, source in ipairs { as_table(task.parameters), as_table(as_table(run).input) } do
-    for _, holder in ipairs { "subworkflow", "dynamic" } do
-      local tasks = as_table(source[holder]).tasks
+    for _, kind in ipairs(task_types) do
+      local tasks = kind.holds_tasks and as_table(source[kind.holder]).tasks
       if type(tasks) == "table" then return tasks end
     end
   end
@@ -113,17 +116,9 @@ local function make_steps(runs, tasks, parent, depth)
   return steps
 end
 
----@return cdfworkflow.graph.Picture|nil picture
----@return string|nil complaint
+---@return cdfworkflow.graph.Picture
 local function make_picture(subject)
-  if type(subject) ~= "table" then
-    return nil, "expected a workflow definition or an execution, got " .. type(subject)
-  end
   local definition = as_table(subject.workflowDefinition or subject)
-  if type(definition.tasks) ~= "table" and type(subject.executedTasks) ~= "table" then
-    return nil, subject.engineExecutionId and "this execution came without its tasks; executions:retrieve gives them"
-      or "a workflow definition has tasks"
-  end
   local is_execution = subject.executedTasks ~= nil or subject.engineExecutionId ~= nil
   local runs = index_runs(subject.executedTasks)
   local title
@@ -169,7 +164,7 @@ end
 
 --- Milliseconds as people read them.
 local function duration(ms)
-  if ms < 1000 then return ("%d ms"):format(ms) end
+  if ms < 1000 then return ("%.0f ms"):format(ms) end
   if ms < 59950 then return ("%.1f s"):format(ms / 1000) end
   local seconds = math.floor(ms / 1000 + 0.5)
   local minutes = math.floor(seconds / 60)
@@ -180,7 +175,8 @@ end
 --- How long a task or an execution took, where it is over.
 local function time_taken(run)
   local from, to = tonumber(run.startTime), tonumber(run.endTime)
-  if from and to and to >= from then return duration(to - from) end
+  local took = from and to and to - from
+  if took and took >= 0 and took < 2 ^ 53 then return duration(took) end
 end
 
 --- Text that cannot disturb a terminal or a picture: one line of valid UTF-8 without control characters.
@@ -449,15 +445,20 @@ local formats = { text = text, dot = dot, mermaid = mermaid }
 ---@param opts? cdfworkflow.GraphOptions
 ---@return string picture without a line end at its end
 local function graph(subject, format, opts)
-  opts = options.check(opts, { "color" }, "cdf.graph")
-  local draw = formats[format]
-  if not draw then
-    error(('cdf.graph: format must be "text", "dot" or "mermaid", not %s%s'):format(tostring(format),
-      options.hint(format, { "text", "dot", "mermaid" })), 2)
-  end
-  local picture, complaint = make_picture(subject)
-  if not picture then error("cdf.graph: " .. complaint, 2) end
-  return draw(picture, opts)
+  return formats[format](make_picture(subject), opts)
 end
 
-return graph
+--- What is no picture: an execution that came without its tasks, say.
+local SUBJECT = {
+  word = "a workflow definition or an execution in detail (executions:retrieve gives it)",
+  accepts = function(value)
+    if type(value) ~= "table" then return false end
+    return type(value.executedTasks) == "table" or type(as_table(value.workflowDefinition or value).tasks) == "table"
+  end,
+}
+
+return method.fn("cdf.graph", {
+  { "subject", SUBJECT, required = true },
+  { "format", check.choice { "text", "dot", "mermaid" }, required = true },
+  { "opts", options.of { { "color", check.any } } },
+}, graph)

@@ -1,8 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- A client from the environment variables that the CDF Toolkit uses, so that one set of secrets serves both.
 
+local check = require "cdfworkflow.check"
 local client = require "cdfworkflow.client"
 local core = require "cdfworkflow.core"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 
 local env = {}
@@ -15,7 +17,7 @@ local function get(name)
 end
 
 local function missing(name, why)
-  return nil, core.error { kind = "invalid", message = ("the environment variable %s is not set%s"):format(name, why) }
+  return check.invalid(name, ("the environment variable %s is not set%s"):format(name, why), "set, and not empty")
 end
 
 local function token_credentials()
@@ -54,10 +56,9 @@ local function credentials()
   local flow = get "LOGIN_FLOW" or (get "CDF_TOKEN" and not get "IDP_CLIENT_ID" and "token") or "client_credentials"
   local read = FLOWS[flow]
   if read then return read() end
-  return nil, core.error {
-    kind = "invalid",
-    message = ("LOGIN_FLOW is %s, and only client_credentials and token work without a person"):format(flow),
-  }
+  return check.invalid("LOGIN_FLOW",
+    ("LOGIN_FLOW is %s, and only client_credentials and token work without a person"):format(flow),
+    "client_credentials or token")
 end
 
 local function timeout()
@@ -65,7 +66,7 @@ local function timeout()
   if not text then return nil end
   local seconds = tonumber(text)
   if seconds and seconds > 0 then return seconds end
-  return nil, core.error { kind = "invalid", message = "CDF_CLIENT_TIMEOUT is not a number of seconds above 0" }
+  return check.invalid("CDF_CLIENT_TIMEOUT", "CDF_CLIENT_TIMEOUT is not a number of seconds above 0", "above 0")
 end
 
 --- Where CDF is: options first, then CDF_URL, then CDF_CLUSTER.
@@ -83,9 +84,9 @@ end
 ---@param overrides? cdfworkflow.ClientOptions win over the environment
 ---@return cdfworkflow.Client|nil
 ---@return cdfworkflow.Error? err names the variable that is missing or wrong
-function env.client(overrides)
+local function from_env(overrides)
   local opts = {}
-  for name, value in pairs(options.check(overrides, client.OPTIONS, "cdf.from_env")) do opts[name] = value end
+  for name, value in pairs(overrides) do opts[name] = value end
   local placed, err = place(opts)
   if not placed then return nil, err end
   opts.project = opts.project or get "CDF_PROJECT"
@@ -100,5 +101,7 @@ function env.client(overrides)
   end
   return client.new(opts)
 end
+
+env.client = method.fn("cdf.from_env", { { "overrides", options.passed(client.MEMBERS) } }, from_env)
 
 return env

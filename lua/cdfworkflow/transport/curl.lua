@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local gather = require "cdfworkflow.call.gather"
+local mistake = require "cdfworkflow.mistake"
 
 ---@class cdfworkflow.transport.Curl
 ---@field handle userdata
@@ -52,7 +53,7 @@ end
 local function wait_for(self, id)
   local waiting = self.waiting
   while waiting[id] == true do
-    if self.closed then error(gather.CLOSED, 0) end
+    if self.closed then mistake.raise(gather.CLOSED) end
     turn(self, SLICE)
   end
   local response = waiting[id]
@@ -62,7 +63,7 @@ end
 
 function Curl:http(request)
   local id = self.handle:submit(request)
-  if gather.is_inside() then return gather.await(self, id) or error(gather.CLOSED, 0) end
+  if gather.is_inside() then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
   self.waiting[id] = true
   local ok, response = pcall(wait_for, self, id)
   if ok then return response end
@@ -75,7 +76,7 @@ function Curl:sleep(seconds)
   local deadline = core.now() + seconds
   local left = seconds
   while left > 0 do
-    if self.closed then error(gather.CLOSED, 0) end
+    if self.closed then mistake.raise(gather.CLOSED) end
     turn(self, left)
     left = deadline - core.now()
   end

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Faults as words on a command line, such as run:503x2, turned into the tables that `sim:fault` takes.
 
-local options = require "cdfworkflow.options"
+local suggest = require "cdfworkflow.suggest"
 
 local fault_notation = {}
 
@@ -66,7 +66,7 @@ local function add(fault, word)
     fault.drop = drop
     return true
   end
-  return nil, ("%q is nothing that a fault can do%s"):format(word, options.hint(name or word, WHAT))
+  return nil, ("%q is nothing that a fault can do%s"):format(word, suggest.hint(name or word, WHAT))
 end
 
 -- What stands behind the last letter of the given kind, as a number from 1 up.
@@ -85,7 +85,7 @@ function fault_notation.parse(text)
   if not where then return nil, ("the fault %q is not of the form WHERE:WHAT"):format(text) end
   local known = operations()
   if not is_one_of(where, known) then
-    return nil, ("the fault %q: there is no operation %q%s"):format(text, where, options.hint(where, known))
+    return nil, ("the fault %q: there is no operation %q%s"):format(text, where, suggest.hint(where, known))
   end
   local match = { operation = where ~= "any" and where or nil }
   what, match.nth = take_number(what, "@")
