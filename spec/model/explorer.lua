@@ -99,7 +99,7 @@ function explorer.read(line)
   local planned, chosen = rest:match "^(.-)%s*|%s*(.*)$"
   local plan, choices = {}, {}
   for word in (planned or rest):gmatch "%S+" do
-    local kind, nth, fault = word:match "^(%w+)#(%d+)=(%S+)$"
+    local kind, nth, fault = word:match "^([%w_]+)#(%d+)=(%S+)$"
     plan[#plan + 1] = { kind = kind or "clock", nth = tonumber(nth) or 1, fault = fault or word }
     faults.get(plan[#plan].fault)
   end
