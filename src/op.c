@@ -67,10 +67,17 @@ cdfw_transition cdfw_op_move(cdfw_reply reply, cdfw_nonce nonce) {
 
 /* {==== Ends and pauses ==== */
 
+/* What becomes of the end where an attempt may have been carried out. A lost upsert, which is
+   repeated with a nonce of another session, may still show up. */
+static cdfw_ending doubtful(const cdfw_op *op, cdfw_ending ending) {
+  bool open = op->is.in_doubt || (op->is.maybe_done && op->plan.wants_session);
+  return open ? CDFW_ENDING_AMBIGUOUS : ending;
+}
+
 static cdfw_action finish(cdfw_op *op, cdfw_ending ending) {
   bool settled = ending == CDFW_ENDING_DONE || ending == CDFW_ENDING_UNDONE;
-  if (op->is.in_doubt && !settled) ending = CDFW_ENDING_AMBIGUOUS;
   if (op->is.look.aim == CDFW_AIM_SURE && !settled) ending = CDFW_ENDING_KEPT;
+  if (ending != CDFW_ENDING_KEPT && !settled) ending = doubtful(op, ending);
   op->is.ending = ending;
   op->is.over = true;
   cdfw_op_leave(op);
@@ -247,6 +254,7 @@ static cdfw_action without_new_token(cdfw_op *op, cdfw_ending ending, double now
 static cdfw_action refuse(cdfw_op *op, double now) {
   if (!op->is.has_session_id || now >= op->is.deadline) return fail(op, CDFW_ENDING_OUTCOME, now);
   op->is.keeps_error = true;
+  op->is.ending = doubtful(op, CDFW_ENDING_OUTCOME);
   return request(op, CDFW_PHASE_REVOKE);
 }
 
@@ -286,6 +294,7 @@ static cdfw_action after_denial(cdfw_op *op, double now) {
 
 /* Repeating is harmless; but a nonce that may be spent is not sent twice. */
 static cdfw_action repeat_harmlessly(cdfw_op *op, double now) {
+  if (op->is.phase == CDFW_PHASE_CALL && !op->is.maybe_done) op->is.doubted = op->is.last;
   op->is.maybe_done = op->is.maybe_done || op->is.phase == CDFW_PHASE_CALL;
   bool had_nonce = op->is.phase == CDFW_PHASE_CALL && op->is.nonce != CDFW_NONCE_NONE;
   if (had_nonce) drop_nonce(op);

@@ -60,7 +60,7 @@ end
 takes.run = {
   { "workflow_external_id", check.name, required = true },
   { "version", check.name, required = true },
-  { "opts", options.of({
+  { "opts", options.passed({
     { "input", check.object },
     { "metadata", check.object },
     session_options.ALL,
