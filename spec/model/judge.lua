@@ -78,15 +78,28 @@ end
 
 -- {==== What an ideal client could have known ====
 
---- Something that no time mends: a look, a token or a session was refused.
+local REPEATED = { [429] = true, [502] = true, [503] = true, [504] = true }
+
+--- How many requests came to nothing.
+local function vain(list)
+  local count = 0
+  for _, exchange in ipairs(list) do
+    if exchange.heard ~= "done" then count = count + 1 end
+  end
+  return count
+end
+
+--- Something that no time mends: a look, a token or a session was refused; or a token or a session was answered in a
+--- way that is not repeated (DESIGN section 5: «Retries»).
 local function is_shut_out(list)
   local denials = 0
   for _, exchange in ipairs(list) do
     local heard = exchange.heard
     if heard == "denied" then denials = denials + 1 end
-    local matters = LOOKS[exchange.kind] or exchange.kind == "token" or exchange.kind == "session"
+    local first = exchange.kind == "token" or exchange.kind == "session"
     local no_use = heard == "refused" or heard == "foreign" or exchange.failure == "tls"
-    if matters and no_use then return true end
+    if (LOOKS[exchange.kind] or first) and no_use then return true end
+    if first and heard == "doubt" and exchange.status and not REPEATED[exchange.status] then return true end
   end
   return denials >= 2
 end
@@ -144,7 +157,7 @@ local function judge_ambiguity(world, scenario, outcome, effects, blame)
   end
   if is_shut_out(list) then return end
   local deadline = outcome.began + scenario.timeout
-  if #exchanges(world, outcome, scenario.effect) >= MOST_ATTEMPTS and scenario.renews == "at once" then return end
+  if scenario.renews == "at once" and vain(list) >= MOST_ATTEMPTS then return end
   local by = knowable(world, scenario, list, effects)
   if by == math.huge then return end
   if by <= deadline then
@@ -173,8 +186,6 @@ end
 
 -- {==== Errors that need not have been ====
 
-local REPEATED = { [429] = true, [502] = true, [503] = true, [504] = true }
-
 --- Trouble that would have passed, on a request that may be repeated.
 local function judge_failure(world, scenario, outcome, blame)
   local err = outcome.err
@@ -187,11 +198,7 @@ local function judge_failure(world, scenario, outcome, blame)
   -- settled: it was in doubt, has not been carried out, and its nonce is not replaced
   if not scenario.renews and last_doubt(list, scenario.effect) and LOOKS[last.kind] then return end
   local left = outcome.began + scenario.timeout - math.max(outcome.ended, world.troubled)
-  local vain = 0
-  for _, exchange in ipairs(list) do
-    if exchange.heard ~= "done" then vain = vain + 1 end
-  end
-  if left > PATIENCE and vain < MOST_ATTEMPTS then
+  if left > PATIENCE and vain(list) < MOST_ATTEMPTS then
     blame(("given up as %s %.0f s before the deadline"):format(err.kind, left))
   end
 end
@@ -303,7 +310,7 @@ local function judge_time(world, scenario, outcome, blame)
   local most = scenario.timeout * (scenario.calls or 1)
   if took > most + TOLERANCE then blame(("took %.1f s of %d"):format(took, most)) end
   local count = #exchanges(world, outcome)
-  local fair = MOST_REQUESTS + MOST_A_MINUTE * math.max(took / 60 - 1, 0)
+  local fair = MOST_REQUESTS * (scenario.reads_back and 2 or 1) + MOST_A_MINUTE * math.max(took / 60 - 1, 0)
   if count > fair then blame(("%d requests in %.0f s"):format(count, took)) end
 end
 
