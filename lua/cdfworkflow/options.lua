@@ -196,6 +196,18 @@ local function closed(noun, lists, rule)
   }
 end
 
+--- The same members, which all go into one table of what the method gets.
+---@param to string "query", "filter", "core"
+---@param members cdfworkflow.Member[]
+---@return cdfworkflow.Member[]
+function options.into(to, members)
+  local moved = {}
+  for i, member in ipairs(members) do
+    moved[i] = { member[1], member[2], required = member.required, default = member.default, as = member.as, to = to }
+  end
+  return moved
+end
+
 --- A table of options; nil is an empty one.
 ---@param members (cdfworkflow.Member|cdfworkflow.Member[])[]
 ---@param rule? fun(given: table): string? what is wrong with them together, as the end of a sentence
