@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4 luajit
 -- Following runs as a person sees it: a tree that is drawn anew on a terminal, lines elsewhere, and nothing broken on
 -- terminals that are small, dumb or without UTF-8.
 

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4
 -- What the best-known programs of this kind get wrong, each as a named spec, and what a shell, cron or a pipe can do
 -- to a program.
 
