@@ -5,6 +5,8 @@
 
 local Script = require "script"
 local cdf = require "cdfworkflow"
+require "cdfworkflow.transport.cqueues"
+require "cdfworkflow.transport.luv"
 local method = require "cdfworkflow.method"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
@@ -92,6 +94,7 @@ end
 --- The object and the function that a name such as "client.workflows:list" stands for.
 local function resolve(name, client)
   local object, last = name:match "^(.*)[:.]([^:.]*)$"
+  if object:find "^cdfworkflow%." then return nil, require(object)[last] end
   local found = client
   if object:match "^cdf" then found = cdf end
   for step in object:gmatch "[^.]+" do

@@ -637,9 +637,12 @@ static const char *doubt_advice(lua_State *L, const cdfw_call *call) {
                            "; looking for it was answered with %d, and needs the capability "
                            "workflowOrchestrationAcl READ",
                            call->op.is.last.status);
-  if (call->op.plan.look != CDFW_LOOK_NOT) return "; looking for it did not settle the matter";
-  bool marked = call->op.plan.repeat == CDFW_REPEAT_RUN;
-  return marked ? ", or give a request_id next time" : "";
+  if (call->op.plan.repeat == CDFW_REPEAT_SAFE) return "; repeating it does no harm";
+  if (call->op.plan.look != CDFW_LOOK_NOT)
+    return "; look before repeating it (looking for it did not settle the matter)";
+  return call->op.plan.repeat == CDFW_REPEAT_RUN
+             ? "; look before repeating it, or give a request_id next time"
+             : "; look before repeating it";
 }
 
 /* [-0, +1] */
@@ -648,9 +651,7 @@ static void push_ambiguous_error(lua_State *L, const cdfw_call *call) {
   const char *problem = at_once ? lua_tostring(L, -1) : NULL;
   const char *what = push_what(L, call);
   const char *why = doubt_words(L, &call->op.is.doubted, problem);
-  cdfw_error_push(L, "ambiguous",
-                  "%s: the answer was lost (%s), so it may have been carried out; look before "
-                  "repeating it%s",
+  cdfw_error_push(L, "ambiguous", "%s: the answer was lost (%s), so it may have been carried out%s",
                   what, why, doubt_advice(L, call));
 }
 
@@ -712,7 +713,8 @@ void cdfw_answer_finish_error(lua_State *L, const cdfw_call *call, double now) {
                  call->op.is.ending == CDFW_ENDING_UNDONE ||
                  cdfw_policy_is_passing(&call->op.is.last);
   if (call->op.is.ending != CDFW_ENDING_JOINED) { /* that one has been judged already */
-    lua_pushboolean(L, passing && call->op.is.ending != CDFW_ENDING_AMBIGUOUS);
+    bool open = call->op.is.ending == CDFW_ENDING_AMBIGUOUS;
+    lua_pushboolean(L, open ? call->op.plan.repeat == CDFW_REPEAT_SAFE : passing);
     lua_setfield(L, -2, "retryable");
   }
   lua_pushinteger(L, (lua_Integer)call->op.is.attempts);

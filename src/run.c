@@ -196,19 +196,18 @@ static int check_key(lua_State *L, int index, const char *field, double most) {
 
 /* The value at `index`, behind its key. 0, or nil, err pushed. */
 static int check_value(lua_State *L, int index, const char *field, double most) {
-  size_t length;
-  const char *key = lua_tolstring(L, index - 1, &length);
-  field = cdfw_json_push_path(L, field, key, length);
-  if (lua_type(L, index) != LUA_TSTRING)
+  size_t length, key_length;
+  const char *value = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
+  bool is_utf8 = value != NULL && cdfw_text_is_utf8(value, length);
+  if (is_utf8 && (double)cdfw_text_characters(value, length) <= most) return 0;
+  const char *key = lua_tolstring(L, index - 1, &key_length);
+  field = cdfw_json_push_path(L, field, key, key_length);
+  if (value == NULL)
     return cdfw_error_invalid(L, field, "text by text", "%s must be a string, not %s", field,
                               luaL_typename(L, index));
-  const char *value = lua_tolstring(L, index, &length);
-  if (!cdfw_text_is_utf8(value, length)) return cdfw_error_problem(L, field, "is not valid UTF-8");
-  if ((double)cdfw_text_characters(value, length) > most) {
-    lua_pushfstring(L, "is longer than %d characters", (int)most);
-    return cdfw_error_problem(L, field, lua_tostring(L, -1));
-  }
-  return 0;
+  if (!is_utf8) return cdfw_error_problem(L, field, "is not valid UTF-8");
+  lua_pushfstring(L, "is longer than %d characters", (int)most);
+  return cdfw_error_problem(L, field, lua_tostring(L, -1));
 }
 
 /* Whether CDF would take the table at `index`, of text by text, `taken` pairs of which are others.

@@ -187,7 +187,7 @@ local function name_kind(word, is_fine, member, use)
     return is_fine(value) and value or nil
   end
   return {
-    word = word, accepts = function(value) return name_of(value) ~= nil end,
+    word = word, accepts = member and function(value) return name_of(value) ~= nil end or is_fine,
     use = use and function(value, path) return use(name_of(value), path) end,
   }
 end

@@ -22,6 +22,7 @@ local nature = require "cdfworkflow.call.nature"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
 local schedule = require "cdfworkflow.api.schedule"
+local settings = require "cdfworkflow.transport.settings"
 local transport = require "cdfworkflow.transport"
 local words = require "cdfworkflow.signin.words"
 
@@ -98,18 +99,18 @@ local function string_that(use) return { word = "a string", accepts = check.stri
 local function without_slashes(url) return (url:gsub("/+$", "")) end
 
 client.MEMBERS = {
-  { "project", check.string, required = true, to = "core" },
-  { "cluster", string_that(url_of_cluster), to = "core", as = "base_url" },
-  { "base_url", string_that(without_slashes), to = "core" },
-  { "credentials", check.credentials, required = true, to = "core" },
-  { "client_name", check.string, default = "cdfworkflow", to = "core" },
-  { "timeout", check.timeout, default = 60, to = "core" }, -- as the Python SDK (CDF.md 1)
-  { "connect_timeout", check.timeout, default = 10, to = "core" },
-  { "max_retries", check.whole(0, 100), default = 10, to = "core" },
-  { "max_response_size", check.whole(1, 64 * 1024 * 1024), default = 16 * 1024 * 1024, to = "core" },
-  { "max_connections", check.whole(1, 65535), to = "host" },
-  { "proxy", check.string, to = "host" },
-  { "ca_file", check.string, to = "host" },
+  options.into("core", {
+    { "project", check.string, required = true },
+    { "cluster", string_that(url_of_cluster), as = "base_url" },
+    { "base_url", string_that(without_slashes) },
+    { "credentials", check.credentials, required = true },
+    { "client_name", check.string, default = "cdfworkflow" },
+    { "timeout", check.timeout, default = 60 }, -- as the Python SDK (CDF.md 1)
+    { "connect_timeout", check.timeout, default = 10 },
+    { "max_retries", check.whole(0, 100), default = 10 },
+    { "max_response_size", check.whole(1, 64 * 1024 * 1024), default = 16 * 1024 * 1024 },
+  }),
+  options.into("host", settings),
   { "transport", with_methods("a transport", "now", "http", "sleep") },
   { "on_event", check.fn },
   { "token_store", with_methods("a store", "get", "set", "add") },
@@ -224,8 +225,10 @@ function Client:_acceptable(http_method, path, body, opts)
 end
 
 function Client:_start(workflow_external_id, version, opts)
-  if dry_run.wanted(opts) then
-    return dry_run.requests(self, function(double) return double:_start(workflow_external_id, version, opts) end)
+  if opts.dry_run then
+    return dry_run.requests(self, function(double)
+      return double:_drive(core.run(double.core, workflow_external_id, version, opts))
+    end)
   end
   return self:_drive(core.run(self.core, workflow_external_id, version, opts))
 end

@@ -14,6 +14,12 @@ local method = require "cdfworkflow.method"
 local signin = require "cdfworkflow.signin"
 local why = require "cdfworkflow.definition.why"
 
+--- A table that is one already may be marked again; one with another metatable may not.
+local ARRAY = {
+  word = "a table without a metatable of its own",
+  accepts = function(value) return type(value) == "table" and pcall(core.array, value) end,
+}
+
 local cdf = {
   _VERSION = core.version,
 
@@ -22,7 +28,7 @@ local cdf = {
 
   --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
   ---@type fun(t?: table): table
-  array = method.fn("cdf.array", { { "t", check.object } }, core.array),
+  array = method.fn("cdf.array", { { "t", ARRAY } }, core.array),
 
   json = json.json,
   encode = json.encode,

@@ -37,10 +37,10 @@ describe("client.workflows.triggers", function()
   end)
 
   it("passes a nonce of the caller on, and leaves out what is empty", function()
-    local client = fake.new { { items = {} }, { items = { { externalId = "nightly" } } } }
+    local client = fake.new { { items = { { externalId = "nightly" } } } }
     client.workflows.triggers:upsert(trigger { input = {}, metadata = {} }, { nonce = "held" })
-    assert.same({ items = { trigger() } }, client.asked[2].body)
-    assert.equal("held", client.asked[2].opts.nonce)
+    assert.same({ items = { trigger() } }, client.asked[1].body)
+    assert.equal("held", client.asked[1].opts.nonce)
   end)
 
   it("refuses what CDF would refuse", function()

@@ -74,6 +74,22 @@ describe("dry_run", function()
     assert.equal(3, #events)
   end)
 
+  it("leaves the options as they were: a second call with them sends nothing either", function()
+    local c, script = client {}
+    local options = { dry_run = true }
+    local trigger = { externalId = "t", workflowExternalId = "w", workflowVersion = "1",
+      triggerRule = { triggerType = "schedule", cronExpression = "0 * * * *" } }
+    local schedule = { workflow_external_id = "w", version = "1", cron = "0 * * * *", dry_run = true }
+    for _ = 1, 2 do
+      assert.equal(3, #assert(c:run("a b", "1", options)))
+      assert.equal(3, #assert(c.workflows.executions:run("a b", "1", options)))
+      assert.equal(3, #assert(c.workflows.triggers:upsert(trigger, options)))
+      assert.equal(3, #assert(c:schedule(schedule)))
+    end
+    assert.same({ dry_run = true }, options)
+    assert.equal(0, #script.requests)
+  end)
+
   it("leaves the client as it was: its next call signs in", function()
     local c, script = client { TOKEN, SESSION, EXECUTION }
     rehearsed(c)

@@ -50,8 +50,8 @@ function answer.done(body, err)
   return true
 end
 
---- Whether CDF says that what was asked for is not there, in one of its two ways (CDF.md section 16). A page with 404 by
---- something in between, which has no code of CDF's, says nothing of the kind.
+--- Whether CDF says that what was asked for is not there, in one of its two ways (CDF.md section 16). A page with 404
+--- by something in between, which has no code of CDF's, says nothing of the kind.
 ---@return boolean
 function answer.is_missing(err)
   return err.status == 404 and err.code ~= nil or type(err.missing) == "table" and #err.missing > 0

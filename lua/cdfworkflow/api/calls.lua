@@ -58,10 +58,12 @@ takes.list = {
   FUNCTION,
   { "opts", options.of {
     paging.LIMIT,
-    { "status", check.string, to = "filter" },
-    { "scheduleId", check.number, to = "filter" },
-    { "startTime", check.object, to = "filter" },
-    { "endTime", check.object, to = "filter" },
+    options.into("filter", {
+      { "status", check.string },
+      { "scheduleId", check.number },
+      { "startTime", check.object },
+      { "endTime", check.object },
+    }),
   } },
 }
 
@@ -71,7 +73,10 @@ takes.list = {
 ---@return cdfworkflow.FunctionCall[]|nil calls
 ---@return cdfworkflow.Error? err
 function Calls:list(fn, opts)
-  local path, err = path_of(self, fn)
+  local ok, err = check.json(opts.filter or {}, "filter")
+  if not ok then return nil, err end
+  local path
+  path, err = path_of(self, fn)
   if not path then return nil, err end
   return paging.list(function(size, cursor)
     return self.client:_call("POST", path .. "/list", { filter = opts.filter or {}, limit = size, cursor = cursor })

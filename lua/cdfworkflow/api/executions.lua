@@ -60,7 +60,7 @@ end
 takes.run = {
   { "workflow_external_id", check.name, required = true },
   { "version", check.name, required = true },
-  { "opts", options.of({
+  { "opts", options.passed({
     { "input", check.json_object },
     { "metadata", check.object },
     session_options.ALL,
@@ -141,12 +141,12 @@ local function fetcher(self, opts)
   end
 end
 
-local FILTER = {
-  { "workflowFilters", options.list(check.any), to = "filter" },
-  { "createdTimeStart", check.number, to = "filter" },
-  { "createdTimeEnd", check.number, to = "filter" },
-  { "status", options.list(check.string), to = "filter" },
-}
+local FILTER = options.into("filter", {
+  { "workflowFilters", options.list(check.any) },
+  { "createdTimeStart", check.number },
+  { "createdTimeEnd", check.number },
+  { "status", options.list(check.string) },
+})
 
 takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 

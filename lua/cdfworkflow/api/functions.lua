@@ -119,25 +119,23 @@ takes.retrieve = { SOME, { "opts", options.of { { "ignore_unknown_ids", check.bo
 ---@return cdfworkflow.Error? err
 function Functions:retrieve(functions, opts)
   local ignore = not functions.single and opts.ignore_unknown_ids or nil
-  local found, err = paging.slices(functions, MOST_AT_ONCE, function(slice)
-    return answer.items("functions", self.client:_call("POST", "/functions/byids",
-      { items = slice, ignoreUnknownIds = ignore }))
+  return paging.by_names(functions, MOST_AT_ONCE, "function", function(slice)
+    return self.client:_call("POST", "/functions/byids", { items = slice, ignoreUnknownIds = ignore })
   end)
-  if not found or not functions.single then return found, err end
-  if not found[1] then return answer.protocol("CDF's answer holds no function") end
-  return found[1]
 end
 
 takes.list = {
   { "opts", options.of {
     paging.LIMIT,
-    { "name", check.string, to = "filter" },
-    { "owner", check.string, to = "filter" },
-    { "fileId", check.number, to = "filter" },
-    { "status", check.string, to = "filter" },
-    { "externalIdPrefix", check.string, to = "filter" },
-    { "createdTime", check.object, to = "filter" },
-    { "metadata", check.object, to = "filter" },
+    options.into("filter", {
+      { "name", check.string },
+      { "owner", check.string },
+      { "fileId", check.number },
+      { "status", check.string },
+      { "externalIdPrefix", check.string },
+      { "createdTime", check.object },
+      { "metadata", check.object },
+    }),
   } },
 }
 

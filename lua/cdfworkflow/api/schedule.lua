@@ -122,7 +122,8 @@ schedule.takes.schedule = {
 ---@return cdfworkflow.Schedule|cdfworkflow.DryRequest[]|nil schedule
 ---@return cdfworkflow.Error? err
 function schedule.schedule(client, opts)
-  if dry_run.wanted(opts) then
+  if opts.dry_run then
+    opts.dry_run = nil
     return dry_run.requests(client, function(double) return double:_schedule(opts) end)
   end
   opts.name = opts.name or "Scheduled trigger: " .. opts.workflow_external_id

@@ -5,6 +5,7 @@
 local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
 local dry_run = require "cdfworkflow.call.dry_run"
+local json = require "cdfworkflow.json"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
@@ -36,6 +37,8 @@ local BATCH = {
   dataModeling = { batchSize = { 100, 1000 }, batchTimeout = { 60, 86400 } },
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
+
+local ATTEMPT = 30 -- seconds that one takes at most
 
 local function check_rule(rule, opts)
   for member, range in pairs(BATCH[rule.triggerType] or {}) do
@@ -74,38 +77,44 @@ local function holds(stored, sent)
   return true
 end
 
---- The trigger as CDF has it now, or nil where there is none. `left`: seconds for a page.
-local function read(self, item, left)
-  local triggers, err = paging.list(function(limit, cursor)
-    return self.client:_call("GET", "/workflows/triggers", nil, { timeout = left, query = {
+--- The trigger as CDF has it now, where it holds what was sent.
+local function read_back(self, item, timeout)
+  local triggers = paging.list(function(limit, cursor)
+    return self.client:_call("GET", "/workflows/triggers", nil, { timeout = timeout, query = {
       workflowExternalId = item.workflowExternalId, limit = limit, cursor = cursor,
     } })
   end, math.huge)
   for _, trigger in ipairs(triggers or {}) do
-    if trigger.externalId == item.externalId then return trigger end
+    if trigger.externalId == item.externalId and holds(trigger, json.plain(item)) then return trigger end
   end
-  return nil, err
 end
 
 local function send(self, item, opts)
   return answer.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, opts))
 end
 
---- With a nonce of the caller's own there is no second try: what became of a lost one is read. The time is for all
---- three requests together, and the attempt leaves some for the last.
+--- A nonce of the caller's own has no successor, but binds once: after a lost answer it is sent again. Where it turns
+--- out to be spent, the lost attempt was carried out, and the trigger is read back. All in the time of one call.
 local function upsert_once(self, item, opts)
-  local ok, problem = self.client:_acceptable("POST", "/workflows/triggers", { items = { item } }, opts)
-  if not ok then return nil, problem end
   local deadline = self.client:_now() + self.client.timeout
-  local function left() return math.max(deadline - self.client:_now(), 0.1) end
-  local before, unread = read(self, item, left() / 3)
-  opts.timeout = math.min(left() / 2, 30)
-  local stored, err = send(self, item, opts)
-  if unread or not err or err.kind ~= "ambiguous" then return stored, err end
-  local now = read(self, item, left())
-  local changed = now and (not before or now.lastUpdatedTime ~= before.lastUpdatedTime)
-  if changed and holds(now, item) then return now end
-  return nil, err
+  local function left() return deadline - self.client:_now() end
+  local pause, doubt = 1, nil
+  repeat
+    opts.timeout = math.min(math.max(left() / 2, 0.1), ATTEMPT)
+    local stored, err = send(self, item, opts)
+    if stored then return stored end
+    if err.kind == "ambiguous" then
+      doubt = doubt or err
+    elseif doubt and err.status == 400 then
+      stored = read_back(self, item, math.max(left(), 0.1))
+      return stored, not stored and doubt or nil
+    elseif not doubt and not err.retryable then
+      return nil, err
+    end
+    if left() < 2 * pause then return nil, doubt or err end
+    self.client:_sleep(pause)
+    pause = pause * 2
+  until false
 end
 
 local TRIGGER = options.resource({
@@ -135,7 +144,8 @@ takes.upsert = {
 function Triggers:upsert(trigger, opts)
   local ok, err = check_rule(trigger.triggerRule, opts)
   if not ok then return nil, err end
-  if dry_run.wanted(opts) then
+  if opts.dry_run then
+    opts.dry_run = nil
     return dry_run.requests(self.client, function(double) return double.workflows.triggers:_upsert(trigger, opts) end)
   end
   for _, member in ipairs { "input", "metadata" } do

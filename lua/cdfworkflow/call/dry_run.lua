@@ -51,15 +51,6 @@ function Recorder:http(request)
   return { status = 200, body = assert(core.encode(answer(self.base_url, request))) }
 end
 
---- Whether the options ask for it; the option is taken out of them.
----@param opts table what a method got for its options, its own
----@return boolean
-function dry_run.wanted(opts)
-  local wanted = opts.dry_run
-  opts.dry_run = nil
-  return wanted == true
-end
-
 --- A token function is somebody's own code, and is not run.
 local function core_of(client)
   local by_function = core.describe(client.settings.credentials).by_function
