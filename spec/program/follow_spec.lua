@@ -8,7 +8,7 @@ local screen = require "screen"
 
 local UUID = "%x+%-%x+%-%x+%-%x+%-%x+"
 
-describe("following", function()
+describe("following #timed", function()
   local sim, env
 
   setup(function()

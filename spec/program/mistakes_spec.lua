@@ -10,7 +10,7 @@ local stub_cdf = require "stub_cdf"
 
 local UUID = "%x+%-%x+%-%x+%-%x+%-%x+"
 
-describe("no peer's mistake:", function()
+describe("no peer's mistake: #timed", function()
   local sim, env
 
   setup(function()
