@@ -565,12 +565,9 @@ static int call_leave(lua_State *L) {
 
 /* }==== */
 
-static const luaL_Reg call_methods[] = {{"step", call_step},
-                                        {"leave", call_leave},
-                                        {"drop", call_gc},
-                                        {"__gc", call_gc},
-                                        {"__tostring", call_tostring},
-                                        {NULL, NULL}};
+static const luaL_Reg call_methods[] = {
+    {"step", call_step}, {"leave", call_leave},         {"drop", call_gc},
+    {"__gc", call_gc},   {"__tostring", call_tostring}, {NULL, NULL}};
 
 void cdfw_call_open(lua_State *L) {
   cdfw_object_class(L, call_class, call_methods);

@@ -234,7 +234,7 @@ static void push_secret_digest(lua_State *L, const cdfw_client *client, const ch
   char text[2 * CDFW_DIGEST_SIZE];
   cdfw_digest_stretch(cdfw_buffer_text(secret), secret->length, identity, strlen(identity), rounds,
                       digest);
-  for (int i = 0; i < CDFW_DIGEST_SIZE; i++) {
+  for (size_t i = 0; i < CDFW_DIGEST_SIZE; i++) {
     text[2 * i] = hex[digest[i] >> 4];
     text[2 * i + 1] = hex[digest[i] & 15];
   }
