@@ -196,19 +196,18 @@ static int check_key(lua_State *L, int index, const char *field, double most) {
 
 /* The value at `index`, behind its key. 0, or nil, err pushed. */
 static int check_value(lua_State *L, int index, const char *field, double most) {
-  size_t length;
-  const char *key = lua_tolstring(L, index - 1, &length);
-  field = cdfw_json_push_path(L, field, key, length);
-  if (lua_type(L, index) != LUA_TSTRING)
+  size_t length, key_length;
+  const char *value = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
+  bool is_utf8 = value != NULL && cdfw_text_is_utf8(value, length);
+  if (is_utf8 && (double)cdfw_text_characters(value, length) <= most) return 0;
+  const char *key = lua_tolstring(L, index - 1, &key_length);
+  field = cdfw_json_push_path(L, field, key, key_length);
+  if (value == NULL)
     return cdfw_error_invalid(L, field, "text by text", "%s must be a string, not %s", field,
                               luaL_typename(L, index));
-  const char *value = lua_tolstring(L, index, &length);
-  if (!cdfw_text_is_utf8(value, length)) return cdfw_error_problem(L, field, "is not valid UTF-8");
-  if ((double)cdfw_text_characters(value, length) > most) {
-    lua_pushfstring(L, "is longer than %d characters", (int)most);
-    return cdfw_error_problem(L, field, lua_tostring(L, -1));
-  }
-  return 0;
+  if (!is_utf8) return cdfw_error_problem(L, field, "is not valid UTF-8");
+  lua_pushfstring(L, "is longer than %d characters", (int)most);
+  return cdfw_error_problem(L, field, lua_tostring(L, -1));
 }
 
 /* Whether CDF would take the table at `index`, of text by text, `taken` pairs of which are others.
@@ -239,15 +238,20 @@ static int json_error(lua_State *L) {
   return cdfw_error_invalid(L, lua_tostring(L, -3), lua_tostring(L, -2), "%s", lua_tostring(L, -1));
 }
 
+/* JSON text of the caller's own may begin with blanks. */
+static bool begins_object(const char *json) {
+  return json[strspn(json, " \t\r\n")] == '{';
+}
+
 /* Adds the JSON of the object at `index` to the call's body as member `name`; `limit` in bytes.
    0, or nil, err pushed. */
 static int add_object_member(lua_State *L, cdfw_call *call, int index, const char *name,
                              size_t limit) {
-  if (!lua_istable(L, index))
+  if (!lua_istable(L, index) && !cdfw_json_test_raw(L, index))
     return luaL_error(L, "%s must be a table, not %s", name, luaL_typename(L, index));
   cdfw_buffer *text = cdfw_scratch_push(L, limit, true);
   if (!cdfw_json_write(L, index, name, text)) return json_error(L);
-  if (cdfw_buffer_text(text)[0] != '{')
+  if (!begins_object(cdfw_buffer_text(text)))
     return cdfw_error_problem(L, name, "must be a JSON object, not an array");
   if (call->body.length > 1) cdfw_buffer_addc(&call->body, ',');
   cdfw_text_add_json_string(&call->body, name, strlen(name));
@@ -561,8 +565,9 @@ static void read_secrets(lua_State *L, int options, cdfw_call *call) {
 }
 
 /* What repeating the call would do: repeats = "safe" (default), "run" or "unsafe", see policy.h;
-   and what it answers: result = "execution" for an execution that must be whole, "gone" for a
-   deletion. With look_path and request_id a lost answer is looked up there. 0, or nil, err pushed.
+   and what it answers: result = "execution" for an execution that must be whole, of the id
+   `execution` where that is given; "item" for items that must hold one; "gone" for a deletion. With
+   request_id a lost answer is looked up in that execution. 0, or nil, err pushed.
  */
 static int read_nature(lua_State *L, int options, cdfw_call *call) {
   size_t length;
@@ -571,13 +576,29 @@ static int read_nature(lua_State *L, int options, cdfw_call *call) {
   if (repeat != NULL && strcmp(repeat, "run") == 0) call->op.plan.repeat = CDFW_REPEAT_RUN;
   if (repeat != NULL && strcmp(repeat, "unsafe") == 0) call->op.plan.repeat = CDFW_REPEAT_UNSAFE;
   if (result != NULL && strcmp(result, "execution") == 0) call->result = CDFW_RESULT_EXECUTION;
+  if (result != NULL && strcmp(result, "item") == 0) call->result = CDFW_RESULT_ITEM;
   if (result != NULL && strcmp(result, "gone") == 0) call->result = CDFW_RESULT_GONE;
   read_secrets(L, options, call);
-  const char *look_path = string_option(L, options, "look_path", &length);
-  if (look_path == NULL) return 0;
-  need(L, cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&
-              cdfw_buffer_add(&call->look_url, look_path, length));
+  const char *execution = string_option(L, options, "execution", &length);
+  if (execution == NULL) return 0;
+  need(L, cdfw_buffer_add(&call->execution, execution, length) &&
+              cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&
+              cdfw_buffer_adds(&call->look_url, "/workflows/executions/") &&
+              cdfw_text_add_segment(&call->look_url, execution, length));
   return read_request_id(L, options, call, CDFW_LOOK_STATE);
+}
+
+/* root = true: the path begins at CDF itself, not under the project. */
+static void begin_url(lua_State *L, int options, cdfw_call *call) {
+  const cdfw_buffer *base = &call->client->base_url;
+  get_option(L, options, "root");
+  bool root = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!root)
+    cdfw_call_begin_url(L, call);
+  else
+    need(L, cdfw_buffer_add(&call->url, cdfw_buffer_text(base), base->length));
+  call->path_offset = call->url.length;
 }
 
 int cdfw_run_request(lua_State *L) {
@@ -585,7 +606,7 @@ int cdfw_run_request(lua_State *L) {
   lua_settop(L, OPTIONS);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   call->method = check_method(L, METHOD);
-  cdfw_call_begin_url(L, call);
+  begin_url(L, OPTIONS, call);
   read_timeout(L, OPTIONS, call);
   int results = read_nature(L, OPTIONS, call);
   if (results == 0) results = add_path(L, call, PATH);

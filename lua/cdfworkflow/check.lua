@@ -43,6 +43,12 @@ end
 --- A JSON object, as C writes it.
 check.object = { word = "a table", accepts = is "table" }
 
+--- The same where the user's own data stands: also as JSON text.
+check.json_object = {
+  word = "a table, or what cdf.json gives",
+  accepts = function(value) return type(value) == "table" or core.is_raw_json(value) end,
+}
+
 local function in_words(choices)
   local quoted = {}
   for i, choice in ipairs(choices) do quoted[i] = ("%q"):format(choice) end
@@ -181,7 +187,7 @@ local function name_kind(word, is_fine, member, use)
     return is_fine(value) and value or nil
   end
   return {
-    word = word, accepts = function(value) return name_of(value) ~= nil end,
+    word = word, accepts = member and function(value) return name_of(value) ~= nil end or is_fine,
     use = use and function(value, path) return use(name_of(value), path) end,
   }
 end

@@ -5,7 +5,7 @@
 local mistake = require "cdfworkflow.mistake"
 local options = require "cdfworkflow.options"
 
-local unpack = table.unpack or unpack -- luacheck: ignore 113 143
+local expect, use = options.expect_argument, options.use_argument
 
 local method = {}
 
@@ -13,24 +13,23 @@ local method = {}
 ---@type table<string, cdfworkflow.Member[]>
 method.declared = {}
 
---- Puts what the method gets in place of what it was given, from position `first` on.
-local function take_arguments(arguments, given, first, name)
-  for i, member in ipairs(arguments) do options.expect_argument(member, given[first + i - 1], "", name) end
-  for i, member in ipairs(arguments) do
-    local at = first + i - 1
-    local err
-    given[at], err = options.use_argument(member, given[at])
-    if err and arguments.raises then error(err, 0) end
-    if err then return nil, err end
-  end
-  return true
-end
-
-local function go(fn, arguments, first, name, ...)
-  local given, count = { ... }, select("#", ...)
-  local ok, err = take_arguments(arguments, given, first, name)
-  if not ok then return nil, err end
-  return fn(unpack(given, 1, math.max(count, first - 1 + #arguments)))
+--- Raises for mistakes in the arguments; `nil, err` where CDF would refuse one; otherwise what `fn` gives for them. No
+--- function has more than four, and no table is made of them, since every run comes by here.
+local function go(fn, arguments, name, self, a, b, c, d)
+  local first, second, third, fourth = arguments[1], arguments[2], arguments[3], arguments[4]
+  if first then expect(first, a, "", name) end
+  if second then expect(second, b, "", name) end
+  if third then expect(third, c, "", name) end
+  if fourth then expect(fourth, d, "", name) end
+  local err
+  if first then a, err = use(first, a) end
+  if second and not err then b, err = use(second, b) end
+  if third and not err then c, err = use(third, c) end
+  if fourth and not err then d, err = use(fourth, d) end
+  if err and arguments.raises then error(err, 0) end
+  if err then return nil, err end
+  if self == nil then return fn(a, b, c, d) end
+  return fn(self, a, b, c, d)
 end
 
 --- A function that goes by the table of its arguments; what is beyond them passes as it is.
@@ -41,7 +40,7 @@ end
 ---@return F
 function method.fn(name, arguments, fn)
   method.declared[name] = arguments
-  return function(...) return go(fn, arguments, 1, name, ...) end
+  return function(a, b, c, d) return go(fn, arguments, name, nil, a, b, c, d) end
 end
 
 --- The client that a method was called on.
@@ -54,11 +53,11 @@ end
 
 local function bound(name, arguments, fn)
   method.declared[name] = arguments
-  return function(self, ...)
+  return function(self, a, b, c, d)
     if client_of(self, name).closed and not arguments.even_closed then
       mistake.raise(name .. ": this cdfworkflow client is closed")
     end
-    return go(fn, arguments, 2, name, self, ...)
+    return go(fn, arguments, name, self, a, b, c, d)
   end
 end
 

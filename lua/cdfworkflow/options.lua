@@ -80,43 +80,28 @@ end
 
 --- {==== Going by the tables: first all mistakes, then what CDF would refuse ====
 
-local function given_or_default(member, value)
-  if value == nil then value = member.default end
-  if value == nil then value = member[2].default end
-  return value
-end
-
 local function join(path, name)
   return path == "" and name or path .. "." .. name
 end
 
---- Raises for mistakes in one argument, option or member. `inner` is the path of what is inside it.
-local function expect(member, value, path, method, inner)
-  local kind = member[2]
-  value = given_or_default(member, value)
-  if value == nil and not member.required then return end
+--- Raises for mistakes in one argument, option or member that is there or must be. `inner` is the path of what is
+--- inside it.
+local function expect(kind, value, path, method, inner)
   if not kind.accepts(value) then
     mistake.raise(("%s: %s: expected %s, got %s"):format(method, path, kind.word, shown(value, kind)))
   end
   if kind.look then kind.look(value, inner or path, method) end
 end
 
---- What the method gets for it.
-local function use(member, value, path)
-  local kind = member[2]
-  value = given_or_default(member, value)
-  if value == nil or not kind.use then return value end
-  return kind.use(value, path)
-end
-
 local function expect_members(members, given, path, method)
-  for _, member in ipairs(members) do
-    expect(member, given[member[1]], join(path, member[1]), method)
+  for i = 1, #members do
+    local member = members[i]
+    local value = given[member[1]]
+    if value ~= nil or member.required then expect(member[2], value, join(path, member[1]), method) end
   end
 end
 
 local function put(taken, member, value)
-  if value == nil then return end
   local place = taken
   if member.to then
     place = taken[member.to] or {}
@@ -127,10 +112,16 @@ end
 
 --- Takes the members of `given` into `taken`.
 local function use_members(members, given, taken, path)
-  for _, member in ipairs(members) do
-    local value, err = use(member, given[member[1]], join(path, member[1]))
-    if err then return nil, err end
-    put(taken, member, value)
+  for i = 1, #members do
+    local member = members[i]
+    local kind, value = member[2], given[member[1]]
+    if value == nil then value = member.default end
+    if value ~= nil then
+      local err
+      if kind.use then value, err = kind.use(value, join(path, member[1])) end
+      if err then return nil, err end
+      put(taken, member, value)
+    end
   end
   return taken
 end
@@ -141,14 +132,20 @@ end
 ---@param path string
 ---@param method string
 function options.expect_argument(member, value, path, method)
-  expect(member, value, join(path, member[1]), method, member[2].members and path)
+  if value == nil and not member.required then return end
+  local kind = member[2]
+  expect(kind, value, join(path, member[1]), method, kind.members and path)
 end
 
 --- What the function gets for it. The members of an argument are known by their own names.
 ---@return any value
 ---@return cdfworkflow.Error? err
 function options.use_argument(member, value)
-  return use(member, value, member[2].members and "" or member[1])
+  local kind = member[2]
+  if value == nil then value = member.default end
+  if value == nil then value = kind.default end
+  if value == nil or not kind.use then return value end
+  return kind.use(value, kind.members and "" or member[1])
 end
 
 --- }====
@@ -165,26 +162,50 @@ local function flat(lists, into)
   return into
 end
 
-local function names_of(members)
-  local names = {}
-  for i, member in ipairs(members) do names[i] = member[1] end
-  return names
+--- Whether all that is given is known and of its kind, and all that must be there is: a quick look, since every run
+--- comes by here.
+local function is_fine(by_name, required, given)
+  for name, value in pairs(given) do
+    local member = by_name[name]
+    if not member or member[2].look or not member[2].accepts(value) then return false end
+  end
+  for i = 1, #required do
+    if given[required[i]] == nil then return false end
+  end
+  return true
 end
 
 local function closed(noun, lists, rule)
   local members = flat(lists, {})
-  local names = names_of(members)
-  local known = set_of(names)
+  local names, by_name, required = {}, {}, {}
+  for i, member in ipairs(members) do
+    names[i], by_name[member[1]] = member[1], member
+    if member.required then required[#required + 1] = member[1] end
+  end
   return {
     word = ("a table of %ss"):format(noun), accepts = is_table, members = members,
     look = function(given, path, method)
-      refuse_unknown(given, known, names, method, noun)
-      expect_members(members, given, path, method)
+      if not is_fine(by_name, required, given) then
+        refuse_unknown(given, by_name, names, method, noun)
+        expect_members(members, given, path, method)
+      end
       local complaint = rule and rule(given)
       if complaint then mistake.raise(method .. ": " .. complaint) end
     end,
     use = function(given, path) return use_members(members, given, {}, path) end,
   }
+end
+
+--- The same members, which all go into one table of what the method gets.
+---@param to string "query", "filter", "core"
+---@param members cdfworkflow.Member[]
+---@return cdfworkflow.Member[]
+function options.into(to, members)
+  local moved = {}
+  for i, member in ipairs(members) do
+    moved[i] = { member[1], member[2], required = member.required, default = member.default, as = member.as, to = to }
+  end
+  return moved
 end
 
 --- A table of options; nil is an empty one.
@@ -200,12 +221,13 @@ end
 --- The same that must be there.
 function options.needed(members, rule) return closed("option", members, rule) end
 
---- Options for another function, which goes by the whole table: checked for mistakes, and handed on as they are.
+--- Options for another function, which goes by the whole table, or for C: checked for mistakes, and handed on as they
+--- are.
 ---@return cdfworkflow.Kind
-function options.passed(members)
+function options.passed(members, rule)
   local optional = {}
-  for i, member in ipairs(members) do optional[i] = { member[1], member[2] } end
-  local kind = options.of(optional)
+  for i, member in ipairs(flat(members, {})) do optional[i] = { member[1], member[2] } end
+  local kind = options.of(optional, rule)
   kind.use = nil
   return kind
 end
@@ -247,28 +269,30 @@ end
 ---@param kind cdfworkflow.Kind
 ---@return cdfworkflow.Kind
 function options.item(name, kind)
-  local member = { "item", kind }
   return {
     word = kind.word, accepts = kind.accepts,
     use = function(given, path)
-      local value, err = use(member, given, path)
+      local value, err = kind.use(given, path)
       return value ~= nil and { [name] = value } or nil, err
     end,
   }
 end
 
+local function is_list(value) return type(value) == "table" and (#value > 0 or next(value) == nil) end
+
 local function item_path(path, i) return ("%s[%d]"):format(path, i) end
 
-local function expect_items(item, given, path, method)
-  for i, value in ipairs(given) do expect(item, value, item_path(path, i), method) end
+local function expect_items(kind, given, path, method)
+  for i, value in ipairs(given) do expect(kind, value, item_path(path, i), method) end
 end
 
-local function use_items(item, given, path)
+local function use_items(kind, given, path)
   local taken = {}
   for i, value in ipairs(given) do
     local err
-    taken[i], err = use(item, value, item_path(path, i))
+    if kind.use then value, err = kind.use(value, item_path(path, i)) end
     if err then return nil, err end
+    taken[i] = value
   end
   return taken[1] == nil and core.array(taken) or taken -- an empty list stays one in JSON
 end
@@ -279,12 +303,10 @@ end
 ---@param word? string
 ---@return cdfworkflow.Kind
 function options.list(kind, word)
-  local item = { "item", kind, required = true }
   return {
-    word = word or "a list",
-    accepts = function(value) return type(value) == "table" and (#value > 0 or next(value) == nil) end,
-    look = function(given, path, method) expect_items(item, given, path, method) end,
-    use = function(given, path) return use_items(item, given, path) end,
+    word = word or "a list", accepts = is_list,
+    look = function(given, path, method) expect_items(kind, given, path, method) end,
+    use = function(given, path) return use_items(kind, given, path) end,
   }
 end
 
@@ -301,7 +323,7 @@ function options.one_or_list(kind)
     end,
     use = function(given, path)
       if not kind.accepts(given) then return list.use(given, path) end
-      local value, err = use({ "item", kind }, given, path)
+      local value, err = kind.use(given, path)
       return value ~= nil and { value, single = true } or nil, err
     end,
   }

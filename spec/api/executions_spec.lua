@@ -15,7 +15,8 @@ describe("client.workflows.executions", function()
     client.workflows.executions:retry(ID, { request_id = "r" })
     local path = "/workflows/executions/" .. ID
     assert.same({ method = "POST", path = path .. "/retry", opts = {
-      repeats = "run", result = "execution", nonce_in = "authentication", request_id = "r", look_path = path,
+      repeats = "run", result = "execution", nonce_in = "authentication", request_id = "r",
+      execution = ID,
     } }, client.asked[3])
   end)
 

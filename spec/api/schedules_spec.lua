@@ -17,7 +17,8 @@ describe("client.functions.schedules", function()
     local credentials = { client_id = "i", client_secret = "s" }
     assert.same({ id = 51 }, client.functions.schedules:create(schedule, { client_credentials = credentials }))
     assert.same({ method = "POST", path = "/functions/schedules", body = { items = { schedule } },
-      opts = { repeats = "unsafe", nonce_in = "items.nonce", client_credentials = credentials } }, client.asked[1])
+      opts = { repeats = "unsafe", nonce_in = "items.nonce", result = "item",
+        client_credentials = credentials } }, client.asked[1])
   end)
 
   it("looks up the id of a function named by its external id", function()

@@ -29,17 +29,18 @@ describe("client.workflows.triggers", function()
       { client_credentials = credentials, session = "client_credentials" }))
     assert.same({
       method = "POST", path = "/workflows/triggers",
-      opts = { nonce_in = "items.authentication", client_credentials = credentials, session = "client_credentials" },
+      opts = { nonce_in = "items.authentication", result = "item", client_credentials = credentials,
+        session = "client_credentials" },
       body = { items = { trigger { input = { a = 1 }, metadata = { k = "v" }, workflowVersion = "2", later = true } } },
     }, client.asked[1])
     assert.is_nil(given.authentication)
   end)
 
   it("passes a nonce of the caller on, and leaves out what is empty", function()
-    local client = fake.new { { items = {} }, { items = { { externalId = "nightly" } } } }
+    local client = fake.new { { items = { { externalId = "nightly" } } } }
     client.workflows.triggers:upsert(trigger { input = {}, metadata = {} }, { nonce = "held" })
-    assert.same({ items = { trigger() } }, client.asked[2].body)
-    assert.equal("held", client.asked[2].opts.nonce)
+    assert.same({ items = { trigger() } }, client.asked[1].body)
+    assert.equal("held", client.asked[1].opts.nonce)
   end)
 
   it("refuses what CDF would refuse", function()

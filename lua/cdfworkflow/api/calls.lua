@@ -58,10 +58,12 @@ takes.list = {
   FUNCTION,
   { "opts", options.of {
     paging.LIMIT,
-    { "status", check.string, to = "filter" },
-    { "scheduleId", check.number, to = "filter" },
-    { "startTime", check.object, to = "filter" },
-    { "endTime", check.object, to = "filter" },
+    options.into("filter", {
+      { "status", check.string },
+      { "scheduleId", check.number },
+      { "startTime", check.object },
+      { "endTime", check.object },
+    }),
   } },
 }
 

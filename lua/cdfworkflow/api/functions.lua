@@ -119,25 +119,23 @@ takes.retrieve = { SOME, { "opts", options.of { { "ignore_unknown_ids", check.bo
 ---@return cdfworkflow.Error? err
 function Functions:retrieve(functions, opts)
   local ignore = not functions.single and opts.ignore_unknown_ids or nil
-  local found, err = paging.slices(functions, MOST_AT_ONCE, function(slice)
-    return answer.items("functions", self.client:_call("POST", "/functions/byids",
-      { items = slice, ignoreUnknownIds = ignore }))
+  return paging.by_names(functions, MOST_AT_ONCE, "function", function(slice)
+    return self.client:_call("POST", "/functions/byids", { items = slice, ignoreUnknownIds = ignore })
   end)
-  if not found or not functions.single then return found, err end
-  if not found[1] then return answer.protocol("CDF's answer holds no function") end
-  return found[1]
 end
 
 takes.list = {
   { "opts", options.of {
     paging.LIMIT,
-    { "name", check.string, to = "filter" },
-    { "owner", check.string, to = "filter" },
-    { "fileId", check.number, to = "filter" },
-    { "status", check.string, to = "filter" },
-    { "externalIdPrefix", check.string, to = "filter" },
-    { "createdTime", check.object, to = "filter" },
-    { "metadata", check.object, to = "filter" },
+    options.into("filter", {
+      { "name", check.string },
+      { "owner", check.string },
+      { "fileId", check.number },
+      { "status", check.string },
+      { "externalIdPrefix", check.string },
+      { "createdTime", check.object },
+      { "metadata", check.object },
+    }),
   } },
 }
 
@@ -205,7 +203,7 @@ end
 
 takes.call = {
   { "fn", check.function_name, required = true },
-  { "data", check.object, default = {} },
+  { "data", check.json_object, default = {} },
   { "opts", options.of({
     session_options.ALL,
     { "wait", check.boolean, to = "waiting", as = "wanted" },
@@ -216,7 +214,7 @@ takes.call = {
 --- Calls a function. The call goes on by itself; `wait = true` waits for it, and `calls:response` gives what the
 --- function returned.
 ---@param fn string|integer external id (text) or id (number)
----@param data? table the function's `data`
+---@param data? table|userdata the function's `data`
 ---@param opts? cdfworkflow.FunctionCallOptions
 ---@return cdfworkflow.FunctionCall|nil function_call
 ---@return cdfworkflow.Error? err kind "timeout" with `err.call`, the last seen, when it took too long
@@ -224,7 +222,7 @@ function Functions:call(fn, data, opts)
   local waiting = opts.waiting
   opts.waiting, opts.repeats, opts.nonce_in = nil, "unsafe", "nonce"
   local ok, err = check.json(data, "data")
-  if ok then ok, err = self.client:_check("POST", "/functions/1/call", { data = data }, opts) end
+  if ok then ok, err = self.client:_acceptable("POST", "/functions/1/call", { data = data }, opts) end
   if not ok then return nil, err end
   local id, function_call
   id, err = Functions._id_of(self.client, fn)

@@ -101,4 +101,18 @@ function paging.slices(items, size, send)
   return answer.list(joined)
 end
 
+--- What one name or a list of names gives: a resource or a list of them.
+---@param names table[] with `single` set for one
+---@param size integer how many CDF takes at once
+---@param what string "session"
+---@param ask fun(slice: table[]): table|nil, cdfworkflow.Error? gives CDF's answer
+---@return table|nil
+---@return cdfworkflow.Error? err
+function paging.by_names(names, size, what, ask)
+  local found, err = paging.slices(names, size, function(slice) return answer.items(what .. "s", ask(slice)) end)
+  if not found or not names.single then return found, err end
+  if not found[1] then return answer.protocol("CDF's answer holds no " .. what) end
+  return found[1]
+end
+
 return paging

@@ -50,7 +50,7 @@ local SCHEDULE = options.resource({
   { "description", check.text(500) },
   { "functionId", options.item("id", check.id "a function") },
   { "functionExternalId", options.item("externalId", check.text(255, 1)) },
-  { "data", check.object },
+  { "data", check.json_object },
 })
 
 takes.create = {
@@ -68,8 +68,8 @@ function Schedules:create(schedule, opts)
   local ok, err = exactly_one(schedule, "functionId", "functionExternalId",
     "a schedule needs either functionId or functionExternalId")
   if not ok then return nil, err end
-  opts.repeats, opts.nonce_in = "unsafe", "items.nonce"
-  ok, err = self.client:_check("POST", "/functions/schedules", { items = { schedule } }, opts)
+  opts.repeats, opts.nonce_in, opts.result = "unsafe", "items.nonce", "item"
+  ok, err = self.client:_acceptable("POST", "/functions/schedules", { items = { schedule } }, opts)
   if not ok then return nil, err end
   schedule.functionId, err = Functions._id_of(self.client, schedule.functionId or schedule.functionExternalId)
   if not schedule.functionId then return nil, err end
@@ -91,23 +91,22 @@ takes.retrieve = {
 ---@return cdfworkflow.FunctionSchedule|cdfworkflow.FunctionSchedule[]|nil
 ---@return cdfworkflow.Error? err
 function Schedules:retrieve(ids, opts)
-  local found, err = paging.slices(ids, MOST_AT_ONCE, function(slice)
-    return answer.items("schedules", self.client:_call("POST", "/functions/schedules/byids",
-      { items = slice, ignoreUnknownIds = not ids.single and opts.ignore_unknown_ids }))
+  local ignore = not ids.single and opts.ignore_unknown_ids
+  return paging.by_names(ids, MOST_AT_ONCE, "schedule", function(slice)
+    return self.client:_call("POST", "/functions/schedules/byids", { items = slice, ignoreUnknownIds = ignore })
   end)
-  if not found or not ids.single then return found, err end
-  if not found[1] then return answer.protocol("CDF's answer holds no schedule") end
-  return found[1]
 end
 
 takes.list = {
   { "opts", options.of {
     paging.LIMIT,
-    { "name", check.string, to = "filter" },
-    { "functionId", check.number, to = "filter" },
-    { "functionExternalId", check.string, to = "filter" },
-    { "createdTime", check.object, to = "filter" },
-    { "cronExpression", check.string, to = "filter" },
+    options.into("filter", {
+      { "name", check.string },
+      { "functionId", check.number },
+      { "functionExternalId", check.string },
+      { "createdTime", check.object },
+      { "cronExpression", check.string },
+    }),
   } },
 }
 

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- client.sessions: sessions hand the rights of a caller to a service, by way of a nonce (CDF.md section 3).
 
-local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
@@ -51,11 +50,9 @@ function Sessions:list(opts)
   end, opts.limit)
 end
 
---- What one id or a list of ids gives: a session or a list of sessions.
 local function by_ids(self, path, ids, most)
-  if ids.single then return answer.first("session", self.client:_call("POST", path, { items = { ids[1] } })) end
-  return paging.slices(ids, most, function(slice)
-    return answer.items("sessions", self.client:_call("POST", path, { items = slice }))
+  return paging.by_names(ids, most, "session", function(slice)
+    return self.client:_call("POST", path, { items = slice })
   end)
 end
 

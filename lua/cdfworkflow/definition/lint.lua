@@ -3,6 +3,7 @@
 -- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open.
 
 local core = require "cdfworkflow.core"
+local plain = require("cdfworkflow.json").plain
 local rules = require "cdfworkflow.definition.rules"
 local suggest = require "cdfworkflow.suggest"
 local task_types = require "cdfworkflow.definition.task_types"
@@ -471,6 +472,7 @@ end
 ---@return cdfworkflow.Finding[]
 local function lint(definition)
   local report = { findings = {}, scopes = {}, anywhere = {}, ids = {}, count = 0 }
+  definition = plain(definition)
   if type(definition) ~= "table" then
     report_error(report, "wrong-type", "", ("a definition must be a table, not %s"):format(shown(definition)))
   elseif definition.workflowDefinition ~= nil then
