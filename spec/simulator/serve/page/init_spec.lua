@@ -279,6 +279,7 @@ describe("an action on the page", function()
       assert.is_nil(html:find('method="post"', 1, true), path)
       assert.is_nil(html:find(support.TOKEN, 1, true), path)
       assert.is_nil(html:find("Start a", 1, true), path)
+      assert.matches("This page only shows", html, 1, true)
     end
     assert.equal(404, world:ask(world:path("workflows", "w", "run")).status)
     local response = world:send(world:path("executions", execution.id), { deed = "cancel" })

@@ -37,7 +37,7 @@ local function row(view, id, counts)
   local resource = project.state.workflows[id].resource
   return {
     parts.link(markup.path("ui", project.name, "workflows", id), id), markup.escape(resource.description or ""),
-    ("%d"):format(#values.sorted_names(project.state.versions[id] or {})), ("%d"):format(counts[id] or 0),
+    ("%d"):format(project:count(project.state.versions[id] or {})), ("%d"):format(counts[id] or 0),
     ("%d"):format(project.engine:running(id)),
   }
 end
