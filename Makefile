@@ -9,7 +9,7 @@
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
 #   make bench      spec/bench: time, CPU and memory against plain C; many runs; nginx and HAProxy under load
-#   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target (an hour in all)
+#   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
 #   make page       pictures of the embedded CDF's pages in headless Chromium

@@ -41,7 +41,10 @@ static void copy_body(lua_State *L, int table, cdfw_response *response) {
   lua_getfield(L, table, "body");
   const char *body = lua_tolstring(L, -1, &length);
   if (body != NULL) cdfw_buffer_add(&response->body, body, length);
-  if (response->body.state == CDFW_BUFFER_FULL) response->failure = CDFW_FAILURE_TOO_LARGE;
+  if (response->body.state == CDFW_BUFFER_FULL) {
+    response->failure = CDFW_FAILURE_TOO_LARGE;
+    response->sent = true;
+  }
   if (response->body.state == CDFW_BUFFER_NO_MEMORY) luaL_error(L, "not enough memory");
   lua_pop(L, 1);
 }
@@ -82,18 +85,6 @@ const cdfw_response *cdfw_answer_check(lua_State *L, int index, const cdfw_call 
 
 /* }==== */
 
-void cdfw_answer_outcome(const cdfw_response *response, double wall, cdfw_outcome *outcome) {
-  const cdfw_buffer *headers = &response->headers;
-  const char *marked = cdfw_message_find_header(headers, "cdf-is-auto-retryable");
-  memset(outcome, 0, sizeof *outcome);
-  outcome->failure = response->failure;
-  outcome->sent = response->sent;
-  outcome->status = response->status;
-  outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
-  outcome->retry_after = cdfw_policy_retry_after(cdfw_message_find_header(headers, "retry-after"),
-                                                 cdfw_message_find_header(headers, "date"), wall);
-}
-
 /* {==== Reading JSON ==== */
 
 /* A light userdata points to what may be changed; the response may not be. */
@@ -128,6 +119,49 @@ static bool read_unseen(lua_State *L, const cdfw_response *response) {
   bool read = lua_toboolean(L, -1) != 0;
   lua_pop(L, 1);
   return read;
+}
+
+/* }==== */
+
+/* {==== Outcomes ==== */
+
+/* CDF's error envelope is {"error": {"code": number, "message": text, …}} (CDF.md 11). What stands
+   in front of it answers with pages, and with JSON of its own. The body's value is on the top.
+   [-0, +0] */
+static void read_own(lua_State *L, cdfw_outcome *outcome) {
+  lua_getfield(L, -1, "error");
+  if (lua_istable(L, -1)) {
+    lua_getfield(L, -1, "message");
+    lua_getfield(L, -2, "code");
+    outcome->own = lua_type(L, -1) == LUA_TNUMBER && lua_type(L, -2) == LUA_TSTRING;
+    lua_getfield(L, -3, "missing");
+    outcome->missing = lua_istable(L, -1) && cdfw_rawlen(L, -1) > 0;
+    lua_pop(L, 3);
+  }
+  lua_pop(L, 1);
+}
+
+/* An identity provider has no envelope: whatever it says counts as its own. */
+static void judge_owner(lua_State *L, const cdfw_call *call, const cdfw_response *response,
+                        cdfw_outcome *outcome) {
+  outcome->own = call->op.is.phase == CDFW_PHASE_TOKEN;
+  if (outcome->own || outcome->status < 400 || response->body.length == 0) return;
+  if (read_unseen(L, response) && lua_istable(L, -1)) read_own(L, outcome);
+  lua_pop(L, 1);
+}
+
+void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_response *response,
+                         double wall, cdfw_outcome *outcome) {
+  const cdfw_buffer *headers = &response->headers;
+  const char *marked = cdfw_message_find_header(headers, "cdf-is-auto-retryable");
+  memset(outcome, 0, sizeof *outcome);
+  outcome->failure = response->failure;
+  outcome->sent = response->sent;
+  outcome->status = response->status;
+  outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
+  outcome->retry_after = cdfw_policy_retry_after(cdfw_message_find_header(headers, "retry-after"),
+                                                 cdfw_message_find_header(headers, "date"), wall);
+  if (outcome->failure == CDFW_FAILURE_NONE) judge_owner(L, call, response, outcome);
 }
 
 /* }==== */
@@ -202,10 +236,10 @@ static bool read_session(lua_State *L, cdfw_call *call) {
   lua_getfield(L, -1, "id");
   call->session_id = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
   /* Never another one's: a number that is no id, or is not exact, is none. */
-  call->op.has_session_id = call->session_id >= 1 && call->session_id < 9007199254740992.0 &&
-                            call->session_id == floor(call->session_id);
+  call->op.is.has_session_id = call->session_id >= 1 && call->session_id < 9007199254740992.0 &&
+                               call->session_id == floor(call->session_id);
   lua_pop(L, 1);
-  if (!call->op.session_only) {
+  if (!call->op.plan.session_only) {
     lua_pop(L, 1);
     lua_pushnil(L);
   }
@@ -231,7 +265,7 @@ static bool is_another(lua_State *L, const char *member, const cdfw_buffer *aske
 
 /* Whether the execution on the top bears the request id of another run. [-0, +0] */
 static bool is_of_another_run(lua_State *L, const cdfw_call *call) {
-  if (!call->op.is_marked) return false;
+  if (call->request_id.length == 0 || call->op.plan.look != CDFW_LOOK_MARK) return false;
   lua_getfield(L, -1, "metadata");
   bool another = lua_istable(L, -1) && is_another(L, CDFW_REQUEST_ID_KEY, &call->request_id);
   lua_pop(L, 1);
@@ -302,13 +336,32 @@ static bool read_look_page(lua_State *L, cdfw_call *call, cdfw_outcome *outcome)
   return keep_cursor(L, call, outcome);
 }
 
+/* The number member of the table on the top, or -1. [-0, +0] */
+static double time_member(lua_State *L, const char *member) {
+  lua_getfield(L, -1, member);
+  double time = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+  lua_pop(L, 1);
+  return time;
+}
+
+/* A retry leaves no mark: that it took effect is seen by what it changes. Of an execution that was
+   running already, the end says nothing. */
+static bool runs_again(const cdfw_state *before, const cdfw_state *now) {
+  if (now->start_time != before->start_time) return true;
+  return !before->is_running && (now->is_running || now->end_time != before->end_time);
+}
+
 static bool read_look(lua_State *L, cdfw_call *call, cdfw_outcome *outcome) {
   if (!lua_istable(L, -1)) return complain(L, "it is not an object");
-  if (call->look_filter.length > 0) return read_look_page(L, call, outcome);
-  /* A retry has no mark of its own: it took effect when the execution runs again, or when the nonce
-     turned out to be spent. */
+  if (call->op.plan.look == CDFW_LOOK_MARK) return read_look_page(L, call, outcome);
   if (!read_execution(L, call)) return false;
-  outcome->found = call->op.refused || member_is(L, "status", "RUNNING", strlen("RUNNING"));
+  cdfw_state now = {.is_running = member_is(L, "status", "RUNNING", strlen("RUNNING")),
+                    .start_time = time_member(L, "startTime"),
+                    .end_time = time_member(L, "endTime")};
+  if (call->op.is.look.aim == CDFW_AIM_BEFORE)
+    call->before = now;
+  else
+    outcome->found = runs_again(&call->before, &now);
   return true;
 }
 
@@ -320,8 +373,8 @@ static bool read_call(lua_State *L, const cdfw_call *call) {
 bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *response,
                       cdfw_outcome *outcome, double now) {
   const cdfw_buffer *body = &response->body;
-  bool is_call = call->op.phase == CDFW_PHASE_CALL;
-  if (is_call ? call->result == CDFW_RESULT_NOTHING : call->op.phase == CDFW_PHASE_REVOKE) {
+  bool is_call = call->op.is.phase == CDFW_PHASE_CALL;
+  if (is_call ? call->result == CDFW_RESULT_NOTHING : call->op.is.phase == CDFW_PHASE_REVOKE) {
     lua_pushboolean(L, true);
     return true;
   }
@@ -334,7 +387,7 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
     return false;
   }
   if (!read_unseen(L, response)) return false;
-  switch (call->op.phase) {
+  switch (call->op.is.phase) {
     case CDFW_PHASE_TOKEN:
       return read_token(L, call, now);
     case CDFW_PHASE_SESSION:
@@ -350,34 +403,21 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
 
 /* {==== Redaction ==== */
 
-/* Also as it stands in a form or in JSON: a server may repeat the request in its error. [-0, +0] */
-static void redact_encoded(lua_State *L, const cdfw_buffer *secret) {
-  cdfw_buffer *out = cdfw_scratch_push(L, CDFW_MAX_BODY, true);
-  lua_insert(L, -2);
-  bool encoded = cdfw_text_add_form(out, cdfw_buffer_text(secret), secret->length);
-  if (encoded) cdfw_error_redact(L, out->data);
-  cdfw_buffer_clear(out);
-  encoded = encoded && cdfw_text_add_json_string(out, cdfw_buffer_text(secret), secret->length);
-  if (!encoded) luaL_error(L, "not enough memory");
-  out->data[out->length - 1] = '\0'; /* without its quotes */
-  cdfw_error_redact(L, out->data + 1);
-  cdfw_buffer_free(out);
-  lua_remove(L, -2);
-}
-
 void cdfw_answer_redact(lua_State *L, const cdfw_call *call) {
   const cdfw_credentials *credentials = call->client->credentials;
   const cdfw_buffer *secrets[] = {&call->client->auth.token, &call->token,
                                   &credentials->token,       &credentials->client_secret,
                                   &call->session_secret,     &call->nonce};
-  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
-    if (secrets[i]->length == 0) continue;
-    cdfw_error_redact(L, cdfw_buffer_text(secrets[i]));
-    redact_encoded(L, secrets[i]);
-  }
-  const char *line = NULL;
-  while ((line = cdfw_message_next_header(&call->secrets, line)) != NULL)
-    cdfw_error_redact(L, line);
+  cdfw_buffer *all = cdfw_scratch_push(L, CDFW_MAX_BODY, true);
+  lua_insert(L, -2);
+  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+    if (secrets[i]->length > 0)
+      cdfw_buffer_add(all, cdfw_buffer_text(secrets[i]), secrets[i]->length + 1);
+  if (!cdfw_buffer_add(all, cdfw_buffer_text(&call->secrets), call->secrets.length))
+    luaL_error(L, "not enough memory");
+  cdfw_error_redact(L, all);
+  cdfw_buffer_free(all);
+  lua_remove(L, -2);
 }
 
 /* }==== */
@@ -388,9 +428,9 @@ void cdfw_answer_redact(lua_State *L, const cdfw_call *call) {
 static const char *push_what(lua_State *L, const cdfw_call *call) {
   size_t length;
   const char *path = cdfw_call_shown(call, &length);
-  if (call->op.phase == CDFW_PHASE_TOKEN && !call->op.lost)
+  if (call->op.is.phase == CDFW_PHASE_TOKEN && !call->op.is.in_doubt)
     return lua_pushfstring(L, "the token request");
-  if (call->op.phase == CDFW_PHASE_SESSION && !call->op.lost)
+  if (call->op.is.phase == CDFW_PHASE_SESSION && !call->op.is.in_doubt)
     return lua_pushfstring(L, "POST /sessions");
   lua_pushfstring(L, "%s ", call->method);
   lua_pushlstring(L, path, length < SHOWN_PATH ? length : SHOWN_PATH);
@@ -415,7 +455,7 @@ static const char *failure_kind(cdfw_failure failure) {
   }
 }
 
-static const char *failure_words(const cdfw_response *response) {
+static const char *failure_words(cdfw_failure failure) {
   static const char *const words[] = {"no failure",
                                       "the server's name was not found",
                                       "no connection",
@@ -428,7 +468,7 @@ static const char *failure_words(const cdfw_response *response) {
                                       "the answer is not proper HTTP",
                                       "given up by the caller",
                                       "this machine could not send it"};
-  return words[response->failure];
+  return words[failure];
 }
 
 static const char *failure_hint(const cdfw_response *response) {
@@ -437,35 +477,27 @@ static const char *failure_hint(const cdfw_response *response) {
                                                : "";
 }
 
-/* What a success that is of no use still means. */
-static const char *effect_words(const cdfw_call *call, int status) {
-  bool effect = status >= 200 && status < 300 && call->op.phase == CDFW_PHASE_CALL &&
-                call->op.repeat != CDFW_REPEAT_SAFE;
-  return effect ? "; CDF has carried it out" : "";
-}
-
 /* [-0, +1] */
 static void push_failure_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   const char *what = push_what(L, call);
   bool detailed = response->detail[0] != '\0';
-  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s%s", what,
-                  failure_words(response), detailed ? " (" : "", response->detail,
-                  detailed ? ")" : "", failure_hint(response),
-                  effect_words(call, response->status));
+  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s", what,
+                  failure_words(response->failure), detailed ? " (" : "", response->detail,
+                  detailed ? ")" : "", failure_hint(response));
 }
 
 static const char *answer_kind(const cdfw_call *call, int status) {
   if (status == 429) return "throttled";
-  if (status == 401 || call->op.phase == CDFW_PHASE_TOKEN) return "auth";
+  if (status == 401 || call->op.is.phase == CDFW_PHASE_TOKEN) return "auth";
   return status < 400 ? "protocol" : "api";
 }
 
 static const char *answer_hint(const cdfw_call *call, int status) {
-  if (call->op.phase == CDFW_PHASE_TOKEN)
+  if (call->op.is.phase == CDFW_PHASE_TOKEN)
     return status < 500 ? "; check client_id, client_secret, token_url and scopes" : "";
   if (status >= 300 && status < 400) return "; redirects are never followed, check base_url";
   if (status == 401) return "; check the credentials, and that they give access to the project";
-  if (status == 403 && call->op.phase == CDFW_PHASE_SESSION)
+  if (status == 403 && call->op.is.phase == CDFW_PHASE_SESSION)
     return "; the credentials need the capability sessionsAcl CREATE";
   return "";
 }
@@ -519,6 +551,12 @@ static void copy_members(lua_State *L, int from) {
   }
 }
 
+/* Of an answer without an error text of CDF. A body that is not CDF's is not repeated. */
+static const char *nobody_words(const cdfw_call *call) {
+  bool foreign = call->op.plan.auth != NULL && call->op.is.phase != CDFW_PHASE_TOKEN;
+  return foreign ? ", but not by CDF: something in between said so" : ", without an error text";
+}
+
 /* [-0, +1] */
 static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   const cdfw_buffer *body = &response->body;
@@ -526,18 +564,19 @@ static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_re
   int details = lua_gettop(L) + 1;
   lua_newtable(L);
   /* What a storage host says of an upload may repeat its URL, which is a permission. */
-  bool ours = call->op.auth != NULL;
+  bool ours = call->op.plan.auth != NULL;
   bool read = ours && body->length > 0 && read_unseen(L, response) && lua_istable(L, -1);
   if (read) cdfw_answer_redact(L, call);
   if (!read)
     lua_pushnil(L);
-  else if (call->op.phase == CDFW_PHASE_TOKEN)
+  else if (call->op.is.phase == CDFW_PHASE_TOKEN)
     read_oauth_refusal(L, details);
   else
     read_envelope(L, details);
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no error text of CDF";
-  cdfw_error_push(L, answer_kind(call, status), "%s was answered with %d: %s%s", push_what(L, call),
-                  status, text, answer_hint(call, status));
+  const char *text = lua_tostring(L, -1);
+  cdfw_error_push(L, answer_kind(call, status), "%s was answered with %d%s%s%s", push_what(L, call),
+                  status, text != NULL ? ": " : "", text != NULL ? text : nobody_words(call),
+                  answer_hint(call, status));
   copy_members(L, details);
 }
 
@@ -545,27 +584,56 @@ static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_re
 static void push_unreadable_error(lua_State *L, const cdfw_call *call, int status) {
   const char *problem = lua_tostring(L, -1);
   const char *what = push_what(L, call);
-  cdfw_error_push(L, "protocol", "%s was answered with %d, but the answer cannot be used: %s%s",
-                  what, status, problem != NULL ? problem : "no reason",
-                  effect_words(call, status));
+  cdfw_error_push(L, "protocol", "%s was answered with %d, but the answer cannot be used: %s", what,
+                  status, problem != NULL ? problem : "no reason");
+}
+
+/* What put the call in doubt; `problem` is what is wrong with a success. May leave something on the
+   stack. */
+static const char *doubt_words(lua_State *L, const cdfw_outcome *doubted, const char *problem) {
+  int status = doubted->status;
+  if (doubted->failure != CDFW_FAILURE_NONE) return failure_words(doubted->failure);
+  if (status >= 200 && status < 300)
+    return lua_pushfstring(L, "the answer with %d cannot be used%s%s", status,
+                           problem != NULL ? ": " : "", problem != NULL ? problem : "");
+  if (status == 400) return "a repeat was refused with 400, as a spent nonce is";
+  return lua_pushfstring(
+      L, doubted->own ? "CDF answered with %d" : "answered with %d, but not by CDF", status);
+}
+
+/* Why it was not found out, or what to do. May leave something on the stack. */
+static const char *doubt_advice(lua_State *L, const cdfw_call *call) {
+  bool looked = call->op.is.phase == CDFW_PHASE_LOOK && call->op.is.last.status >= 400;
+  if (looked && call->op.is.last.own)
+    return lua_pushfstring(L,
+                           "; looking for it was answered with %d, and needs the capability "
+                           "workflowOrchestrationAcl READ",
+                           call->op.is.last.status);
+  if (call->op.plan.look != CDFW_LOOK_NOT) return "; looking for it did not settle the matter";
+  bool marked = call->op.plan.repeat == CDFW_REPEAT_RUN;
+  return marked ? ", or give a request_id next time" : "";
 }
 
 /* [-0, +1] */
-static void push_ambiguous_error(lua_State *L, const cdfw_call *call,
-                                 const cdfw_response *response) {
+static void push_ambiguous_error(lua_State *L, const cdfw_call *call) {
+  bool at_once = call->op.is.phase == CDFW_PHASE_CALL && call->op.is.last.unreadable;
+  const char *problem = at_once ? lua_tostring(L, -1) : NULL;
   const char *what = push_what(L, call);
-  const char *why = "looking for it did not settle the matter";
-  if (!call->op.lost && response->failure != CDFW_FAILURE_NONE)
-    why = failure_words(response);
-  else if (!call->op.lost)
-    why = lua_pushfstring(L, "a gateway answered with %d in CDF's place", response->status);
+  const char *why = doubt_words(L, &call->op.is.doubted, problem);
   cdfw_error_push(L, "ambiguous",
                   "%s: the answer was lost (%s), so it may have been carried out; look before "
                   "repeating it%s",
-                  what, why,
-                  call->op.repeat == CDFW_REPEAT_RUN && !call->op.can_look
-                      ? ", or give a request_id next time"
-                      : "");
+                  what, why, doubt_advice(L, call));
+}
+
+/* [-0, +1] */
+static void push_undone_error(lua_State *L, const cdfw_call *call) {
+  const char *what = push_what(L, call);
+  const char *why = doubt_words(L, &call->op.is.doubted, NULL);
+  cdfw_error_push(L, "transport",
+                  "%s: the answer was lost (%s), and it has not been carried out; it can be tried "
+                  "again",
+                  what, why);
 }
 
 /* Into the error on the top. [-0, +0] */
@@ -582,11 +650,13 @@ static void set_request_id(lua_State *L, const cdfw_call *call, const cdfw_respo
 void cdfw_answer_push_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   int top = lua_gettop(L);
   luaL_checkstack(L, 10, "error");
-  if (call->op.ending == CDFW_ENDING_AMBIGUOUS)
-    push_ambiguous_error(L, call, response);
+  if (call->op.is.ending == CDFW_ENDING_AMBIGUOUS)
+    push_ambiguous_error(L, call);
+  else if (call->op.is.ending == CDFW_ENDING_UNDONE)
+    push_undone_error(L, call);
   else if (response->failure != CDFW_FAILURE_NONE)
     push_failure_error(L, call, response);
-  else if (call->op.last.unreadable)
+  else if (call->op.is.last.unreadable)
     push_unreadable_error(L, call, response->status);
   else
     push_status_error(L, call, response);
@@ -602,7 +672,7 @@ void cdfw_answer_push_error(lua_State *L, const cdfw_call *call, const cdfw_resp
 
 void cdfw_answer_push_deadline_error(lua_State *L, const cdfw_call *call) {
   const char *what = push_what(L, call);
-  lua_pushnumber(L, call->op.timeout);
+  lua_pushnumber(L, call->op.plan.timeout);
   cdfw_error_push(L, "timeout", "%s: not done within the timeout of %s s", what,
                   lua_tostring(L, -1));
   lua_replace(L, -3);
@@ -610,14 +680,16 @@ void cdfw_answer_push_deadline_error(lua_State *L, const cdfw_call *call) {
 }
 
 void cdfw_answer_finish_error(lua_State *L, const cdfw_call *call, double now) {
-  bool passing = call->op.ending == CDFW_ENDING_DEADLINE || cdfw_policy_is_passing(&call->op.last);
-  if (call->op.ending != CDFW_ENDING_JOINED) { /* that one has been judged already */
-    lua_pushboolean(L, passing && call->op.ending != CDFW_ENDING_AMBIGUOUS);
+  bool passing = call->op.is.ending == CDFW_ENDING_DEADLINE ||
+                 call->op.is.ending == CDFW_ENDING_UNDONE ||
+                 cdfw_policy_is_passing(&call->op.is.last);
+  if (call->op.is.ending != CDFW_ENDING_JOINED) { /* that one has been judged already */
+    lua_pushboolean(L, passing && call->op.is.ending != CDFW_ENDING_AMBIGUOUS);
     lua_setfield(L, -2, "retryable");
   }
-  lua_pushinteger(L, (lua_Integer)call->op.attempts);
+  lua_pushinteger(L, (lua_Integer)call->op.is.attempts);
   lua_setfield(L, -2, "attempts");
-  lua_pushnumber(L, now - call->op.started);
+  lua_pushnumber(L, now - call->op.is.started);
   lua_setfield(L, -2, "elapsed");
   cdfw_answer_redact(L, call);
 }

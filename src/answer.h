@@ -11,7 +11,8 @@ const cdfw_response *cdfw_answer_check(lua_State *L, int index, const cdfw_call 
    half a secret would not be found. [-0, +0] */
 void cdfw_answer_redact(lua_State *L, const cdfw_call *call);
 /* `wall`: seconds since the epoch when the answer came. */
-void cdfw_answer_outcome(const cdfw_response *response, double wall, cdfw_outcome *outcome);
+void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_response *response,
+                         double wall, cdfw_outcome *outcome);
 /* Reads a success of the call's phase: true pushes the result (nil for a token, which the client
    keeps), false pushes what is wrong with the answer. A look sets `found` and `more`. [-0, +1] */
 bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *response,

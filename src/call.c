@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "answer.h"
+#include "clock.h"
 #include "error.h"
 #include "object.h"
 #include "text.h"
@@ -16,9 +17,8 @@ static const char call_class[] = "cdfworkflow.call";
 
 enum { CLIENT_SLOT = 1, ERROR_SLOT = 2, REQUEST_SLOT = 3 };
 
-/* How far before the first attempt a look begins: CDF's own clock has been read, or only ours. */
-static const double known_margin = 60;
-static const double unknown_margin = 900;
+/* Two readings of a clock that differ by less are the same: HTTP dates have whole seconds. */
+static const double clock_grain = 60e3; /* ms */
 
 #define CDF_API_VERSION "20230101" /* the cdf-version header (CDF.md 1) */
 
@@ -55,15 +55,16 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   lua_rawseti(L, -2, CLIENT_SLOT);
   cdfw_setuservalue(L, -2);
   call->client = client;
+  call->clocks.cdf = -1;
   call->method = "POST";
   call->content_type = "application/json";
-  call->op.auth = &client->auth;
-  call->op.budget = &client->budget;
-  call->op.random_state = &client->random_state;
-  call->op.timeout = client->timeout;
-  call->op.max_retries = client->max_retries;
-  call->op.token_by_function = client->credentials->kind == CDFW_CREDENTIALS_FUNCTION;
-  call->op.token_is_fixed = client->credentials->kind == CDFW_CREDENTIALS_TOKEN;
+  call->op.plan.auth = &client->auth;
+  call->op.plan.budget = &client->budget;
+  call->op.plan.random_state = &client->random_state;
+  call->op.plan.timeout = client->timeout;
+  call->op.plan.max_retries = client->max_retries;
+  call->op.plan.token_by_function = client->credentials->kind == CDFW_CREDENTIALS_FUNCTION;
+  call->op.plan.token_is_fixed = client->credentials->kind == CDFW_CREDENTIALS_TOKEN;
   return call;
 }
 
@@ -71,7 +72,7 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
    without a word, in a collector that can call nobody. A forked child's copy of it is no loss. */
 static void report_abandoned(cdfw_call *call) {
   bool named = call->request_id.length > 0;
-  if (call->op.over || call->first_use == 0 || call->op.repeat != CDFW_REPEAT_RUN) return;
+  if (call->op.is.over || call->first_use == 0 || call->op.plan.repeat != CDFW_REPEAT_RUN) return;
   if (call->owner != (long)getpid()) return;
   /* One line, whatever the caller's id holds. */
   for (size_t i = 0; i < call->request_id.length; i++)
@@ -86,7 +87,7 @@ static int call_gc(lua_State *L) {
   report_abandoned(call);
   cdfw_op_leave(&call->op);
   /* A finalizer of the host's may still have it in its hands. */
-  call->op.over = true;
+  call->op.is.over = true;
   call->path_offset = 0;
   cdfw_buffer_free(&call->url);
   cdfw_buffer_free(&call->headers);
@@ -107,7 +108,7 @@ static int call_gc(lua_State *L) {
 
 const char *cdfw_call_shown(const cdfw_call *call, size_t *length) {
   const char *path = cdfw_buffer_text(&call->url) + call->path_offset;
-  *length = cdfw_message_shown(path, call->op.auth == NULL);
+  *length = cdfw_message_shown(path, call->op.plan.auth == NULL);
   return path;
 }
 
@@ -119,6 +120,12 @@ static int call_tostring(lua_State *L) {
   lua_pushlstring(L, path, length);
   lua_concat(L, 2);
   return 1;
+}
+
+static double look_from(const cdfw_call *call) {
+  bool before = call->op.is.look.aim == CDFW_AIM_BEFORE;
+  double first = before ? call->op.is.started : call->first_use;
+  return cdfw_look_from(&call->clocks, first, before ? call->op.plan.look_back : 0);
 }
 
 /* {==== Requests ==== */
@@ -164,7 +171,7 @@ static bool add_authorization(const cdfw_call *call, cdfw_buffer *headers) {
 /* The caller's headers for this request, which take the place of ours. */
 static const cdfw_buffer *given_headers(const cdfw_call *call) {
   static const cdfw_buffer none;
-  return call->op.phase == CDFW_PHASE_CALL ? &call->headers : &none;
+  return call->op.is.phase == CDFW_PHASE_CALL ? &call->headers : &none;
 }
 
 static bool add_cdf_headers(const cdfw_call *call, cdfw_buffer *headers) {
@@ -201,23 +208,26 @@ static bool add_body_with_nonce(const cdfw_call *call, cdfw_buffer *body) {
 static bool build_call_request(const cdfw_call *call, cdfw_request *request) {
   request->method = call->method;
   request->has_body = call->has_body;
-  request->private_url = call->op.auth == NULL;
+  request->private_url = call->op.plan.auth == NULL;
   bool built = add_buffer(&request->url, &call->url) &&
                (call->content_type == NULL ||
                 cdfw_message_add_header(&request->headers, "Content-Type", call->content_type)) &&
                add_buffer(&request->headers, &call->headers);
-  if (call->op.auth != NULL) built = built && add_cdf_headers(call, &request->headers);
+  if (call->op.plan.auth != NULL) built = built && add_cdf_headers(call, &request->headers);
   if (call->nonce.length > 0) return built && add_body_with_nonce(call, &request->body);
   return built && add_buffer(&request->body, &call->body);
 }
 
-/* From just before the first attempt on. A cursor is good for the filter it was given for. */
+/* Whether the look under way began too late, by a clock that was read since. */
+static bool begins_too_late(const cdfw_call *call) {
+  return look_from(call) < call->look_start - clock_grain;
+}
+
+/* A cursor is good for the filter it was given for. */
 static void note_look(cdfw_call *call) {
-  double cdf_time = cdfw_policy_http_date(call->date);
-  double noted = cdf_time >= 0 ? cdf_time - known_margin : call->noted_wall - unknown_margin;
-  if (call->op.mid_look) return;
+  if (call->op.is.look.mid && !begins_too_late(call)) return;
   cdfw_buffer_clear(&call->look_cursor);
-  call->look_start = floor(fmax((noted + call->first_use - call->noted_at) * 1000, 0));
+  call->look_start = look_from(call);
 }
 
 /* POST /workflows/executions/list, or GET of the execution itself. */
@@ -252,7 +262,7 @@ static bool build_revoke_request(const cdfw_call *call, cdfw_request *request) {
 }
 
 static bool build_request(const cdfw_call *call, cdfw_request *request) {
-  switch (call->op.phase) {
+  switch (call->op.is.phase) {
     case CDFW_PHASE_TOKEN:
       return build_token_request(call, request);
     case CDFW_PHASE_SESSION:
@@ -321,10 +331,17 @@ static void push_joined_error(lua_State *L) {
   lua_pop(L, 1);
 }
 
+/* [-0, +1] */
+static void push_kept_error(lua_State *L) {
+  cdfw_getuservalue(L, 1);
+  lua_rawgeti(L, -1, ERROR_SLOT);
+  lua_remove(L, -2);
+}
+
 /* The error that ends the call; `message` is from the token function. [-0, +1] */
 static void push_final_error(lua_State *L, const cdfw_call *call, const cdfw_response *response,
                              const char *message, double now) {
-  switch (call->op.ending) {
+  switch (call->op.is.ending) {
     case CDFW_ENDING_JOINED:
       push_joined_error(L);
       break;
@@ -338,29 +355,27 @@ static void push_final_error(lua_State *L, const cdfw_call *call, const cdfw_res
     case CDFW_ENDING_DEADLINE:
       cdfw_answer_push_deadline_error(L, call);
       break;
+    case CDFW_ENDING_KEPT:
+      push_kept_error(L);
+      return;
     default:
       cdfw_answer_push_error(L, call, response);
       break;
   }
   cdfw_answer_finish_error(L, call, now);
-  if (call->op.phase == CDFW_PHASE_TOKEN && !call->op.lost && call->op.ending != CDFW_ENDING_JOINED)
+  if (call->op.is.phase == CDFW_PHASE_TOKEN && !call->op.is.in_doubt &&
+      call->op.is.ending != CDFW_ENDING_JOINED)
     keep_token_error(L);
 }
 
-/* Keeps the error that the caller will get while its session is taken back. [-0, +0] */
-static void keep_error(lua_State *L, const cdfw_call *call, const cdfw_response *response,
-                       double now) {
+/* Keeps the error that the caller will get, while something else is done first. [-0, +0] */
+static void keep_error(lua_State *L, cdfw_call *call, const cdfw_response *response, double now) {
+  call->op.is.keeps_error = false;
   cdfw_getuservalue(L, 1);
-  push_final_error(L, call, response, NULL, now);
+  cdfw_answer_push_error(L, call, response);
+  cdfw_answer_finish_error(L, call, now);
   lua_rawseti(L, -2, ERROR_SLOT);
   lua_pop(L, 1);
-}
-
-/* [-0, +1] */
-static void push_kept_error(lua_State *L) {
-  cdfw_getuservalue(L, 1);
-  lua_rawgeti(L, -1, ERROR_SLOT);
-  lua_remove(L, -2);
 }
 
 static void note_use(cdfw_call *call, double now) {
@@ -369,40 +384,48 @@ static void note_use(cdfw_call *call, double now) {
   call->owner = (long)getpid();
 }
 
+/* The id of a session that was left alone for a new one, for the caller to be told of; or nil.
+   [-0, +1] */
+static void push_surplus(lua_State *L, cdfw_call *call) {
+  if (call->op.is.has_surplus)
+    lua_pushnumber(L, call->session_id);
+  else
+    lua_pushnil(L);
+  call->op.is.has_surplus = false;
+}
+
 /* What there is to return for `action`; the result of a success is on the top. → count of results
  */
 static int return_action(lua_State *L, cdfw_call *call, cdfw_action action,
                          const cdfw_response *response, const char *message, double now) {
   static const char *const names[] = {"http", "sleep", "token", "join", "done", "error"};
   static const char *const phases[] = {"token", "session", "call", "look", "revoke"};
+  if (call->op.is.keeps_error) keep_error(L, call, response, now);
   switch (action) {
     case CDFW_ACTION_HTTP:
-      if (call->op.phase == CDFW_PHASE_REVOKE) keep_error(L, call, response, now);
-      if (call->op.phase == CDFW_PHASE_CALL) note_use(call, now);
-      if (call->op.phase == CDFW_PHASE_LOOK) note_look(call);
+      if (call->op.is.phase == CDFW_PHASE_CALL) note_use(call, now);
+      if (call->op.is.phase == CDFW_PHASE_LOOK) note_look(call);
       push_request(L, call, now);
       break;
     case CDFW_ACTION_SLEEP:
     case CDFW_ACTION_JOIN:
-      lua_pushnumber(L, call->op.delay);
+      lua_pushnumber(L, call->op.is.delay);
       break;
     case CDFW_ACTION_TOKEN:
       push_token_function(L);
       break;
     case CDFW_ACTION_ERROR:
-      if (call->op.phase == CDFW_PHASE_REVOKE)
-        push_kept_error(L);
-      else
-        push_final_error(L, call, response, message, now);
+      push_final_error(L, call, response, message, now);
       break;
     default:
       break;
   }
   lua_pushstring(L, names[action]);
   lua_insert(L, -2);
-  lua_pushstring(L, phases[call->op.phase]);
-  lua_pushboolean(L, call->op.denied);
-  return 4;
+  lua_pushstring(L, phases[call->op.is.phase]);
+  lua_pushboolean(L, call->op.is.denied);
+  push_surplus(L, call);
+  return 5;
 }
 
 /* The result of an authentication: how long the token is good. [-0, +1] */
@@ -416,21 +439,28 @@ static void push_token_result(lua_State *L, const cdfw_call *call, double now) {
   lua_setfield(L, -2, "expiresIn");
 }
 
-/* What time it is for CDF: by its own Date header once there was one, else by this machine's clock.
-   The header is read only where it is needed, for a look. */
-static void note_time(cdfw_call *call, const cdfw_response *response, double now, double wall) {
+/* This machine's clock may be set while a call is under way; what counts is how it was before. */
+static void note_wall(cdfw_call *call, double now, double wall) {
+  if (call->first_use != 0) return;
+  call->clocks.wall = wall;
+  call->clocks.wall_at = now;
+}
+
+/* What time it is for CDF. Read only where it is needed, for a look. */
+static void note_date(cdfw_call *call, const cdfw_response *response, double now) {
+  if (call->first_use != 0 && call->clocks.cdf >= 0) return;
   const char *date = cdfw_message_find_header(&response->headers, "date");
-  if (date == NULL && call->date[0] != '\0') return;
-  call->date[0] = '\0';
-  if (date != NULL) strncat(call->date, date, sizeof call->date - 1);
-  call->noted_at = now;
-  call->noted_wall = wall;
+  double time = date != NULL ? cdfw_policy_http_date(date) : -1;
+  if (time < 0) return;
+  call->clocks.cdf = time;
+  call->clocks.cdf_at = now;
 }
 
 /* CDF knows nothing of what was to be deleted, and an earlier attempt may have deleted it. */
 static bool is_gone(const cdfw_call *call, const cdfw_outcome *outcome) {
-  return call->result == CDFW_RESULT_GONE && call->op.phase == CDFW_PHASE_CALL &&
-         call->op.maybe_done && outcome->failure == CDFW_FAILURE_NONE && outcome->status == 404;
+  return call->result == CDFW_RESULT_GONE && call->op.is.phase == CDFW_PHASE_CALL &&
+         call->op.is.maybe_done && outcome->failure == CDFW_FAILURE_NONE && outcome->own &&
+         (outcome->status == 404 || (outcome->status == 400 && outcome->missing));
 }
 
 /* step("answer", now, wall, response) */
@@ -439,8 +469,9 @@ static int step_answer(lua_State *L, cdfw_call *call, double now) {
   double wall = luaL_checknumber(L, 4);
   const cdfw_response *response = cdfw_answer_check(L, 5, call);
   free_request(L);
-  cdfw_answer_outcome(response, wall, &outcome);
-  if (call->op.phase != CDFW_PHASE_TOKEN) note_time(call, response, now, wall);
+  cdfw_answer_outcome(L, call, response, wall, &outcome);
+  note_wall(call, now, wall);
+  if (call->op.is.phase != CDFW_PHASE_TOKEN) note_date(call, response, now);
   lua_pushnil(L);
   if (is_gone(call, &outcome)) {
     outcome.status = 204;
@@ -448,10 +479,12 @@ static int step_answer(lua_State *L, cdfw_call *call, double now) {
   } else if (outcome.failure == CDFW_FAILURE_NONE && outcome.status >= 200 &&
              outcome.status < 300) {
     outcome.unreadable = !cdfw_answer_read(L, call, response, &outcome, now);
+    if (call->op.is.phase == CDFW_PHASE_LOOK && !outcome.found && begins_too_late(call))
+      outcome.more = true;
   }
   /* On the top now: the result, or what is wrong with it; a token request has none. */
   cdfw_action action = cdfw_op_step(&call->op, CDFW_EVENT_ANSWER, &outcome, now);
-  if (action == CDFW_ACTION_DONE && call->op.token_only) push_token_result(L, call, now);
+  if (action == CDFW_ACTION_DONE && call->op.plan.token_only) push_token_result(L, call, now);
   int results = return_action(L, call, action, response, NULL, now);
   cdfw_response_free(lua_touserdata(L, 5));
   return results;
@@ -478,7 +511,15 @@ static int step_token(lua_State *L, cdfw_call *call, double now) {
   return return_action(L, call, action, NULL, message, now);
 }
 
-/* "start", "woke" and "token_failed", the last with a message at 4. */
+/* step("start", now, wall): the wall clock is this machine's unless told. */
+static int step_start(lua_State *L, cdfw_call *call, double now) {
+  note_wall(call, now, luaL_optnumber(L, 4, cdfw_clock_wall()));
+  cdfw_action action = cdfw_op_step(&call->op, CDFW_EVENT_START, NULL, now);
+  if (action == CDFW_ACTION_DONE) push_token_result(L, call, now);
+  return return_action(L, call, action, NULL, NULL, now);
+}
+
+/* "woke", and "token_failed" with a message at 4. */
 static int step_plain(lua_State *L, cdfw_call *call, cdfw_event event, double now) {
   const char *message = luaL_optstring(L, 4, "no reason given");
   cdfw_action action = cdfw_op_step(&call->op, event, NULL, now);
@@ -486,31 +527,32 @@ static int step_plain(lua_State *L, cdfw_call *call, cdfw_event event, double no
   return return_action(L, call, action, NULL, message, now);
 }
 
-/* call:step(event, now, …) → action, value, phase, denied (a token was refused before). Events:
-   "start"; "answer", wall, response; "woke"; "token", token, lifetime; "token_failed", message.
-   Actions: "http", request; "sleep", seconds; "token", function; "join", seconds; "done", result;
-   "error", err. Times in seconds. */
+/* call:step(event, now, …) → action, value, phase, denied (a token was refused before), the id of a
+   session that was left alone for a new one (or nil). Events: "start", wall; "answer", wall,
+   response; "woke"; "token", token, lifetime; "token_failed", message. Actions: "http", request;
+   "sleep", seconds; "token", function; "join", seconds; "done", result; "error", err. Times in
+   seconds. */
 static int call_step(lua_State *L) {
+  /* In the order of cdfw_event. */
   static const char *const events[] = {"start", "answer", "woke", "token", "token_failed", NULL};
   lua_settop(L, 5);
   cdfw_call *call = check(L);
   int event = luaL_checkoption(L, 2, NULL, events);
   double now = luaL_checknumber(L, 3);
-  if ((event == 0) != (call->op.deadline == 0))
+  if ((event == CDFW_EVENT_START) != (call->op.is.deadline == 0))
     return luaL_error(L, "a call is started once, before all other steps");
-  if (call->op.over) return luaL_error(L, "the call is over");
-  if (event > 2 && call->op.auth == NULL) return luaL_error(L, "the call needs no token");
-  switch (event) {
-    case 1:
+  if (call->op.is.over) return luaL_error(L, "the call is over");
+  bool of_token = event == CDFW_EVENT_TOKEN || event == CDFW_EVENT_TOKEN_FAILED;
+  if (of_token && call->op.plan.auth == NULL) return luaL_error(L, "the call needs no token");
+  switch ((cdfw_event)event) {
+    case CDFW_EVENT_START:
+      return step_start(L, call, now);
+    case CDFW_EVENT_ANSWER:
       return step_answer(L, call, now);
-    case 3:
+    case CDFW_EVENT_TOKEN:
       return step_token(L, call, now);
     default:
-      return step_plain(L, call,
-                        event == 0   ? CDFW_EVENT_START
-                        : event == 2 ? CDFW_EVENT_WOKE
-                                     : CDFW_EVENT_TOKEN_FAILED,
-                        now);
+      return step_plain(L, call, (cdfw_event)event, now);
   }
 }
 

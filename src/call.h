@@ -9,16 +9,22 @@
 #include "message.h"
 #include "op.h"
 
-/* The member of a run's metadata that holds its request id (DESIGN section 5). */
+/* The member of a run's metadata that holds its request id (README «Promises»). */
 #define CDFW_REQUEST_ID_KEY "cdfworkflow.requestId"
 
 /* What a success of the call itself must look like. */
 typedef enum cdfw_result {
   CDFW_RESULT_VALUE,     /* any JSON object or array; an empty body counts as {} */
   CDFW_RESULT_EXECUTION, /* an execution, of the workflow that was asked for */
-  CDFW_RESULT_GONE,      /* as VALUE; a 404 after a lost answer means that the deletion was done */
-  CDFW_RESULT_NOTHING    /* not read */
+  CDFW_RESULT_GONE,   /* as VALUE; missing after a lost answer means that the deletion was done */
+  CDFW_RESULT_NOTHING /* not read */
 } cdfw_result;
+
+/* How an execution is, as far as a retry changes it. */
+typedef struct cdfw_state {
+  bool is_running;
+  double start_time, end_time; /* ms since the epoch; -1: none */
+} cdfw_state;
 
 typedef struct cdfw_call {
   cdfw_op op;
@@ -49,11 +55,10 @@ typedef struct cdfw_call {
   cdfw_buffer look_filter; /* JSON of workflowFilters; empty: GET of the execution itself */
   cdfw_buffer look_cursor; /* of the next page; empty: the first */
   double look_start;       /* ms since the epoch; the same for all pages of one look */
+  cdfw_look_clocks clocks; /* as they were before the first attempt of the call, if possible */
+  cdfw_state before;       /* of the execution that is to be retried */
   double first_use;        /* monotonic time of the first attempt of the call */
   long owner;              /* the process that made it */
-  char date[40];           /* the latest Date header of CDF; empty: none */
-  double noted_at;         /* monotonic time of that answer, or of the latest one without */
-  double noted_wall;       /* this machine's wall clock then */
 } cdfw_call;
 
 /* Pushes an empty call of the client at `client_index`. [-0, +1] */

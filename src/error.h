@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The error tables that users get (DESIGN section 3), and the removal of secrets from them. */
+ * The error tables that users get (README «Errors»), and the removal of secrets from them. */
 #ifndef CDFW_ERROR_H
 #define CDFW_ERROR_H
 
+#include "buffer.h"
 #include "compat.h"
 
 /* Pushes { kind =, message = } with the error metatable; the format is lua_pushfstring's. The
@@ -13,9 +14,10 @@ int cdfw_error_return(lua_State *L, const char *kind, const char *format, ...);
 /* Sets a string member of the error on the top of the stack, made one line; NULL sets nothing.
    [-0, +0] */
 void cdfw_error_set(lua_State *L, const char *member, const char *text);
-/* Replaces each occurrence of the secret text in every string of the error on the top of the stack,
-   however deep. [-0, +0] */
-void cdfw_error_redact(lua_State *L, const char *secret);
+/* Replaces each occurrence of the secrets, however they are spelled, in every string of the error
+   on the top of the stack, however deep. `secrets` holds them one behind the other, each with its
+   NUL. [-0, +0] */
+void cdfw_error_redact(lua_State *L, const cdfw_buffer *secrets);
 /* Lua: core.error{ kind =, message =, … } → the same table as an error. */
 int cdfw_error_new(lua_State *L);
 void cdfw_error_open(lua_State *L);

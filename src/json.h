@@ -11,7 +11,9 @@
 
 enum {
   CDFW_JSON_WRITE_DEPTH = 128, /* tables inside one another that are written */
-  CDFW_JSON_READ_DEPTH = 512   /* arrays and objects inside one another that are read */
+  CDFW_JSON_READ_DEPTH = 512,  /* arrays and objects inside one another that are read */
+  /* Values and members' names that are read: 2 bytes of text can ask for a table of a hundred. */
+  CDFW_JSON_MOST_VALUES = 1000000
 };
 
 enum {

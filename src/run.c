@@ -3,6 +3,7 @@
  * the Lua layer; types and values are checked here. */
 #include "run.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -45,7 +46,7 @@ static void read_timeout(lua_State *L, int options, cdfw_call *call) {
     double timeout = lua_tonumber(L, -1);
     if (type != LUA_TNUMBER || !(timeout > 0 && timeout <= longest_timeout))
       luaL_error(L, "timeout must be a number of seconds above 0 and at most 604800");
-    call->op.timeout = timeout;
+    call->op.plan.timeout = timeout;
   }
   lua_pop(L, 1);
 }
@@ -94,7 +95,7 @@ static int add_session(lua_State *L, int options, cdfw_call *call) {
     pair = cdfw_credentials_push_pair(L, lua_gettop(L), "client_credentials");
     if (pair == NULL) return 2;
   }
-  call->op.wants_session = true;
+  call->op.plan.wants_session = true;
   if (!exchange && !oneshot && cdfw_credentials_has_pair(pair))
     add_client_credentials(L, call, pair);
   else if (kind == NULL || exchange)
@@ -118,6 +119,9 @@ static int add_nonce(lua_State *L, int options, cdfw_call *call) {
       memchr(nonce, '\0', length) != NULL)
     return cdfw_error_return(L, "invalid", "nonce is no text of at most 4096 bytes");
   need(L, cdfw_buffer_add(&call->nonce, nonce, length));
+  call->op.plan.has_own_nonce = true;
+  /* There is no other to repeat an upsert with. */
+  if (call->op.plan.repeat == CDFW_REPEAT_SAFE) call->op.plan.repeat = CDFW_REPEAT_RUN;
   return 0;
 }
 
@@ -131,7 +135,7 @@ static bool is_whole(lua_State *L, int index) {
   if (lua_type(L, index) != LUA_TNUMBER) return false;
   if (cdfw_isinteger(L, index)) return true;
   double value = lua_tonumber(L, index);
-  return value >= -most && value <= most && value == (double)lua_tointeger(L, index);
+  return value >= -most && value <= most && value == floor(value);
 }
 
 /* A whole number as its digits, on every Lua; a string as it is. [-0, +1] */
@@ -263,15 +267,30 @@ static int add_metadata(lua_State *L, int options, cdfw_call *call) {
   return add_object_member(L, call, lua_gettop(L), "metadata", CDFW_MAX_BODY);
 }
 
-/* request_id: makes the call one that can be looked up. 0, or nil, err pushed. */
-static int read_request_id(lua_State *L, int options, cdfw_call *call) {
+/* request_id: makes the call one that can be looked up, by `kind`. 0, or nil, err pushed. */
+static int read_request_id(lua_State *L, int options, cdfw_call *call, cdfw_look_kind kind) {
   size_t length;
   const char *text = string_option(L, options, "request_id", &length);
   if (text == NULL) return 0;
   const char *problem = cdfw_text_identifier_problem(text, length);
   if (problem != NULL) return cdfw_error_return(L, "invalid", "request_id %s", problem);
   need(L, cdfw_buffer_add(&call->request_id, text, length));
-  call->op.can_look = true;
+  call->op.plan.look = kind;
+  return 0;
+}
+
+/* look_back: seconds. CDF keeps executions for three months (CDF.md 5). */
+static int read_look_back(lua_State *L, int options, cdfw_call *call) {
+  static const double longest = 92 * 86400;
+  int type = get_option(L, options, "look_back");
+  double seconds = lua_tonumber(L, -1);
+  lua_pop(L, 1);
+  if (type == LUA_TNIL) return 0;
+  if (type != LUA_TNUMBER || !(seconds >= 0 && seconds <= longest))
+    return luaL_error(L, "look_back must be a number of seconds from 0 to 7948800");
+  if (call->op.plan.look != CDFW_LOOK_MARK)
+    return luaL_error(L, "look_back needs a request_id to look for");
+  call->op.plan.look_back = seconds;
   return 0;
 }
 
@@ -309,14 +328,15 @@ int cdfw_run_run(lua_State *L) {
   lua_settop(L, OPTIONS);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   call->result = CDFW_RESULT_EXECUTION;
-  call->op.repeat = CDFW_REPEAT_RUN;
+  call->op.plan.repeat = CDFW_REPEAT_RUN;
   cdfw_call_begin_url(L, call);
   need(L, cdfw_buffer_adds(&call->url, "/workflows/"));
   int results = add_identifier(L, &call->url, WORKFLOW, "workflow_external_id");
   need(L, cdfw_buffer_adds(&call->url, "/versions/"));
   if (results == 0) results = add_identifier(L, &call->url, VERSION, "version");
   need(L, cdfw_buffer_adds(&call->url, "/run"));
-  if (results == 0) results = read_request_id(L, OPTIONS, call);
+  if (results == 0) results = read_request_id(L, OPTIONS, call, CDFW_LOOK_MARK);
+  if (results == 0) results = read_look_back(L, OPTIONS, call);
   if (results == 0) results = add_run_body(L, OPTIONS, call);
   if (results == 0) results = add_nonce(L, OPTIONS, call);
   if (results != 0) return results;
@@ -328,8 +348,7 @@ int cdfw_run_run(lua_State *L) {
   need(L, cdfw_buffer_add(&call->workflow, workflow, length));
   const char *version = lua_tolstring(L, VERSION, &length);
   need(L, cdfw_buffer_add(&call->version, version, length));
-  call->op.is_marked = call->op.can_look;
-  if (call->op.can_look) add_look(L, call, WORKFLOW, VERSION);
+  if (call->op.plan.look == CDFW_LOOK_MARK) add_look(L, call, WORKFLOW, VERSION);
   read_timeout(L, OPTIONS, call);
   lua_settop(L, CALL);
   return 1;
@@ -339,7 +358,7 @@ int cdfw_run_auth(lua_State *L) {
   enum { CLIENT = 1, OPTIONS, CALL };
   lua_settop(L, OPTIONS);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
-  call->op.token_only = true;
+  call->op.plan.token_only = true;
   read_timeout(L, OPTIONS, call);
   return 1;
 }
@@ -348,7 +367,7 @@ int cdfw_run_session(lua_State *L) {
   enum { CLIENT = 1, OPTIONS, CALL };
   lua_settop(L, OPTIONS);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
-  call->op.session_only = true;
+  call->op.plan.session_only = true;
   read_timeout(L, OPTIONS, call);
   int results = add_session(L, OPTIONS, call);
   if (results != 0) return results;
@@ -366,7 +385,8 @@ int cdfw_run_upload(lua_State *L) {
   if (problem != NULL) return cdfw_error_return(L, "invalid", "the upload URL %s", problem);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   /* The upload URL is itself the permission, and its host may belong to somebody else. */
-  call->op.auth = NULL;
+  call->op.plan.auth = NULL;
+  call->op.plan.is_upload = true;
   call->method = "PUT";
   call->result = CDFW_RESULT_NOTHING;
   call->has_body = true;
@@ -528,8 +548,8 @@ static int read_nature(lua_State *L, int options, cdfw_call *call) {
   size_t length;
   const char *repeat = string_option(L, options, "repeat", &length);
   const char *result = string_option(L, options, "result", &length);
-  if (repeat != NULL && strcmp(repeat, "run") == 0) call->op.repeat = CDFW_REPEAT_RUN;
-  if (repeat != NULL && strcmp(repeat, "unsafe") == 0) call->op.repeat = CDFW_REPEAT_UNSAFE;
+  if (repeat != NULL && strcmp(repeat, "run") == 0) call->op.plan.repeat = CDFW_REPEAT_RUN;
+  if (repeat != NULL && strcmp(repeat, "unsafe") == 0) call->op.plan.repeat = CDFW_REPEAT_UNSAFE;
   if (result != NULL && strcmp(result, "execution") == 0) call->result = CDFW_RESULT_EXECUTION;
   if (result != NULL && strcmp(result, "gone") == 0) call->result = CDFW_RESULT_GONE;
   read_secrets(L, options, call);
@@ -537,7 +557,7 @@ static int read_nature(lua_State *L, int options, cdfw_call *call) {
   if (look_path == NULL) return 0;
   need(L, cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&
               cdfw_buffer_add(&call->look_url, look_path, length));
-  return read_request_id(L, options, call);
+  return read_request_id(L, options, call, CDFW_LOOK_STATE);
 }
 
 int cdfw_run_request(lua_State *L) {

@@ -59,6 +59,8 @@ local transport = require "cdfworkflow.transport"
 ---  credentials, otherwise the second
 ---@field request_id? string makes the run exactly-once: it travels in the metadata under `cdfworkflow.requestId`, and
 ---  after a lost answer the run is looked for before it is started again
+---@field look_back? number seconds; with `request_id`: what was started with it so far back is looked for before
+---  anything is sent, and returned
 ---@field timeout? number seconds
 
 ---@class cdfworkflow.RetryOptions
@@ -105,7 +107,8 @@ local CLIENT_OPTIONS = {
   "on_event",
   "token_store",
 }
-local RUN_OPTIONS = { "input", "metadata", "nonce", "client_credentials", "session", "request_id", "timeout" }
+local RUN_OPTIONS = { "input", "metadata", "nonce", "client_credentials", "session", "request_id", "look_back",
+  "timeout" }
 local RETRY_OPTIONS = { "nonce", "client_credentials", "session", "request_id", "timeout" }
 local SESSION_OPTIONS = { "client_credentials", "session", "timeout" }
 local REQUEST_OPTIONS = { "query", "headers", "timeout" }
@@ -294,7 +297,7 @@ function Client:auth(opts)
 end
 
 --- Starts a workflow version: a token, a session for its nonce, the run. At most once: where the answer is lost after
---- the run may have started, the error's kind is "ambiguous" (DESIGN section 5).
+--- the run may have started, the error's kind is "ambiguous" (README «Promises»).
 ---@param external_id string of the workflow
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions

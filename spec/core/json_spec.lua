@@ -271,6 +271,30 @@ describe("core.decode", function()
     assert.equal("integer", math.type((core.decode("7")))) -- luacheck: ignore 143
   end)
 
+  it("reads integers exactly up to 2^63 where Lua has them, and beyond, or elsewhere, the nearest float", function()
+    local long = { "9007199254740993", "-9007199254740993", "1234567890123456", "-1000000000000000001",
+      "9223372036854775807", "-9223372036854775808" }
+    for _, text in ipairs(long) do
+      local value = core.decode(text)
+      assert.equal(has_integers and text or encode(tonumber(text)), encode(value))
+      assert.equal(encode(value), encode(core.decode('{"a":[[' .. text .. "]]}").a[1][1]))
+    end
+    for text, nearest in pairs({
+      ["9223372036854775808"] = 2 ^ 63, ["-9223372036854775809"] = -2 ^ 63, ["18446744073709551615"] = 2 ^ 64,
+      ["123456789012345678901234567890"] = 123456789012345678901234567890.0, ["9007199254740993.0"] = 2 ^ 53,
+      ["900719925474099300e-2"] = 2 ^ 53,
+    }) do
+      local value = core.decode(text)
+      assert.equal(nearest, value)
+      assert.equal(nearest, core.decode('{"a":[' .. text .. "]}").a[1])
+    end
+    assert.matches("out of range", refuses("[" .. ("9"):rep(400) .. "]"))
+    assert.same({ ["1234567890123456789"] = "1234567890123456789" },
+      core.decode('{"1234567890123456789":"1234567890123456789"}'))
+    assert.matches("^not JSON: unexpected token", refuses("{1234567890123456789 :1}"))
+    assert.matches("^not JSON: unexpected token", refuses("{[]:1}"))
+  end)
+
   it("tells [] from {}", function()
     for _, text in ipairs({ "[]", "{}", "[[],{},[]]", '{"a":[]}', "[[[]]]", '["[]",[]]', '["\\"[]",[[]]]' }) do
       assert.equal(text, encode(core.decode(text)))
@@ -372,6 +396,34 @@ describe("core.decode", function()
     assert.matches("nested too deeply", refuses(('{"a":'):rep(513) .. "[]" .. ("}"):rep(513)))
   end)
 
+  it("reads 512 levels also where a long integer or [] is the deepest", function()
+    for _, deepest in ipairs({ "1234567890123456", "[]", "{}" }) do
+      local levels = deepest:find("%d") and 512 or 511
+      local text = ("["):rep(levels) .. deepest .. ("]"):rep(levels)
+      assert.is_table((core.decode(text)))
+      assert.matches("nested too deeply", refuses("[" .. text .. "]"))
+    end
+  end)
+
+  it("reads a million values and names, and builds nothing of a text with more", function()
+    assert.equal(999999, #core.decode("[" .. ("1,"):rep(999998) .. "1]"))
+    local many = "not JSON that can be kept: more than 1000000 values and names in it"
+    assert.equal(many, refuses("[" .. ("1,"):rep(999999) .. "1]"))
+    assert.equal(many, refuses("[" .. ('{"":""},'):rep(333333) .. "1]"))
+    for _, unit in ipairs({ "[]", "{}", '""', "true", '{"a":1}', "[" }) do
+      local text = "[" .. (unit .. ","):rep(1000001)
+      collectgarbage()
+      collectgarbage()
+      local before = collectgarbage("count")
+      collectgarbage("stop")
+      local message = refuses(text)
+      local most = collectgarbage("count") - before
+      collectgarbage("restart")
+      assert.matches(unit == "[" and "nested" or "more than 1000000", message)
+      assert.is_true(most < #text / 1024 + 1024, most)
+    end
+  end)
+
   it("wants a text", function()
     assert.has_error(function() core.decode(nil) end)
     assert.has_error(function() core.decode({}) end)
@@ -400,6 +452,15 @@ describe("answers of CDF", function()
       input = { x = core.null, y = { { z = core.null } } }, data = { x = core.null }, metadata = { x = core.null },
       response = { { x = core.null } }, body = { b = { x = core.null } }, other = { output = { x = core.null } },
     }, value)
+  end)
+
+  it("are refused by the number of their values, however few bytes they have", function()
+    local call = core.request(client, "GET", "/x", nil, {})
+    call:step("start", 1)
+    local body = "[" .. ("[],"):rep(1000000) .. "[]]"
+    local action, err = call:step("answer", 1, 1, { status = 200, headers = {}, body = body })
+    assert.same({ "error", "protocol" }, { action, err.kind })
+    assert.matches("answered with 200, but .*more than 1000000 values and names", err.message)
   end)
 
   it("keep empty arrays and integers", function()
@@ -543,6 +604,26 @@ describe("lua-cjson of the host", function()
       io.write(tostring(package.loaded.cjson), "\t", core.encode(core.array()), "\t", tostring(package.loaded.cjson))
       core.decode "1"
       print("\t" .. type(package.loaded.cjson))
+    ]]))
+  end)
+
+  it("is given no integer that one of them reads as a float and another one clamps", function()
+    assert.equal("fine\tfine\tfine\n", run_lua([[
+      local real = require "cjson"
+      package.loaded.cjson = { new = function()
+        return {
+          decode_max_depth = function() end,
+          decode = function(text)
+            local bare = text:gsub('"[^"]*"', '""')
+            assert(not bare:find(("%d"):rep(16)), "a long integer")
+            return real.decode(text)
+          end,
+        }
+      end }
+      local core = require "cdfworkflow.core"
+      local function try(text) return core.encode(core.decode(text)) == text and "fine" or "not so" end
+      print(try "[999999999999999]", try '{"a":"1234567890123456789"}',
+        type(core.decode "-9223372036854775809") == "number" and "fine")
     ]]))
   end)
 

@@ -248,7 +248,7 @@ local places = {
     arrived = function(request) return request.segments[7] end,
   },
   ["a trigger to upsert"] = {
-    right = is_identifier, segments = 6,
+    right = is_identifier, segments = 6, requests = 2, -- with a nonce of the caller's own it is read first
     send = function(receiver, value)
       return client_of(receiver).workflows.triggers:upsert({
         externalId = value, workflowExternalId = "wf", workflowVersion = "1", triggerRule = TRIGGER,
@@ -393,8 +393,8 @@ local function try(place, value)
     return false
   end
   assert(place.right(value), "sent, and should have been refused")
-  assert(#receiver.requests == 1, "more than one request")
-  local request = receiver.requests[1]
+  assert(#receiver.requests == (place.requests or 1), "another number of requests")
+  local request = receiver.requests[#receiver.requests]
   assert(#request.segments == place.segments, ("%d segments in %s"):format(#request.segments, request.url))
   local arrived = place.arrived(request, receiver)
   assert(arrived == value, "another value arrived: " .. tostring(arrived))
@@ -490,7 +490,7 @@ describe("over a socket", function()
     for _ = 1, 400 do
       local value = generate()
       local result, err = client:run("wf", value, { nonce = "n" })
-      local arrived = result or err.kind == "protocol" -- an execution of another workflow
+      local arrived = result or err.kind == "ambiguous" -- an execution of another workflow
       assert.equal(is_identifier(value), arrived, shown(value))
       local first = exchange(client, arrived)
       if first then

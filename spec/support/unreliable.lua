@@ -2,7 +2,11 @@
 -- A client transport over a simulator, with a network between that loses, delays and answers in CDF's place, by chance
 -- from a seed. It notes what truly became of each run, which the client cannot know.
 
+local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
+local simulator = require "cdfworkflow.simulator"
+
+local BASE = "https://cdf.example"
 
 local unreliable = {}
 
@@ -115,6 +119,16 @@ local function in_place_of_cdf(status, headers)
   return { status = status, headers = headers or {}, body = "<html>" .. status .. "</html>" }
 end
 
+local function by_cdf(status, headers)
+  return { status = status, headers = headers or {}, body = ('{"error":{"code":%d,"message":"no"}}'):format(status) }
+end
+
+--- What balancers say, before they pass a request on and after (CDF.md section 20).
+local function of_a_balancer(self)
+  local statuses = { 408, 499, 500, 502, 503, 504, 520, 524 }
+  return in_place_of_cdf(statuses[math.floor(self.random() * #statuses) + 1])
+end
+
 --- What can happen to a request; each leaves open, or not, whether CDF has carried it out.
 unreliable.faults = {
   refused = function() return { failure = "connect", sent = false, message = "connection refused" } end,
@@ -127,10 +141,9 @@ unreliable.faults = {
     return in_place_of_cdf(429, self.random() < 0.5 and { ["retry-after"] = tostring(math.floor(self.random() * 8)) })
   end,
   unavailable = function(self)
-    return in_place_of_cdf(503, self.random() < 0.3 and { ["retry-after"] = tostring(math.floor(self.random() * 60)) })
+    return by_cdf(503, self.random() < 0.3 and { ["retry-after"] = tostring(math.floor(self.random() * 60)) })
   end,
-  marked = function() return in_place_of_cdf(500, { ["cdf-is-auto-retryable"] = "true" }) end,
-  broken = function() return in_place_of_cdf(500) end,
+  marked = function() return by_cdf(500, { ["cdf-is-auto-retryable"] = "true" }) end,
   denied = function(_, _, kind) return kind == "token" and lost() or in_place_of_cdf(401) end,
   slow = function(self, request, kind)
     local seconds = self.random() * (self.random() < 0.5 and 5 or 40)
@@ -160,10 +173,16 @@ local OPEN = {
     hold_up(self, request, kind)
     return silence(self, request)
   end,
-  gateway_before = function(self) return in_place_of_cdf(self.random() < 0.5 and 502 or 504) end,
+  broken = function() return by_cdf(500) end,
+  gateway_before = of_a_balancer,
   gateway_after = function(self, request, kind)
     handle(self, request, kind)
-    return in_place_of_cdf(self.random() < 0.5 and 502 or 504)
+    return of_a_balancer(self)
+  end,
+  unreadable = function(self, request, kind)
+    local response = handle(self, request, kind)
+    response.body = response.body:sub(1, math.floor(#response.body / 2))
+    return response
   end,
 }
 
@@ -177,6 +196,7 @@ table.sort(NAMES)
 
 local function choose(self, kind)
   local planned = self.faults[kind]
+  if type(planned) == "function" then return planned end -- for all of that kind
   if planned then return table.remove(planned, 1) end
   if self.calm or self.random() >= self.rate then return nil end
   return NAMES[math.floor(self.random() * #NAMES) + 1]
@@ -199,6 +219,51 @@ end
 function Network:settle()
   self.calm = true
   self:sleep(200)
+end
+
+--- A simulator with the workflow "w", whose version "1" runs long and "fails" fails at once, and a client at the other
+--- end of an unreliable network.
+--- `options`: of the network, `skew` (how many seconds the client's clock is ahead of CDF's), `client` (of the client).
+function unreliable.world(options)
+  local sim = simulator.new { seed = options.seed, clock = 1767225600000, functions = {
+    long = function() return {}, 3500 end, -- its execution uses the session all the time
+  } }
+  sim.log = nil
+  local network = unreliable.new(sim, options)
+  local settings = options.client or {}
+  settings.project, settings.base_url, settings.transport = "my-project", BASE, network
+  settings.credentials = assert(cdf.credentials {
+    client_id = "client-id", client_secret = "client-secret", token_url = BASE .. "/oauth2/token",
+  })
+  local client = assert(cdf.client(settings))
+  local quiet = assert(cdf.client {
+    project = "my-project", base_url = BASE, credentials = settings.credentials, transport = sim:transport(),
+  })
+  assert(quiet.workflows:upsert { externalId = "w" })
+  for version, calls in pairs { ["1"] = "long", fails = "nowhere" } do
+    assert(quiet.workflows.versions:upsert {
+      workflowExternalId = "w", version = version, workflowDefinition = { tasks = { {
+        externalId = "t", type = "function", retries = 0, parameters = { ["function"] = { externalId = calls } },
+      } } },
+    })
+  end
+  local skew = options.skew or 0
+  core.time = function() return sim:now() / 1000 + skew end
+  return { sim = sim, network = network, client = client, quiet = quiet }
+end
+
+function unreliable.executions(sim)
+  return sim.projects["my-project"].engine_state.executions
+end
+
+--- How many executions there are, by request id (`none` for those without).
+function unreliable.count_by_request_id(sim)
+  local counts = {}
+  for _, execution in pairs(unreliable.executions(sim)) do
+    local id = (execution.metadata or {})["cdfworkflow.requestId"] or "none"
+    counts[id] = (counts[id] or 0) + 1
+  end
+  return counts
 end
 
 return unreliable

@@ -123,7 +123,7 @@ describe("HAProxy", function()
     it("gives every request an answer when CDF hangs, breaks off or talks nonsense", function()
       assert.matches("^ambiguous: ", (select(2, server:ask "/run/hangs")))
       assert.matches("^ambiguous: ", (select(2, server:ask "/run/resets")))
-      assert.matches("^protocol: ", (select(2, server:ask "/run/garbage")))
+      assert.matches("^ambiguous: ", (select(2, server:ask "/run/garbage")))
       assert.equal(200, (server:ask "/run"))
     end)
 

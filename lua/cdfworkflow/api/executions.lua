@@ -51,7 +51,7 @@ local LIST = { "limit", "workflowFilters", "createdTimeStart", "createdTimeEnd",
 local LONGEST_REASON = 500
 
 --- Starts an execution of a workflow version: a token, a session, the run. At most once, or with `request_id` exactly
---- once (DESIGN section 5).
+--- once (README «Promises»).
 ---@param external_id string of the workflow
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions

@@ -35,9 +35,9 @@ local LIST = { "limit", "workflowExternalId", "workflowVersion" }
 local HISTORY = { "limit" }
 local READ_ONLY = { "createdTime", "lastUpdatedTime", "isPaused" } -- so that what was read can be sent back
 
--- Figures of the contract: least and most of what a rule may ask for.
+-- Published figures (CDF.md sections 8 and 20): least and most of what a rule may ask for.
 local BATCH = {
-  dataModeling = { batchSize = { 100, 1000 }, batchTimeout = { 60, 86400 } },
+  dataModeling = { batchSize = { 1, 1000 }, batchTimeout = { 10, 86400 } },
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
 
@@ -72,6 +72,36 @@ local function check_metadata(metadata)
   return true
 end
 
+--- Whether what CDF has holds all that was sent; it fills in more.
+local function holds(stored, sent)
+  if type(stored) ~= "table" or type(sent) ~= "table" then return stored == sent end
+  for name, value in pairs(sent) do
+    if not holds(stored[name], value) then return false end
+  end
+  return true
+end
+
+--- The trigger as CDF has it now, or nil where there is none.
+local function read(self, item)
+  local triggers, err = self:list { workflowExternalId = item.workflowExternalId, limit = math.huge }
+  for _, trigger in ipairs(triggers or {}) do
+    if trigger.externalId == item.externalId then return trigger end
+  end
+  return nil, err
+end
+
+--- With a nonce of the caller's own there is no second try: what became of a lost one is read.
+local function upsert_once(self, item, opts)
+  local before, unread = read(self, item)
+  local answer, err = self.client:_call("POST", "/workflows/triggers", { items = { item } },
+    { nonce = "items.authentication", given_nonce = opts.nonce })
+  if unread or not err or err.kind ~= "ambiguous" then return check.first("trigger", answer, err) end
+  local now = read(self, item)
+  local changed = now and (not before or now.lastUpdatedTime ~= before.lastUpdatedTime)
+  if changed and holds(now, item) then return now end
+  return nil, err
+end
+
 --- Creates the trigger, or replaces it. Every run that it starts uses the session that is made for it now: after a
 --- secret was changed, upsert the trigger again. Client credentials are the kind to prefer, since other sessions
 --- expire; record stream triggers take no other.
@@ -96,9 +126,9 @@ function Triggers:upsert(trigger, opts)
   for _, member in ipairs { "input", "metadata" } do
     if item[member] and next(item[member]) == nil then item[member] = nil end -- an empty one says nothing
   end
+  if opts.nonce and opts.nonce ~= "" then return upsert_once(self, item, opts) end
   return check.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, {
-    nonce = "items.authentication", given_nonce = opts.nonce, session = opts.session,
-    client_credentials = opts.client_credentials,
+    nonce = "items.authentication", session = opts.session, client_credentials = opts.client_credentials,
   }))
 end
 

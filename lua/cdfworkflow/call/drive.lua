@@ -59,10 +59,10 @@ local function exchange_token(call, client, request, denied)
   local token, lifetime = store:obtain(denied, request.timeout)
   if token then return call:step("token", transport:now(), token, lifetime) end
   request.timeout = request.timeout - (transport:now() - began)
-  local ok, action, value, phase, flag = protected(exchange, call, client, request, "token")
+  local ok, action, value, phase, flag, surplus = protected(exchange, call, client, request, "token")
   store:keep()
   if not ok then error(action, 0) end
-  return action, value, phase, flag
+  return action, value, phase, flag, surplus
 end
 
 local function nap(call, transport, seconds)
@@ -70,27 +70,24 @@ local function nap(call, transport, seconds)
   return call:step("woke", transport:now())
 end
 
-local function carry(call, client)
+--- Does what the call says next.
+local function act(call, client, action, value, phase, denied)
   local transport = client.transport
-  local action, value, phase, denied = call:step("start", transport:now())
-  while true do
-    if action == "http" and phase == "token" then
-      action, value, phase, denied = exchange_token(call, client, value, denied)
-    elseif action == "http" then
-      action, value, phase, denied = exchange(call, client, value, phase)
-    elseif action == "sleep" then
-      report(client, { type = "retry", delay = value })
-      action, value, phase, denied = nap(call, transport, value)
-    elseif action == "join" then
-      action, value, phase, denied = nap(call, transport, value)
-    elseif action == "token" then
-      action, value, phase, denied = ask_for_token(call, transport, value)
-    elseif action == "done" then
-      return value
-    else
-      return nil, value
-    end
+  if action == "http" and phase == "token" then return exchange_token(call, client, value, denied) end
+  if action == "http" then return exchange(call, client, value, phase) end
+  if action == "token" then return ask_for_token(call, transport, value) end
+  if action == "sleep" then report(client, { type = "retry", delay = value }) end
+  return nap(call, transport, value)
+end
+
+local function carry(call, client)
+  local action, value, phase, denied, surplus = call:step("start", client.transport:now(), core.time())
+  while action ~= "done" and action ~= "error" do
+    if surplus then report(client, { type = "surplus_session", id = surplus }) end
+    action, value, phase, denied, surplus = act(call, client, action, value, phase, denied)
   end
+  if action == "error" then return nil, value end
+  return value
 end
 
 --- Runs the call to its end.

@@ -150,7 +150,8 @@ end
 
 local function new()
   return setmetatable({
-    ready = {}, timers = PriorityQueue.new(), sleeps = 0, transfers = {}, transports = {}, signals = {}, active = 0, ends = {},
+    ready = {}, timers = PriorityQueue.new(), sleeps = 0, transfers = {}, transports = {}, signals = {}, active = 0,
+    ends = {},
   }, Gathering)
 end
 

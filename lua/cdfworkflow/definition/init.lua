@@ -191,7 +191,10 @@ end
 ---@field queryParameters? table|string an object, or a reference
 ---@field body? table|string an object of at most 1024 KiB, or a reference
 ---@field requestTimeoutInMillis? integer|string milliseconds, or a reference; CDF's default is 10000
-local cdf_members = with_common { "resourcePath", "method", "queryParameters", "body", "requestTimeoutInMillis" }
+---@field cdfVersionHeader? "alpha"|"beta" for CDF's preview features
+local cdf_members = with_common {
+  "resourcePath", "method", "queryParameters", "body", "requestTimeoutInMillis", "cdfVersionHeader",
+}
 
 --- A task of type `cdf`: makes one request to CDF's own API. Its output has the members `response` and `statusCode`.
 ---@param t cdfworkflow.CdfTaskMembers
@@ -205,6 +208,7 @@ function task.cdf(t)
       queryParameters = t.queryParameters,
       body = t.body,
       requestTimeoutInMillis = t.requestTimeoutInMillis,
+      cdfVersionHeader = t.cdfVersionHeader,
     },
   })
 end
@@ -271,6 +275,44 @@ function task.simulation(t)
   if type(inputs) == "table" then inputs = core.array(copy(inputs)) end
   return assemble(t, "simulation", {
     simulation = { routineExternalId = t.routineExternalId, runTime = t.runTime, inputs = inputs },
+  })
+end
+
+---@class cdfworkflow.FunctionAppTaskMembers : cdfworkflow.TaskMembers
+---@field functionAppExternalId string the Function App to call; may hold a reference
+---@field path string the path in the app, at most 255 characters
+---@field method? string such as "GET" or "POST", or a reference
+---@field parameters? table<string, string> of the query, at most 10
+---@field body? any JSON; may hold references
+local function_app_members = with_common { "functionAppExternalId", "path", "method", "parameters", "body" }
+
+--- A task of type `functionApp`: makes one request to a Function App. What its output holds is not documented.
+---@param t cdfworkflow.FunctionAppTaskMembers
+---@return cdfworkflow.Task
+function task.function_app(t)
+  check(t, function_app_members, { "externalId", "functionAppExternalId", "path" }, "cdf.task.function_app")
+  return assemble(t, "functionApp", {
+    functionApp = {
+      externalId = t.functionAppExternalId, path = t.path, method = t.method, parameters = t.parameters, body = t.body,
+    },
+  })
+end
+
+---@class cdfworkflow.JsonMappingTaskMembers : cdfworkflow.TaskMembers
+---@field expression string in CDF's own mapping language
+---@field inputs? table[]|string what the expression calls its inputs, or a reference
+---@field input? any JSON that the expression works on; may hold references
+local json_mapping_members = with_common { "expression", "inputs", "input" }
+
+--- A task of type `jsonMapping`: makes one JSON value of another. Its output has the member `result`.
+---@param t cdfworkflow.JsonMappingTaskMembers
+---@return cdfworkflow.Task
+function task.json_mapping(t)
+  check(t, json_mapping_members, { "externalId", "expression" }, "cdf.task.json_mapping")
+  local inputs = t.inputs
+  if type(inputs) == "table" then inputs = core.array(copy(inputs)) end
+  return assemble(t, "jsonMapping", {
+    jsonMapping = { expression = t.expression, inputs = inputs, input = t.input },
   })
 end
 

@@ -1,22 +1,24 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- cdf.lint: what is wrong with a workflow definition, found without asking CDF. It reads, reports and never raises.
--- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open.
+-- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open, and what
+-- its published description forbids while definitions in use hold it (CDF.md section 20).
 
 local core = require "cdfworkflow.core"
+local findings = require "cdfworkflow.definition.findings"
 local options = require "cdfworkflow.options"
+local rules = require "cdfworkflow.definition.rules"
+local task_types = require "cdfworkflow.definition.task_types"
+
+local report_error, report_warning = findings.error, findings.warning
+local shown, at, sentence, sorted_keys = findings.shown, findings.at, findings.sentence, findings.sorted_keys
+local must, text, identifier, members, entries = rules.must, rules.text, rules.identifier, rules.members, rules.entries
+local types, task_rules = task_types.types, task_types.common
+local type_names = sorted_keys(types)
 
 local MAX_TASKS = 200
+local PUBLISHED_TASKS = 100 -- in one list
 local MAX_DEPENDENCIES = 100
-local MAX_INPUTS = 200
-local MAX_DATA = 100 * 1024
-local MAX_BODY = 1024 * 1024
 local MAX_DEPTH = 128
-
----@class cdfworkflow.Finding
----@field severity "error"|"warning" error: CDF refuses it, or it cannot run as written
----@field code string what kind of finding it is, such as `unknown-dependency`
----@field path string where in the table, such as `tasks[3].dependsOn[1].externalId`
----@field message string one sentence for a person
 
 --- A task as seen here: its table, where it stands, and the list ("scope") that it belongs to.
 ---@class cdfworkflow.lint.Node
@@ -29,6 +31,8 @@ local MAX_DEPTH = 128
 ---@field nodes cdfworkflow.lint.Node[]
 ---@field first table<string, cdfworkflow.lint.Node> the first task with each id
 ---@field parent cdfworkflow.lint.Node|nil the task that holds this list
+---@field path string where it stands
+---@field list any what stands there
 
 ---@class cdfworkflow.lint.Report
 ---@field findings cdfworkflow.Finding[]
@@ -36,277 +40,6 @@ local MAX_DEPTH = 128
 ---@field anywhere table<string, cdfworkflow.lint.Node> the first task with each id, in any list
 ---@field ids string[]
 ---@field count integer
-
--- ---------------------------------------------------------------- words and paths
-
-local function report_error(report, code, path, message)
-  table.insert(report.findings, { severity = "error", code = code, path = path, message = message })
-end
-
-local function report_warning(report, code, path, message)
-  table.insert(report.findings, { severity = "warning", code = code, path = path, message = message })
-end
-
---- A value in a sentence: short, on one line.
-local function shown(value)
-  if value == core.null then return "null" end
-  if type(value) == "table" then return "a table" end
-  if type(value) ~= "string" then return tostring(value) end
-  if #value > 80 then value = value:sub(1, 80):gsub("[\192-\255]?[\128-\191]*$", "") .. "…" end
-  return '"' .. value:gsub("%c", function(c) return ("\\%d"):format(c:byte()) end) .. '"'
-end
-
-local function at(path, key)
-  if type(key) == "number" then return ("%s[%s]"):format(path, key) end
-  local name = tostring(key)
-  if not name:find("^[%a_][%w_]*$") then return ("%s[%s]"):format(path, shown(name)) end
-  return path == "" and name or path .. "." .. name
-end
-
---- The last part of a path: the member that a sentence is about.
-local function last(path)
-  return path:match("[^.]+$") or path
-end
-
-local function sentence(list, joint)
-  if #list == 1 then return list[1] end
-  return table.concat(list, ", ", 1, #list - 1) .. " " .. joint .. " " .. list[#list]
-end
-
-local function code_points(s)
-  local _, count = s:gsub("[^\128-\191]", "")
-  return count
-end
-
---- Keys in the same order each time: numbers, then the rest by name.
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b)
-    local a_number, b_number = type(a) == "number", type(b) == "number"
-    if a_number and b_number then return a < b end
-    if a_number ~= b_number then return a_number end
-    return tostring(a) < tostring(b)
-  end)
-  return keys
-end
-
-local function is_index(key)
-  return type(key) == "number" and key >= 1 and key == math.floor(key) and key < math.huge
-end
-
--- ---------------------------------------------------------------- values
--- A rule is called with the report, a value and its path, and reports what is wrong with the value.
-
---- True when the text is one reference and nothing else, so that it becomes the value it refers to.
-local function is_reference(value)
-  return type(value) == "string" and value:find("^%${[^{}]+}$") ~= nil
-end
-
-local function must(report, path, what, value)
-  report_error(report, "wrong-type", path, ("%s must be %s, not %s"):format(last(path), what, shown(value)))
-end
-
-local function text(most)
-  return function(report, value, path)
-    if type(value) ~= "string" then return must(report, path, "text", value) end
-    if not core.encode(value) then return must(report, path, "valid UTF-8", value) end
-    local count = code_points(value)
-    if count <= most then return end
-    report_error(report, "too-long", path,
-      ("%s has %d characters; CDF takes at most %d"):format(last(path), count, most))
-  end
-end
-
-local function name_text(report, value, path)
-  if type(value) ~= "string" or value == "" then must(report, path, "text that is not empty", value) end
-end
-
-local identifier_length = text(255)
-
-local function identifier(report, value, path)
-  identifier_length(report, value, path)
-  if type(value) ~= "string" then return end
-  local flaw = value == "" and "is empty" or value:find("%z") and "holds a NUL character"
-    or (value:find("^%s") or value:find("%s$")) and "begins or ends with white space"
-  if flaw then report_error(report, "bad-id", path, ("%s %s, which CDF refuses"):format(last(path), flaw)) end
-end
-
-local function boolean(report, value, path)
-  if type(value) ~= "boolean" then must(report, path, "true or false", value) end
-end
-
-local function is_whole(value, least, most)
-  return type(value) == "number" and value == math.floor(value) and value >= least and value <= most
-end
-
-local function whole_number(least, most)
-  local what = ("a whole number from %d to %d"):format(least, most)
-  return function(report, value, path)
-    if type(value) ~= "number" then return must(report, path, what, value) end
-    if is_whole(value, least, most) then return end
-    report_error(report, "out-of-range", path, ("%s must be %s, not %s"):format(last(path), what, value))
-  end
-end
-
-local widest_timeout = whole_number(60, 86400)
-
-local function timeout(report, value, path)
-  widest_timeout(report, value, path)
-  if is_whole(value, 60, 86400) and not is_whole(value, 100, 43200) then
-    report_warning(report, "out-of-range", path,
-      ("timeout is %d s; CDF's own API description allows 100 to 43200 only"):format(value))
-  end
-end
-
-local function one_of(choices, reference_too)
-  return function(report, value, path)
-    for _, choice in ipairs(choices) do
-      if value == choice then return end
-    end
-    if reference_too and is_reference(value) then return end
-    report_error(report, "bad-value", path, ("%s must be %s, not %s%s"):format(last(path), sentence(choices, "or"),
-      shown(value), options.hint(value, choices)))
-  end
-end
-
---- A number of milliseconds, or a reference to one.
-local function milliseconds(report, value, path)
-  if not is_whole(value, 0, 2 ^ 53) and not is_reference(value) then
-    must(report, path, "a whole number of milliseconds or one ${…} reference", value)
-  end
-end
-
---- An object of at most `most` bytes of JSON, or a reference to one.
-local function object(most, severity)
-  return function(report, value, path)
-    local is_list = type(value) == "table" and (#value > 0 or core.is_array(value))
-    if is_list or not (type(value) == "table" or is_reference(value)) then
-      return must(report, path, "an object or one ${…} reference", is_list and "a list" or value)
-    end
-    local json = most and core.encode(value)
-    if json and #json > most then
-      severity(report, "too-long", path,
-        ("%s is %d bytes of JSON; the limit is %d KiB"):format(last(path), #json, most / 1024))
-    end
-  end
-end
-
---- The positions and values of a list, in order; what is no list is reported.
-local function entries(report, list, path)
-  if type(list) ~= "table" then
-    if core.encode(list) ~= "[]" then must(report, path, "a list", list) end
-    return {}
-  end
-  local found, odd = {}, nil
-  for _, key in ipairs(sorted_keys(list)) do
-    if is_index(key) then
-      if key ~= #found + 1 and not odd then odd = ("has nothing at [%d]"):format(#found + 1) end
-      found[#found + 1] = { index = key, value = list[key] }
-    elseif not odd then
-      odd = "has the key " .. shown(key)
-    end
-  end
-  if odd then report_error(report, "wrong-type", path, ("%s must be a list, but %s"):format(last(path), odd)) end
-  return found
-end
-
---- Checks each member of an object by its rule; unknown members are only pointed at, since CDF may know them.
----@param rules table<string, function|true> `true` for what is looked at elsewhere
----@param required string[]
-local function members(report, value, path, rules, required)
-  if type(value) ~= "table" then return must(report, path, "an object", value) end
-  for _, name in ipairs(required) do
-    if value[name] == nil then
-      report_error(report, "missing-member", path, ("%s is missing"):format(name))
-    end
-  end
-  for _, key in ipairs(sorted_keys(value)) do
-    local rule = rules[key]
-    if rule == nil then
-      report_warning(report, "unknown-member", at(path, key),
-        ("%s is no known member here%s"):format(shown(key), options.hint(key, sorted_keys(rules))))
-    elseif rule ~= true then
-      rule(report, value[key], at(path, key))
-    end
-  end
-end
-
--- ---------------------------------------------------------------- what each task type may hold
-
-local function input_value(report, value, path)
-  local kind = type(value)
-  if kind ~= "string" and kind ~= "number" and kind ~= "table" then
-    must(report, path, "text, a number or a list of these", value)
-  end
-end
-
-local function unit(report, value, path)
-  members(report, value, path, { name = name_text }, { "name" })
-end
-
-local input_rules = { referenceId = name_text, value = input_value, unit = unit }
-
-local function inputs(report, value, path)
-  if is_reference(value) then return end
-  local found = entries(report, value, path)
-  if #found > MAX_INPUTS then
-    report_error(report, "too-many", path, ("inputs has %d entries; CDF takes at most %d"):format(#found, MAX_INPUTS))
-  end
-  for _, entry in ipairs(found) do
-    members(report, entry.value, at(path, entry.index), input_rules, { "referenceId", "value" })
-  end
-end
-
---- A definition holds a reference here; an array stands there only once the task has run.
-local function dynamic_tasks(report, value, path)
-  if type(value) == "table" then
-    report_warning(report, "bad-value", path,
-      "tasks of a dynamic task is meant to be a ${…} reference; use a subworkflow for tasks known beforehand")
-  elseif not is_reference(value) then
-    must(report, path, "one ${…} reference to a list of tasks", value)
-  end
-end
-
---- By type: the member of `parameters` that holds the task's own, its rules, and what may stand beside it;
---- `output` lists the members of the task's output.
-local types = {
-  ["function"] = {
-    holder = "function", required = { "externalId" }, output = { "callId", "functionId", "response" },
-    rules = { externalId = name_text, data = object(MAX_DATA, report_warning) },
-    beside = { isAsyncComplete = boolean },
-  },
-  transformation = {
-    holder = "transformation", required = { "externalId" }, output = { "jobId" },
-    rules = {
-      externalId = name_text, useTransformationCredentials = boolean,
-      concurrencyPolicy = one_of { "fail", "waitForCurrent", "restartAfterCurrent" },
-    },
-  },
-  cdf = {
-    holder = "cdfRequest", required = { "resourcePath", "method" }, output = { "response", "statusCode" },
-    rules = {
-      resourcePath = name_text, method = one_of({ "GET", "POST", "PUT" }, true), queryParameters = object(),
-      body = object(MAX_BODY, report_error), requestTimeoutInMillis = milliseconds, cdfVersionHeader = true,
-    },
-  },
-  dynamic = { holder = "dynamic", required = { "tasks" }, output = {}, rules = { tasks = dynamic_tasks } },
-  subworkflow = {
-    holder = "subworkflow", required = {}, output = {},
-    rules = { tasks = true, workflowExternalId = identifier, version = identifier },
-  },
-  simulation = {
-    holder = "simulation", required = { "routineExternalId" }, output = { "runId", "logId", "statusMessage" },
-    rules = { routineExternalId = name_text, runTime = milliseconds, inputs = inputs },
-  },
-}
-local type_names = sorted_keys(types)
-
-local task_rules = {
-  externalId = identifier, type = true, parameters = true, dependsOn = true, name = text(255),
-  description = text(500), retries = whole_number(0, 10), timeout = timeout,
-  onFailure = one_of { "abortWorkflow", "skipTask" },
-}
 
 --- The task's own object inside `parameters`, where it is one.
 local function held(task)
@@ -519,7 +252,7 @@ local function output_member(report, target, member, path, reference)
   local known = types[target.task.type]
   local parameters = target.task.parameters
   local is_async = type(parameters) == "table" and parameters.isAsyncComplete
-  if not known or is_async then return end
+  if not known or not known.output or is_async then return end
   local responds = false
   for _, name in ipairs(known.output) do
     if name == member then return end
@@ -593,17 +326,25 @@ local function parameters(report, node)
   if task.parameters == nil then return end
   if type(task.parameters) ~= "table" then return must(report, path, "an object", task.parameters) end
   if known then
-    local rules = { [known.holder] = function(_, value, inner_path)
+    local own = { [known.holder] = function(_, value, inner_path)
       members(report, value, inner_path, known.rules, known.required)
     end }
-    for name, rule in pairs(known.beside or {}) do rules[name] = rule end
-    members(report, task.parameters, path, rules, { known.holder })
+    for name, rule in pairs(known.beside or {}) do own[name] = rule end
+    members(report, task.parameters, path, own, { known.holder })
   end
   if task.type == "subworkflow" then subworkflow(report, node) end
   if inner_tasks(node) then return end
   local json, why = core.encode(task.parameters, path)
   if not json then report_error(report, "not-json", path, tostring(why)) end
   each_text(task.parameters, path, function(value, where) check_text(report, node, value, where) end, {}, 1)
+end
+
+local function reserved(report, node)
+  local id = node.id
+  if id == "workflow" or id and id:find("^__") then
+    report_error(report, "bad-id", at(node.path, "externalId"),
+      ("%s is a task id that CDF keeps for itself"):format(shown(id)))
+  end
 end
 
 local function task_type(report, node)
@@ -636,6 +377,7 @@ end
 local function check_task(report, node)
   members(report, node.task, node.path, task_rules, { "externalId", "type", "parameters" })
   duplicates(report, node)
+  reserved(report, node)
   task_type(report, node)
   parameters(report, node)
   dependencies(report, node)
@@ -657,7 +399,7 @@ end
 --- Notes the tasks of a list before any is checked, so that each can be held against all. Tasks inside tasks inside
 --- tasks are an error already and not looked at.
 local function collect(report, list, path, parent)
-  local scope = { nodes = {}, first = {}, parent = parent }
+  local scope = { nodes = {}, first = {}, parent = parent, path = path, list = list }
   table.insert(report.scopes, scope)
   for _, entry in ipairs(entries(report, list, path)) do
     local task, task_path = entry.value, at(path, entry.index)
@@ -672,18 +414,26 @@ local function collect(report, list, path, parent)
   end
 end
 
+--- CDF takes 200 tasks in one execution; published are 1 to 100 in a list.
+local function count(report, scope)
+  local size, what = #scope.nodes, scope.parent and scope.parent.task.type or "workflow"
+  if type(scope.list) == "table" and next(scope.list) == nil then
+    report_warning(report, "no-tasks", scope.path, ("the %s has no tasks"):format(what))
+  elseif not scope.parent and report.count > MAX_TASKS then
+    report_error(report, "too-many", scope.path,
+      ("the workflow has %d tasks; CDF takes at most %d"):format(report.count, MAX_TASKS))
+  elseif size > PUBLISHED_TASKS then
+    report_warning(report, "too-many", scope.path,
+      ("the %s has %d tasks; CDF's own API description allows %d"):format(what, size, PUBLISHED_TASKS))
+  end
+end
+
 local function check_definition(report, definition, path)
   members(report, definition, path, { tasks = true, description = text(500), hash = true }, { "tasks" })
   if type(definition) ~= "table" or definition.tasks == nil then return end
-  local tasks_path = at(path, "tasks")
-  collect(report, definition.tasks, tasks_path)
-  if type(definition.tasks) == "table" and next(definition.tasks) == nil then
-    report_warning(report, "no-tasks", tasks_path, "the workflow has no tasks")
-  elseif report.count > MAX_TASKS then
-    report_error(report, "too-many", tasks_path,
-      ("the workflow has %d tasks; CDF takes at most %d"):format(report.count, MAX_TASKS))
-  end
+  collect(report, definition.tasks, at(path, "tasks"))
   for _, scope in ipairs(report.scopes) do
+    count(report, scope)
     for _, node in ipairs(scope.nodes) do check_task(report, node) end
     cycles(report, scope)
   end
@@ -691,7 +441,7 @@ end
 
 --- `client.workflows.versions:upsert` makes text of an integer.
 local function version(report, value, path)
-  if not is_whole(value, 0, 2 ^ 53) then identifier(report, value, path) end
+  if not rules.is_whole(value, 0, 2 ^ 53) then identifier(report, value, path) end
 end
 
 --- A version as it is upserted or read back, or an execution, which holds the definition that it runs.

@@ -11,10 +11,12 @@ local functions = require "cdfworkflow.simulator.api.functions"
 local http_date = require "cdfworkflow.simulator.lib.http_date"
 local lag = require "cdfworkflow.simulator.api.lag"
 local operations = require "cdfworkflow.simulator.api.operations"
+local other = require "cdfworkflow.simulator.api.other"
 local options = require "cdfworkflow.options"
 local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local router = require "cdfworkflow.simulator.api.router"
 local schedules = require "cdfworkflow.simulator.api.schedules"
 local schema = require "cdfworkflow.simulator.api.schema"
@@ -37,6 +39,7 @@ local M = {}
 ---@field status integer 0 when the connection is to be cut before anything was done
 ---@field headers table<string, string> lower-case names
 ---@field body string
+---@field seconds number? how long a handler of the user's says that it took
 ---@field fault { drop: string?, delay: number?, truncate: integer?, close: boolean? }? for the server to carry out
 
 ---@class cdfworkflow.simulator.Call what the handler of an operation gets
@@ -61,7 +64,7 @@ Simulator.__index = Simulator
 
 local OPTIONS = {
   "project", "projects", "client_id", "client_secret", "tokens", "principals", "clock", "seed", "token_lifetime",
-  "functions", "transformations", "simulations", "state",
+  "functions", "transformations", "simulations", "function_apps", "mappings", "requests", "state",
 }
 
 local START = 1767225600000 -- 2026-01-01T00:00:00Z
@@ -131,7 +134,20 @@ end
 ---@field functions table<string, function>? Lua functions that stand for Cognite Functions, by external id
 ---@field transformations table<string, function>? `fn(parameters, context)`; returns seconds that it takes
 ---@field simulations table<string, function>? the same, by the external id of the routine
+---@field function_apps table<string, function>? by external id, `fn(functionApp, context)`; returns the response and,
+---  if it likes, how many seconds it takes
+---@field mappings table<string, function>? the same for `jsonMapping` tasks, by the task's external id: stands for the
+---  expression, which is not read here; `fn(jsonMapping, context)` returns the result
+---@field requests table<string, table|cdfworkflow.simulator.OtherHandler>? answers for the rest of CDF's API, by method
+---  and path below the project, such as `["GET /timeseries/{id}"]`
 ---@field state table? what `export` of another simulator gave
+
+local function add_request(self, name, given, level)
+  local problem = other.add(self.other, name, given)
+  if problem then
+    error("simulator request: " .. problem, level)
+  end
+end
 
 ---@param given cdfworkflow.simulator.Options?
 ---@return cdfworkflow.simulator.Simulator
@@ -145,6 +161,9 @@ function M.new(given)
     handlers = {},
     transformations = given.transformations or {},
     simulations = given.simulations or {},
+    function_apps = given.function_apps or {},
+    mappings = given.mappings or {},
+    other = other.new(),
     token_lifetime = given.token_lifetime or 3600,
     log = {},
   }, Simulator)
@@ -156,6 +175,9 @@ function M.new(given)
   -- In a fixed order, so that the ids come out the same every time.
   for _, external_id in ipairs(sorted_names(given.functions or {})) do
     self:function_handler(external_id, given.functions[external_id])
+  end
+  for name, answer in pairs(given.requests or {}) do
+    add_request(self, name, answer, 3)
   end
   return self
 end
@@ -175,6 +197,13 @@ function Simulator:function_handler(external_id, handler)
   for _, name in ipairs(self.project_names) do
     functions.register(self.projects[name], external_id)
   end
+end
+
+---Answers one endpoint of CDF that is not here otherwise.
+---@param name string method and path below the project, such as "POST /timeseries/list" or "GET /timeseries/{id}"
+---@param given table|cdfworkflow.simulator.OtherHandler JSON, or a function of the request
+function Simulator:request_handler(name, given)
+  add_request(self, name, given, 3)
 end
 
 ---Orders a fault for a request to come. Raises where it is none, or could never show.
@@ -285,16 +314,16 @@ local function check_access(call, principal)
   call.project = call.sim.projects[call.params.project]
   call.principal = principal or auth.principal(call)
   if not call.project or not auth.may_enter(call.principal, call.project.name) then
-    refuse(401, "Unauthorized")
+    refuse(refusals.unauthorized)
   end
-  local acl, action = call.operation.acl[1], call.operation.acl[2]
-  if not auth.has(call.principal, acl, action) then
-    refuse(403, ("Missing capability %s:%s"):format(acl, action))
+  local acl = call.operation.acl or {}
+  if acl[1] and not auth.has(call.principal, acl[1], acl[2]) then
+    refuse(refusals.capability, acl[1], acl[2])
   end
 end
 
 local function violation(message)
-  refuse(400, ("Request had 1 constraint violations. Please fix the request and try again. [%s]"):format(message))
+  refuse(refusals.violation, message)
 end
 
 local function read_params(call)
@@ -330,10 +359,13 @@ end
 
 local function prepare(call, query, principal)
   local operation = call.operation
-  if operation.acl then
+  if operation.acl or operation.entered then
     check_access(call, principal)
   end
   if operation.bare then
+    return
+  elseif operation.entered then -- the user's own
+    call.query = query
     return
   end
   check_version_header(call)
@@ -369,16 +401,20 @@ end
 
 local function not_routed(self, methods)
   if not methods then
-    return json(self, 404, refusal.envelope(404, "Not found"))
+    return json(self, refusals.path[1], refusal.envelope(refusals.path[1], refusals.path[2]))
   end
-  local response = json(self, 405, refusal.envelope(405, "Method not allowed"))
+  local response = json(self, refusals.method[1], refusal.envelope(refusals.method[1], refusals.method[2]))
   response.headers.allow = methods
   return response
 end
 
-local function find_route(request)
+local function find_route(self, request)
   local path, segments, query = router.split(request.path)
   local operation, params = operations.routes:find(request.method, segments)
+  if not operation then
+    local given, given_params = self.other:find(request.method, segments)
+    operation, params = given, given_params or params
+  end
   return { path = path, query = query, operation = operation, params = params }
 end
 
@@ -395,6 +431,7 @@ local function answer(self, request, route, principal, behind)
     return serve(call, route.query, principal)
   end, traced)
   if ok then
+    result.seconds = call.seconds
     return result
   elseif not refusal.is(result) then
     error(result, 0)
@@ -407,7 +444,7 @@ end
 ---@param principal cdfworkflow.simulator.Principal?
 ---@return cdfworkflow.simulator.Response
 function Simulator:answer(request, principal)
-  return answer(self, request, find_route(request), principal)
+  return answer(self, request, find_route(self, request), principal)
 end
 
 local function note(self, request, operation, response)
@@ -437,7 +474,7 @@ function Simulator:handle(request)
   if not self.running then
     run_until(self, self.state.clock)
   end
-  local route = find_route(request)
+  local route = find_route(self, request)
   local operation = route.operation and route.operation.operation
   local fault = self.faults:take(request.method, route.path, operation)
   local response = answer_with_faults(self, request, route, fault)

@@ -3,6 +3,7 @@
 
 local core = require "cdfworkflow.core"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local body = {}
 
@@ -13,23 +14,23 @@ local CHUNK = 4096 -- so that a gzip bomb is noticed before it has gone off
 local function inflate(text)
   local found, zlib = pcall(require, "zlib")
   if not found then
-    refuse(415, "This simulator takes gzip bodies only where lua-zlib is installed")
+    refuse(refusals.gzip_unavailable)
   end
   local stream, parts, size = zlib.inflate(), {}, 0
   for first = 1, #text, CHUNK do
     local ok, part, ended = pcall(stream, text:sub(first, first + CHUNK - 1))
     if not ok then
-      refuse(400, "The body is not gzip")
+      refuse(refusals.gzip)
     end
     parts[#parts + 1] = part
     size = size + #part
     if size > MOST then
-      refuse(413, "The body is too large")
+      refuse(refusals.body_too_large)
     elseif ended then
       return table.concat(parts)
     end
   end
-  refuse(400, "The gzip body is cut short")
+  refuse(refusals.gzip_cut)
 end
 
 local function plain_text(call)
@@ -37,7 +38,7 @@ local function plain_text(call)
   if encoding == "gzip" then
     return inflate(call.body_text)
   elseif encoding ~= "identity" then
-    refuse(415, "Unsupported content encoding")
+    refuse(refusals.encoding)
   end
   return call.body_text
 end
@@ -61,19 +62,21 @@ end
 function body.read(call)
   local kind = call.headers["content-type"]
   if kind and not kind:lower():find("^application/json") then
-    refuse(415, "Unsupported media type")
+    refuse(refusals.media_type)
   end
   local text = plain_text(call)
   if #text > MOST then
-    refuse(413, "The body is too large")
+    refuse(refusals.body_too_large)
+  elseif text == "" and call.operation.optional_body then
+    return {}
   elseif text == "" then
-    refuse(400, "A request body is needed")
+    refuse(refusals.body_missing)
   end
   local value, problem = core.decode(text)
   if value == nil then
-    refuse(400, "The body is " .. problem)
+    refuse(refusals.body, problem)
   elseif is_deeper(value, DEEPEST) then
-    refuse(400, ("The body is nested in more than %d levels"):format(DEEPEST))
+    refuse(refusals.body_too_deep, DEEPEST)
   end
   return value
 end

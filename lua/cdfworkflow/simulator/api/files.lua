@@ -4,7 +4,10 @@
 
 local core = require "cdfworkflow.core"
 local random = require "cdfworkflow.simulator.lib.random"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
+
+local refuse_with = refusal.refuse_with
 
 local files = {}
 
@@ -63,7 +66,7 @@ local function initiate(call)
   local project, item = call.project, call.body
   local before = item.externalId and find(project, item)
   if before and not call.query.overwrite then
-    refuse(409, "Files already exist", { duplicated = { { externalId = item.externalId } } })
+    refuse_with({ duplicated = { { externalId = item.externalId } } }, refusals.files_exist)
   end
   local now = project:now()
   local file = {
@@ -114,7 +117,7 @@ local function by_ids(call)
     end
   end
   if #missing > 0 and not call.body.ignoreUnknownIds then
-    refuse(400, "Files not found", { missing = missing })
+    refuse_with({ missing = missing }, refusals.files_missing)
   end
   return { items = found }
 end

@@ -10,7 +10,9 @@ local operations = {}
 local ROOMS = {
   "auth", "sessions", "workflows", "versions", "executions", "triggers", "functions", "calls", "schedules", "files",
 }
-local PROJECT_PATH = "/api/v1/projects/{project}"
+
+--- Where what belongs to a project lies.
+operations.PROJECT_PATH = "/api/v1/projects/{project}"
 
 --- Names that are quicker to say.
 operations.SHORT = { token = "issueToken", session = "createSessions", run = "runWorkflowVersion" }
@@ -30,7 +32,7 @@ local function gather(room)
       entry[name] = value
     end
     if operation.acl then
-      entry.path = PROJECT_PATH .. operation.path
+      entry.path = operations.PROJECT_PATH .. operation.path
     end
     entry.check = schema.body[operation.operation]
     routes:add(entry)

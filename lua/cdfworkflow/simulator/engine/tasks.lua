@@ -197,6 +197,36 @@ function kinds.simulation(site, input)
   }
 end
 
+-- What a Lua function of the user's answers for, as it does for a function; CDF's own language or apps are not here.
+local function answered(site, method, name, parameters, outputs)
+  local answer = ask(site.world, method, name, parameters, context(site))
+  local failure = not answer.ok and tostring(answer.error or "Task failed") or nil
+  return {
+    ok = not failure, reason = failure, wait = tasks.milliseconds(answer.duration),
+    output = not failure and outputs(answer.response == nil and core.null or answer.response) or {},
+  }
+end
+
+function kinds.functionApp(site, input)
+  local app = input.functionApp
+  if type(app) ~= "table" or type(app.externalId) ~= "string" then
+    return hopeless "The function app's externalId is not text"
+  end
+  return answered(site, "call_function_app", app.externalId, app, function(response)
+    return { statusCode = 200, response = response }
+  end)
+end
+
+function kinds.jsonMapping(site, input)
+  local mapping = input.jsonMapping
+  if type(mapping) ~= "table" or type(mapping.expression) ~= "string" then
+    return hopeless "The mapping's expression is not text"
+  end
+  return answered(site, "run_mapping", site.entry.externalId, mapping, function(response)
+    return { result = response }
+  end)
+end
+
 local METHODS = { GET = true, POST = true, PUT = true }
 
 function kinds.cdf(site, input)
@@ -205,15 +235,19 @@ function kinds.cdf(site, input)
     return hopeless "The request's resourcePath is not text"
   end
   if not METHODS[request.method] then return hopeless "The request's method is not GET, POST or PUT" end
-  local called, status, body = pcall(site.world.request, site.world, site.record, request.method,
-    request.resourcePath, absent_to_nil(request.queryParameters), absent_to_nil(request.body),
-    tonumber(absent_to_nil(request.requestTimeoutInMillis)) or 10000)
+  local timeout = tonumber(absent_to_nil(request.requestTimeoutInMillis)) or 10000
+  local called, status, body, seconds = pcall(site.world.request, site.world, site.record, request.method,
+    request.resourcePath, absent_to_nil(request.queryParameters), absent_to_nil(request.body), timeout)
   if not called or type(status) ~= "number" then
     return { ok = false, output = {}, reason = "Request failed: " .. tostring(called and body or status) }
   end
+  local wait = tasks.milliseconds(seconds)
+  if wait > timeout then
+    return { ok = false, output = {}, wait = timeout, reason = ("Request timed out after %d ms"):format(timeout) }
+  end
   local ok = status >= 200 and status < 300
   return {
-    ok = ok, output = { response = body == nil and core.null or body, statusCode = status },
+    ok = ok, wait = wait, output = { response = body == nil and core.null or body, statusCode = status },
     reason = not ok and "Request was answered with status " .. status or nil,
   }
 end

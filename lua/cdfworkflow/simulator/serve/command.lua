@@ -20,9 +20,15 @@ follow the simulator's clock. The --state file holds what was put into the simul
 
 
 The file of --load returns a function, which gets the simulator, or a table with any of these members:
-  functions        external id -> Lua function(data, context) that stands for a Cognite Function
+  functions        external id -> Lua function(data, context) that stands for a Cognite Function; returns its response
+                   and, if it likes, how many seconds it takes
+  function_apps    the same for Function Apps: Lua function(functionApp, context)
+  mappings         the same for jsonMapping tasks, whose expression is not read here: external id of the task -> Lua
+                   function(jsonMapping, context); returns the result
   transformations  external id -> Lua function(parameters, context); returns how many seconds it takes
   simulations      the same, by the external id of the routine
+  requests         the rest of CDF's API: "GET /timeseries/{id}" -> JSON as a table, or Lua function(request) with
+                   method, path, params, query, headers, body; returns JSON, status, seconds. Tasks and clients get it
   workflows        a list of workflows, as in the API
   versions         a list of workflow versions, as in the API
   faults           a list of faults to come, as tables: {match = {operation = "run"}, status = 503}
@@ -69,7 +75,10 @@ end
 -- --load
 ---------------------------------------------------------------------------------------------------------------------
 
-local LOADED = { "functions", "transformations", "simulations", "workflows", "versions", "faults" }
+local LOADED = {
+  "functions", "transformations", "simulations", "function_apps", "mappings", "requests", "workflows", "versions",
+  "faults",
+}
 
 -- Through the simulator's own API, so that what it refuses is refused here too.
 local function put(sim, path, item)
@@ -85,9 +94,10 @@ end
 local function load_table(sim, given)
   options.check(given, LOADED, "the loaded table")
   for external_id, handler in pairs(given.functions or {}) do sim:function_handler(external_id, handler) end
-  for _, kind in ipairs { "transformations", "simulations" } do
+  for _, kind in ipairs { "transformations", "simulations", "function_apps", "mappings" } do
     for external_id, handler in pairs(given[kind] or {}) do sim[kind][external_id] = handler end
   end
+  for name, answer in pairs(given.requests or {}) do sim:request_handler(name, answer) end
   for _, workflow in ipairs(given.workflows or {}) do put(sim, "/workflows", workflow) end
   for _, version in ipairs(given.versions or {}) do put(sim, "/workflows/versions", version) end
   for index, fault in ipairs(given.faults or {}) do
