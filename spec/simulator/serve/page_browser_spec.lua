@@ -82,7 +82,7 @@ local function shown_run()
   return api("/workflows/executions/" .. chromium:url():match "/executions/([%x-]+)")
 end
 
-describe("a run in a browser", function()
+describe("a run in a browser #timed", function()
   it("is started, watched and cancelled by clicking", function()
     chromium:look {}
     start_by_clicking()
@@ -135,7 +135,7 @@ describe("a run in a browser", function()
   end)
 end)
 
-describe("a page that refreshes itself", function()
+describe("a page that refreshes itself #timed", function()
   it("leaves alone what is typed and focused, and shows what is new", function()
     chromium:look {}
     chromium:go { url = sim.url .. "/ui/my-project/executions?workflow=forecast" }
@@ -152,7 +152,7 @@ describe("a page that refreshes itself", function()
   end)
 end)
 
-describe("a form in a browser", function()
+describe("a form in a browser #timed", function()
   it("is not taken from another page", function()
     local run = start_run()
     local action = sim.url .. "/ui/my-project/executions/" .. run.id
@@ -188,7 +188,7 @@ describe("a form in a browser", function()
   end)
 end)
 
-describe("a simulator that has ended", function()
+describe("a simulator that has ended #timed", function()
   it("leaves a page that says so, with what it showed last", function()
     chromium:look {}
     chromium:go { url = sim.url .. "/" }

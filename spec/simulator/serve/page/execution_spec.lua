@@ -126,6 +126,18 @@ describe("an execution on the page", function()
     assert.matches("Task fan failed · part-1: no", html, 1, true) -- the culprit, not what held it
   end)
 
+  it("is drawn whatever a function has made of its tasks", function()
+    local core = require "cdfworkflow.core"
+    world.sim:function_handler("odd", function()
+      return { tasks = { call("part-1", "quick", { dependsOn = core.null, name = core.null, retries = core.null }) } }
+    end)
+    world:define("w", { call("make", "odd"), { externalId = "fan", type = "dynamic", dependsOn = {
+      { externalId = "make" } }, parameters = { dynamic = { tasks = "${make.output.response.tasks}" } } } })
+    local execution = world:start "w"
+    world.sim:advance(60)
+    assert.matches("<title>part-1: completed</title>", world:view(execution), 1, true)
+  end)
+
   it("is marked while it is queued", function()
     world:api("/workflows", { items = { { externalId = "w", maxConcurrentExecutions = 1 } } })
     world:define("w", { call("a", "slow") })

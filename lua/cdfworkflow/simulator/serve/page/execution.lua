@@ -106,12 +106,17 @@ local function facts(view, execution)
   }
 end
 
+-- The more there is to show, the less often.
+local function refresh_of(execution)
+  return 1 + math.floor(#execution.executedTasks / 50)
+end
+
 local function show(view)
   local execution = execution_page.find(view)
   if not execution then return nil end
   return {
     title = execution.workflowExternalId .. " " .. execution.version,
-    refresh = execution.status == "RUNNING" and 1 or nil,
+    refresh = execution.status == "RUNNING" and refresh_of(execution) or nil,
     body = buttons(view, execution) .. facts(view, execution) .. graphs.of_execution(execution, view.now)
       .. timeline.draw(execution, view.now) .. tasks(view, execution),
   }

@@ -50,7 +50,7 @@ local function show(view)
     body = parts.facts {
       { "Status", parts.badge(functions.status(view.project, fn)) },
       { "Id", ("<code>%.0f</code>"):format(fn.id) },
-      { "Name", markup.escape(fn.name) }, { "Description", markup.escape(fn.description) },
+      { "Name", markup.escape(fn.name) }, { "Description", parts.text(fn.description) },
       { "What answers", answers(view, fn) }, { "Runtime", markup.escape(fn.runtimeVersion or fn.runtime) },
       { "Path", markup.escape(fn.functionPath) }, { "Created (UTC)", parts.moment(fn.createdTime) },
       { "Last called (UTC)", parts.moment(fn.lastCalled) }, { "Secrets", names_of(fn.secrets) },

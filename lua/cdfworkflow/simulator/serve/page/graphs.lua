@@ -10,17 +10,22 @@ local task_graph = require "cdfworkflow.simulator.engine.graph"
 
 local graphs = {}
 
-local function needs_of(definition)
+---The external ids of the tasks that a task waits for. What a function has made may have anything there.
+---@param definition table
+---@return string[]
+function graphs.needs_of(definition)
   local needs = {}
-  for i, need in ipairs(definition.dependsOn or {}) do needs[i] = need.externalId end
+  for i, need in ipairs(type(definition.dependsOn) == "table" and definition.dependsOn or {}) do
+    needs[i] = need.externalId
+  end
   return needs
 end
 
 local function box(definition)
   local name = type(definition.name) == "string" and definition.name
   return {
-    id = definition.externalId, needs = needs_of(definition), tone = "idle", title = name or definition.externalId,
-    sub = definition.type, word = "", short = definition.type,
+    id = definition.externalId, needs = graphs.needs_of(definition), title = name or definition.externalId,
+    tone = "idle", sub = definition.type, word = "", short = definition.type,
   }
 end
 

@@ -24,7 +24,8 @@ local PAGE = [[
 {!notice}<h1>{heading}</h1>
 {!body}
 </main>
-<footer>{!still}{!only_shows}<span class="lost">The simulator does not answer; this is what it showed last.</span></footer>
+<footer>{!still}{!only_shows}
+<span class="lost">The simulator does not answer; this is what it showed last.</span></footer>
 </body></html>
 ]]
 
@@ -76,8 +77,8 @@ end
 ---@field refresh integer? seconds after which the page looks again; none where there is something to be typed
 ---@field status integer? of the answer; default 200
 
-local ONLY_SHOWS = "<span>This page only shows: more than this machine is listened to, and --page-actions was not given. "
-  .. "</span>"
+local ONLY_SHOWS = "<span>This page only shows: more than this machine is listened to, and --page-actions was not "
+  .. "given. </span>"
 
 ---The whole page.
 ---@param view cdfworkflow.simulator.View

@@ -8,7 +8,7 @@ local fill, escape = markup.fill, markup.escape
 
 local parts = {}
 
-local MOST_JSON = 4000
+local MOST_JSON = 2000
 
 local TONES = {
   COMPLETED = "done", COMPLETED_WITH_ERRORS = "warn", RUNNING = "live", IN_PROGRESS = "live", SCHEDULED = "idle",
@@ -71,6 +71,14 @@ function parts.elapsed(record, now)
   return parts.duration(math.max((record.endTime or now) - record.startTime, 0))
 end
 
+---A text that may be absent, or null.
+---@param value any
+---@return string html
+function parts.text(value)
+  local kind = type(value)
+  return (kind == "string" or kind == "number" or kind == "boolean") and escape(value) or ""
+end
+
 ---@param path string
 ---@param text string
 ---@return string html
@@ -85,7 +93,7 @@ function parts.reason(text)
 end
 
 ---@param value any
----@param most integer? characters; default 4000
+---@param most integer? characters; default 2000
 ---@return string html
 function parts.json(value, most)
   most = most or MOST_JSON

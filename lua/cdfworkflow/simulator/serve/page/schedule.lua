@@ -127,7 +127,7 @@ local function show_schedule(view)
     body = (now ~= "" and '<div class="deeds">' .. now .. "</div>" or "") .. parts.facts {
       { "Function", schedule_list.function_link(view, resource.functionId) },
       { "When", markup.escape(resource.cronExpression .. " UTC") }, { "In words", markup.escape(resource.when) },
-      { "Next (UTC)", parts.moment(schedule.next_fire) }, { "Description", markup.escape(resource.description or "") },
+      { "Next (UTC)", parts.moment(schedule.next_fire) }, { "Description", parts.text(resource.description) },
       { "Created (UTC)", parts.moment(resource.createdTime) }, { "Session", session_link(view, resource.sessionId) },
       { "Data", parts.fold("data", "Show", schedule.data) },
     } .. function_calls.latest(view, function(call) return call.scheduleId == resource.id end),

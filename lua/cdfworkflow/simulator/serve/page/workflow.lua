@@ -53,7 +53,7 @@ local function versions(view, workflow)
     rows[i] = {
       parts.link(markup.path("ui", view.project.name, "workflows", workflow, "versions", version.version),
         version.version),
-      ("%d"):format(#(definition.tasks or {})), markup.escape(definition.description or ""),
+      ("%d"):format(#(definition.tasks or {})), parts.text(definition.description),
       parts.moment(version.createdTime), parts.moment(version.lastUpdatedTime),
     }
   end
@@ -74,12 +74,13 @@ local function show_workflow(view)
   if not entry then return nil end
   local resource = entry.resource
   local listed, count = versions(view, id)
+  local at_most = parts.text(resource.maxConcurrentExecutions)
   return {
     title = id, refresh = 2,
     body = (count > 0 and workflow_page.start_button(view, id) or "") .. parts.facts {
-      { "Description", markup.escape(resource.description or "") },
+      { "Description", parts.text(resource.description) },
       { "Running", ("%d"):format(view.project.engine:running(id)) },
-      { "At most at the same time", tostring(resource.maxConcurrentExecutions or "as many as the project may") },
+      { "At most at the same time", at_most ~= "" and at_most or "as many as the project may" },
       { "Created (UTC)", parts.moment(resource.createdTime) },
       { "Changed (UTC)", parts.moment(resource.lastUpdatedTime) },
     } .. listed .. schedule_list.triggers_of(view, id) .. latest(view, { workflow = id }),
@@ -95,17 +96,11 @@ local TASKS = {
   { "On failure" }, { "Parameters" },
 }
 
-local function plain(value)
-  return type(value) ~= "table" and type(value) ~= "userdata" and value ~= nil and markup.escape(value) or "–"
-end
-
 local function task_row(task)
-  local needs = {}
-  for i, need in ipairs(task.dependsOn or {}) do needs[i] = need.externalId end
   return {
     id = "d-" .. task.externalId, markup.escape(task.externalId), markup.escape(task.type),
-    markup.escape(table.concat(needs, ", ")), plain(task.retries),
-    type(task.timeout) == "number" and parts.duration(task.timeout * 1000) or "–", plain(task.onFailure),
+    markup.escape(table.concat(graphs.needs_of(task), ", ")), parts.text(task.retries),
+    type(task.timeout) == "number" and parts.duration(task.timeout * 1000) or "", parts.text(task.onFailure),
     parts.fold("p-" .. task.externalId, "Show", task.parameters),
   }
 end
@@ -121,8 +116,8 @@ local function show_version(view)
     title = workflow .. " " .. name, refresh = 2,
     body = workflow_page.start_button(view, workflow, name) .. parts.facts {
       { "Workflow", parts.link(markup.path("ui", view.project.name, "workflows", workflow), workflow) },
-      { "Version", markup.escape(name) }, { "Description", markup.escape(definition.description or "") },
-      { "Hash", "<code>" .. markup.escape(definition.hash or "") .. "</code>" },
+      { "Version", markup.escape(name) }, { "Description", parts.text(definition.description) },
+      { "Hash", "<code>" .. parts.text(definition.hash) .. "</code>" },
       { "Created (UTC)", parts.moment(version.createdTime) },
       { "Changed (UTC)", parts.moment(version.lastUpdatedTime) },
       { "Input", parts.fold("input", "Show", definition.input) },

@@ -36,7 +36,7 @@ local function row(view, id, counts)
   local project = view.project
   local resource = project.state.workflows[id].resource
   return {
-    parts.link(markup.path("ui", project.name, "workflows", id), id), markup.escape(resource.description or ""),
+    parts.link(markup.path("ui", project.name, "workflows", id), id), parts.text(resource.description),
     ("%d"):format(project:count(project.state.versions[id] or {})), ("%d"):format(counts[id] or 0),
     ("%d"):format(project.engine:running(id)),
   }
