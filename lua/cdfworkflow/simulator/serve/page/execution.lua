@@ -57,7 +57,7 @@ end
 local function tasks(view, execution)
   local rows = {}
   for i, entry in ipairs(execution.executedTasks) do rows[i] = task_row(view, execution, entry) end
-  return "<h2>Tasks</h2>" .. parts.table(HEADS, rows, "No task has begun.")
+  return parts.section("Tasks", parts.table(HEADS, rows, "No task has begun."))
 end
 
 local function buttons(view, execution)

@@ -3,7 +3,6 @@
 -- box leads to its task.
 
 local drawing = require "cdfworkflow.simulator.serve.drawing"
-local markup = require "cdfworkflow.simulator.serve.markup"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local reading = require "cdfworkflow.simulator.serve.page.reading"
 local task_graph = require "cdfworkflow.simulator.engine.graph"
@@ -44,8 +43,7 @@ end
 
 local function part(title, tasks)
   if #tasks == 0 then return "" end
-  return markup.fill('<h2>{title}</h2><div class="card graph">{!drawn}</div>',
-    { title = title, drawn = drawing.draw(tasks) })
+  return parts.section(title, '<div class="card graph">' .. drawing.draw(tasks) .. "</div>")
 end
 
 ---@param definitions table[] tasks of a version

@@ -130,6 +130,15 @@ function parts.pairs(map)
   return table.concat(lines)
 end
 
+---A part of a page under a heading. Its id lets the page's script find it again when others appear before it.
+---@param title string once in a page
+---@param html string
+---@return string html
+function parts.section(title, html)
+  return fill('<section id="s{id}"><h2>{title}</h2>{!html}</section>',
+    { id = markup.path(title), title = title, html = html })
+end
+
 ---Facts about one thing, in a card.
 ---@param list { [1]: string, [2]: string }[] name and HTML; a fact whose HTML is empty is left out
 ---@return string html

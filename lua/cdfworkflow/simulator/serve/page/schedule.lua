@@ -34,7 +34,7 @@ local function history(view, external_id)
       id and parts.link(execution_list.path(view.project, id), id) or "–",
     }
   end
-  return "<h2>Latest runs</h2>" .. parts.table(HISTORY, rows, "It has not fired.")
+  return parts.section("Latest runs", parts.table(HISTORY, rows, "It has not fired."))
 end
 
 local function is_schedule(trigger)
@@ -52,10 +52,10 @@ end
 local function items_form(view, trigger, problem)
   if is_schedule(trigger) or not view.page.guard.acts then return "" end
   local items, note = forms.echo(view.form.items, "json")
-  return "<h2>Let data come</h2>" .. forms.form(view, view.path, {
+  return parts.section("Let data come", forms.form(view, view.path, {
     { name = "items", label = "Items (JSON)", kind = "area", value = items, error = problem or note,
       sample = '[{ "externalId": "sensor-7" }]', hint = "A list, for ${workflow.input.items}." },
-  }, "Fire", { members = { deed = "fire" } })
+  }, "Fire", { members = { deed = "fire" } }))
 end
 
 local function trigger_page(view, trigger, problem)

@@ -57,15 +57,14 @@ local function versions(view, workflow)
       parts.moment(version.createdTime), parts.moment(version.lastUpdatedTime),
     }
   end
-  return "<h2>Versions</h2>" .. parts.table(VERSIONS, rows, "No version yet."), #rows
+  return parts.section("Versions", parts.table(VERSIONS, rows, "No version yet.")), #rows
 end
 
 local function latest(view, filter)
   local found, more, cut = execution_list.find(view.project, filter, LATEST)
   local all = markup.with_query(markup.path("ui", view.project.name, "executions"), { { "workflow", filter.workflow } })
-  return "<h2>Latest executions</h2>"
-    .. execution_list.table(view, found, cut and "None among the latest of the project." or "No execution yet.")
-    .. parts.pager(nil, more and all)
+  local empty = cut and "None among the latest of the project." or "No execution yet."
+  return parts.section("Latest executions", execution_list.table(view, found, empty) .. parts.pager(nil, more and all))
 end
 
 local function show_workflow(view)
@@ -121,7 +120,7 @@ local function show_version(view)
       { "Created (UTC)", parts.moment(version.createdTime) },
       { "Changed (UTC)", parts.moment(version.lastUpdatedTime) },
       { "Input", parts.fold("input", "Show", definition.input) },
-    } .. graphs.of_definition(definition.tasks or {}) .. "<h2>Tasks</h2>" .. parts.table(TASKS, rows, "No task.")
+    } .. graphs.of_definition(definition.tasks or {}) .. parts.section("Tasks", parts.table(TASKS, rows, "No task."))
       .. latest(view, { workflow = workflow, version = name }),
   }
 end
