@@ -14,9 +14,9 @@ local function task(id, name, need)
 end
 return {
   functions = {
-    quick = function(data) return { rows = 120, plant = data.plant }, 1 end,
+    quick = function(data) return { rows = 120, plant = data.plant }, 0.5 end,
     slow = function() return { done = true }, 600 end,
-    split = function() return { tasks = { task("part", "slow") } }, 2 end,
+    split = function() return { tasks = { task("part", "slow") } }, 1 end,
   },
   versions = {
     { workflowExternalId = "forecast", version = "1", workflowDefinition = { tasks = {

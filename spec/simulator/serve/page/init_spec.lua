@@ -148,7 +148,7 @@ describe("the page", function()
 
   it("refreshes itself where there is something to watch and nothing to type", function()
     local paths = full_world()
-    assert.matches('<body data-refresh="2">', world:get(paths[1]), 1, true)
+    assert.matches('<body data-refresh="1">', world:get(paths[1]), 1, true)
     for _, position in ipairs { 2, 5, 10 } do -- controls, a task, the start of a run
       assert.matches('<body data-refresh="">', world:get(paths[position]), 1, true)
     end

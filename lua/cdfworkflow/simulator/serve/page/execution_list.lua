@@ -194,7 +194,7 @@ local function show(view)
   local body = filter_form(view, problems)
     .. execution_list.table(view, found, cut and "None of them fits." or "No execution.")
     .. parts.pager(before and page_path(view), more and page_path(view, more), note)
-  return { title = "Executions", refresh = 2, body = body }
+  return { title = "Executions", refresh = 1, body = body }
 end
 
 execution_list.routes = {

@@ -26,7 +26,7 @@ local function show(view)
     local heading = i > 1 and markup.fill("<h1>{name}</h1>", { name = name }) or ""
     texts[i] = heading .. project_part(view:of_project(name))
   end
-  return { title = names[1], refresh = 2, body = table.concat(texts, "\n") }
+  return { title = names[1], refresh = 1, body = table.concat(texts, "\n") }
 end
 
 overview.routes = {

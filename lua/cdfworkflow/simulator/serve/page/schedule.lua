@@ -61,7 +61,7 @@ end
 local function trigger_page(view, trigger, problem)
   local resource = trigger.resource
   return {
-    title = resource.externalId, status = problem and 422 or nil, refresh = is_schedule(trigger) and 2 or nil,
+    title = resource.externalId, status = problem and 422 or nil, refresh = is_schedule(trigger) and 1 or nil,
     body = trigger_buttons(view, trigger) .. parts.facts {
       { "State", schedule_list.state(trigger) },
       { "Starts", parts.link(markup.path("ui", view.project.name, "workflows", resource.workflowExternalId, "versions",
@@ -123,7 +123,7 @@ local function show_schedule(view)
   local resource = schedule.resource
   local now = forms.button(view, view.path, { deed = "fire" }, "Run now")
   return {
-    title = resource.name, refresh = 2,
+    title = resource.name, refresh = 1,
     body = (now ~= "" and '<div class="deeds">' .. now .. "</div>" or "") .. parts.facts {
       { "Function", schedule_list.function_link(view, resource.functionId) },
       { "When", markup.escape(resource.cronExpression .. " UTC") }, { "In words", markup.escape(resource.when) },

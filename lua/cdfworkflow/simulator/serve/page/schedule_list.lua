@@ -105,7 +105,7 @@ end
 
 local function show(view)
   local all = triggers(view, function() return true end)
-  return { title = "Schedules", refresh = 2, body = all .. schedule_list.schedules_of(view) }
+  return { title = "Schedules", refresh = 1, body = all .. schedule_list.schedules_of(view) }
 end
 
 schedule_list.routes = {

@@ -75,7 +75,7 @@ local function show_workflow(view)
   local listed, count = versions(view, id)
   local at_most = parts.text(resource.maxConcurrentExecutions)
   return {
-    title = id, refresh = 2,
+    title = id, refresh = 1,
     body = (count > 0 and workflow_page.start_button(view, id) or "") .. parts.facts {
       { "Description", parts.text(resource.description) },
       { "Running", ("%d"):format(view.project.engine:running(id)) },
@@ -112,7 +112,7 @@ local function show_version(view)
   local definition, rows = version.workflowDefinition, {}
   for i, task in ipairs(definition.tasks or {}) do rows[i] = task_row(task) end
   return {
-    title = workflow .. " " .. name, refresh = 2,
+    title = workflow .. " " .. name, refresh = 1,
     body = workflow_page.start_button(view, workflow, name) .. parts.facts {
       { "Workflow", parts.link(markup.path("ui", view.project.name, "workflows", workflow), workflow) },
       { "Version", markup.escape(name) }, { "Description", parts.text(definition.description) },

@@ -59,7 +59,7 @@ local function show(view)
   local skip = tonumber((view.query.skip or ""):match("^%d+$")) or 0
   local shown, more = workflow_list.table(view, skip, PAGE)
   local older = more and markup.with_query(view.path, { { "skip", ("%d"):format(skip + PAGE) } })
-  return { title = "Workflows", refresh = 2, body = shown .. parts.pager(skip > 0 and view.path, older, nil) }
+  return { title = "Workflows", refresh = 1, body = shown .. parts.pager(skip > 0 and view.path, older, nil) }
 end
 
 workflow_list.routes = {
