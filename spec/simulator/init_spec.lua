@@ -2,6 +2,7 @@
 
 local core = require "cdfworkflow.core"
 local exchange = require "sim_exchange"
+local pieces = require "cdfworkflow.simulator.serve.pieces"
 local simulator = require "cdfworkflow.simulator"
 local zlib = require "zlib"
 
@@ -126,6 +127,82 @@ describe("simulator", function()
     }
     assert.equal("after", response.fault.drop)
     assert.equal("w", x:call("GET", "/workflows/w").externalId)
+  end)
+
+  it("forgets the older half of a log that has grown long", function()
+    local sim = simulator.new()
+    for n = 1, 20001 do
+      sim:handle { method = "GET", path = "/" .. n, headers = {} }
+    end
+    assert.same({ 10001, "/10001", "/20001" }, { #sim.log, sim.log[1].path, sim.log[10001].path })
+    assert.same({ none = { ["404"] = 20001 } }, sim.counts)
+  end)
+
+  describe("reset", function()
+    it("brings everything back but tokens, and gives no id twice", function()
+      local x = exchange.new { functions = { f = function() return {}, 5 end } }
+      x:version("w", "1", { task("a", "f") })
+      local before = x:run("w", "1")
+      x.sim:advance(100)
+      x.sim:fault { status = 500 }
+      x.sim:reset()
+      assert.same({ 1767225600000, 0, 0 }, { x.sim:now(), #x.sim.log, #x.sim:list_faults() })
+      assert.same({}, x:call("GET", "/workflows").items)
+      assert.equal("f", x:call("GET", "/functions").items[1].externalId)
+      x:version("w", "1", { task("a", "f") })
+      local again = x:run("w", "1")
+      assert.not_equal(before.id, again.id)
+      x.sim:advance(5)
+      assert.equal("COMPLETED", x:call("GET", "/workflows/executions/" .. again.id).status)
+    end)
+
+    it("is not for handlers", function()
+      local x, problem
+      x = exchange.new { functions = { f = function()
+        problem = select(2, pcall(function()
+          x.sim:reset()
+        end))
+      end } }
+      x:version("w", "1", { task("a", "f") })
+      x:run("w", "1")
+      x.sim:advance(1)
+      assert.matches("init_spec.lua:%d+: simulator reset: not from inside a handler", problem)
+    end)
+  end)
+
+  describe("load", function()
+    it("goes on from a state that was exported, in a simulator that is there", function()
+      local x = exchange.new { functions = { f = function() return {}, 5 end } }
+      x:version("w", "1", { task("a", "f") })
+      local execution = x:run("w", "1")
+      local state = x.sim:export()
+      x.sim:advance(5)
+      x.sim:reset()
+      assert.is_true(x.sim:load(state))
+      assert.equal("RUNNING", x:call("GET", "/workflows/executions/" .. execution.id).status)
+      x.sim:advance(5)
+      assert.equal("COMPLETED", x:call("GET", "/workflows/executions/" .. execution.id).status)
+    end)
+
+    it("brings projects along", function()
+      local one, other = simulator.new { project = "one" }, simulator.new { project = "other" }
+      assert.is_true(other:load(one:export()))
+      assert.same({ "other", "one" }, other.project_names)
+    end)
+
+    it("leaves everything as it is where that is no state", function()
+      local x = exchange.new()
+      x:call("POST", "/workflows", { items = { { externalId = "kept" } } })
+      local broken = x.sim:export()
+      broken.projects.new = { api = 5 }
+      for _, state in ipairs { {}, { clock = 1, random = 1, projects = 5 }, broken } do
+        local ok, message = x.sim:load(state)
+        assert.is_nil(ok)
+        assert.matches("^this is no state of a simulator: ", message)
+        assert.same({ "acme-dev" }, x.sim.project_names)
+        assert.equal("kept", x:call("GET", "/workflows").items[1].externalId)
+      end
+    end)
   end)
 
   describe("a fault", function()
@@ -478,6 +555,50 @@ describe("what came in", function()
       .. '{"externalId":"f","data":%s}}}]}}]}'):format(deep))))
     assert.equal(200, (send("GET", "/workflows")))
     assert.is_table(sim:export())
+  end)
+
+  it("of a handler, however deep, can always be shown and kept, or is why its task fails", function()
+    local levels
+    local function nested()
+      local value = 1
+      for _ = 1, levels do value = { value } end
+      return value
+    end
+    sim = simulator.new { project = "p", tokens = { "t" }, functions = { f = nested }, mappings = { m = nested },
+      function_apps = { a = nested }, requests = { ["GET /deep"] = nested } }
+    local function one(id, type, own)
+      local holder = type == "cdf" and "cdfRequest" or type
+      return { externalId = id, type = type, retries = 0, parameters = { [holder] = own } }
+    end
+    local function version(name, tasks)
+      assert.equal(200, (send("POST", "/workflows/versions", { items = { { workflowExternalId = name, version = "1",
+        workflowDefinition = { tasks = tasks } } } })))
+    end
+    local function outcome(name, depth)
+      levels = depth
+      local _, execution = send("POST", "/workflows/" .. name .. "/versions/1/run",
+        { authentication = { nonce = nonce() } })
+      sim:advance(5)
+      local status, shown = send("GET", "/workflows/executions/" .. execution.id)
+      assert.equal(200, status)
+      assert(pieces.write(sim.state, function() return true end))
+      return shown.status, shown.executedTasks[1].reasonForIncompletion
+    end
+    local f = one("f", "function", { externalId = "f" })
+    version("one", { f })
+    version("all", { f, one("m", "jsonMapping", { expression = "x" }),
+      one("a", "functionApp", { externalId = "a", path = "/" }),
+      one("c", "cdf", { resourcePath = "/deep", method = "GET" }) })
+    local seen = {}
+    for depth = 91, 135, 4 do
+      local status = outcome("all", depth)
+      seen[status] = (seen[status] or 0) + 1
+      assert.truthy(({ [200] = 1, [500] = 1 })[(send("GET", "/deep"))])
+    end
+    assert.is_true(seen.COMPLETED > 1 and seen.FAILED > 5)
+    assert.same({ "COMPLETED" }, { outcome("one", 99) })
+    assert.same({ "FAILED", "The response is nested in more than 100 levels" }, { outcome("one", 101) })
+    assert.matches("^The response is not JSON: .*too many tables", (select(2, outcome("one", 135))))
   end)
 
   it("of a handler's words and times can always be told and kept", function()

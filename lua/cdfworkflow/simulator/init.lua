@@ -2,28 +2,21 @@
 -- The embedded CDF: a function from request to response, with a clock that only its owner moves. No I/O. What
 -- it knows is in `sim.state`, plain data that can be saved as JSON; what it was told (secrets, Lua functions) is not.
 
+local answering = require "cdfworkflow.simulator.answering"
 local auth = require "cdfworkflow.simulator.api.auth"
-local body = require "cdfworkflow.simulator.api.body"
 local core = require "cdfworkflow.core"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
 local http_date = require "cdfworkflow.simulator.lib.http_date"
-local lag = require "cdfworkflow.simulator.api.lag"
-local operations = require "cdfworkflow.simulator.api.operations"
 local other = require "cdfworkflow.simulator.api.other"
 local options = require "cdfworkflow.options"
 local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
-local refusals = require "cdfworkflow.simulator.lib.refusals"
-local router = require "cdfworkflow.simulator.api.router"
 local schedules = require "cdfworkflow.simulator.api.schedules"
-local schema = require "cdfworkflow.simulator.api.schema"
 local transport = require "cdfworkflow.simulator.transport"
 local triggers = require "cdfworkflow.simulator.api.triggers"
-
-local refuse = refusal.refuse
 
 local M = {}
 
@@ -39,6 +32,7 @@ local M = {}
 ---@field status integer 0 when the connection is to be cut before anything was done
 ---@field headers table<string, string> lower-case names
 ---@field body string
+---@field operation string? operationId of the request
 ---@field seconds number? how long a handler of the user's says that it took
 ---@field fault { drop: string?, delay: number?, truncate: integer?, close: boolean? }? for the server to carry out
 
@@ -58,7 +52,9 @@ local M = {}
 ---@class cdfworkflow.simulator.Simulator
 ---@field state table everything that is saved: `clock`, `random`, `tokens`, `uploads`, `projects`
 ---@field projects table<string, cdfworkflow.simulator.Project>
----@field log { method: string, path: string, operation: string?, status: integer }[]|nil set to nil to keep none
+---@field log { method: string, path: string, operation: string?, status: integer }[]|nil the last 10,000 requests, or
+---  some more; set to nil to keep none
+---@field counts table<string, table<string, integer>> how many answers there were, by operation and status
 local Simulator = {}
 Simulator.__index = Simulator
 
@@ -68,6 +64,7 @@ local OPTIONS = {
 }
 
 local START = 1767225600000 -- 2026-01-01T00:00:00Z
+local KEPT_REQUESTS = 10000 -- in the log, at least
 
 -- Making one ------------------------------------------------------------------------------------------------------
 
@@ -80,20 +77,35 @@ local function sorted_names(map)
   return names
 end
 
+-- Adds what is not there yet.
+local function add_names(names, more)
+  local known = {}
+  for _, name in ipairs(names) do
+    known[name] = true
+  end
+  for _, name in ipairs(more) do
+    names[#names + 1] = not known[name] and name or nil
+    known[name] = true
+  end
+  return names
+end
+
 -- What was asked for, then what else the loaded state holds.
 local function project_names(given)
-  local saved = sorted_names(given.state and given.state.projects or {})
-  local names, known = {}, {}
-  local function add(list)
-    for _, name in ipairs(list) do
-      names[#names + 1] = not known[name] and name or nil
-      known[name] = true
+  local names = add_names({}, given.projects or { given.project })
+  add_names(names, sorted_names(given.state and given.state.projects or {}))
+  return #names > 0 and names or { "my-project" }
+end
+
+-- Makes the projects of `sim.state`. Functions are registered in a fixed order, so that the ids come out the same.
+local function open_projects(self)
+  for _, name in ipairs(self.project_names) do
+    self.projects[name] = project.new(self, name, self.state.projects[name])
+    self.state.projects[name] = self.projects[name].stored
+    for _, external_id in ipairs(sorted_names(self.handlers)) do
+      functions.register(self.projects[name], external_id)
     end
   end
-  add(given.projects or { given.project })
-  add(saved)
-  add(#names == 0 and { "my-project" } or {})
-  return names
 end
 
 local function principals_of(given)
@@ -109,6 +121,18 @@ local function principals_of(given)
     list[#list + 1] = principal
   end
   return list
+end
+
+-- Arrays stay marked as such.
+local function copy(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local result = core.is_array(value) and core.array({}) or {}
+  for name, member in pairs(value) do
+    result[name] = copy(member)
+  end
+  return result
 end
 
 local function new_state(given)
@@ -165,26 +189,64 @@ function M.new(given)
     mappings = given.mappings or {},
     other = other.new(),
     token_lifetime = given.token_lifetime or 3600,
+    start = given.clock or START,
     log = {},
+    counts = {},
   }, Simulator)
   self.directory = auth.directory(principals_of(given), self.project_names)
-  for _, name in ipairs(self.project_names) do
-    self.projects[name] = project.new(self, name, self.state.projects[name])
-    self.state.projects[name] = self.projects[name].stored
+  for external_id, handler in pairs(given.functions or {}) do
+    assert(type(handler) == "function", "a function handler is a Lua function")
+    self.handlers[external_id] = handler
   end
-  -- In a fixed order, so that the ids come out the same every time.
-  for _, external_id in ipairs(sorted_names(given.functions or {})) do
-    self:function_handler(external_id, given.functions[external_id])
-  end
+  open_projects(self)
   for name, answer in pairs(given.requests or {}) do
     add_request(self, name, answer, 3)
   end
   return self
 end
 
----@return table # a copy of `sim.state`, for `simulator.new{ state = … }`
+---@return table # a copy of `sim.state`, for `load`, or for `simulator.new{ state = … }`
 function Simulator:export()
-  return core.decode(assert(core.encode(self.state)))
+  return copy(self.state)
+end
+
+local function must_rest(self, what)
+  if self.running then
+    error(("simulator %s: not from inside a handler"):format(what), 3)
+  end
+end
+
+---Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started. Tokens
+---stay good, so that clients go on; ids are not given twice.
+function Simulator:reset()
+  must_rest(self, "reset")
+  self.state.clock, self.state.uploads, self.state.projects = self.start, {}, {}
+  self.faults:clear()
+  self.counts, self.log = {}, self.log and {} or nil
+  open_projects(self)
+end
+
+---Takes the state of another simulator, or an earlier one, instead of its own. What is none changes nothing.
+---@param state table what `export` gave; is not to be used elsewhere
+---@return boolean|nil ok, string|nil message
+function Simulator:load(state)
+  must_rest(self, "load")
+  local before, names = self.state, copy(self.project_names)
+  local ok, problem = pcall(function()
+    assert(type(state.clock) == "number" and type(state.random) == "number", "it has no clock")
+    add_names(self.project_names, sorted_names(state.projects))
+    self.state = state
+    open_projects(self)
+  end)
+  if ok then
+    return true
+  end
+  self.state = before
+  while #self.project_names > #names do
+    self.projects[table.remove(self.project_names)] = nil
+  end
+  open_projects(self)
+  return nil, "this is no state of a simulator: " .. tostring(problem)
 end
 
 ---Registers a Lua function that stands for a Cognite Function, in every project. It is called as
@@ -299,156 +361,34 @@ function Simulator:advance(seconds)
   self.state.clock = math.max(self.state.clock, target)
 end
 
--- From request to response ----------------------------------------------------------------------------------------
-
-local function json(self, status, value)
-  local text = assert(core.encode(value))
-  return {
-    status = status,
-    headers = { ["content-type"] = "application/json", ["x-request-id"] = random.uuid(self.state) },
-    body = text,
-  }
-end
-
-local function check_access(call, principal)
-  call.project = call.sim.projects[call.params.project]
-  call.principal = principal or auth.principal(call)
-  if not call.project or not auth.may_enter(call.principal, call.project.name) then
-    refuse(refusals.unauthorized)
-  end
-  local acl = call.operation.acl or {}
-  if acl[1] and not auth.has(call.principal, acl[1], acl[2]) then
-    refuse(refusals.capability, acl[1], acl[2])
-  end
-end
-
-local function violation(message)
-  refuse(refusals.violation, message)
-end
-
-local function read_params(call)
-  for name, given in pairs(call.params) do
-    local read = schema.path[name]
-    if read then
-      local value, message = read(given, name)
-      call.params[name] = value or violation(message)
-    end
-  end
-end
-
-local function read_query(call, given)
-  call.query = {}
-  for _, name in ipairs(call.operation.query or {}) do
-    if given[name] then
-      local value, message = schema.query[name](given[name], name)
-      if value == nil then
-        violation(message)
-      end
-      call.query[name] = value
-    end
-  end
-end
-
--- Cognite's JavaScript SDK writes a V before the date.
-local function check_version_header(call)
-  local version = call.headers["cdf-version"]
-  if version and not (version:gsub("%-beta$", ""):gsub("%-alpha$", "")):find("^V?%d%d%d%d%d%d%d%d$") then
-    violation("cdf-version is not well-formed")
-  end
-end
-
-local function prepare(call, query, principal)
-  local operation = call.operation
-  if operation.acl or operation.entered then
-    check_access(call, principal)
-  end
-  if operation.bare then
-    return
-  elseif operation.entered then -- the user's own
-    call.query = query
-    return
-  end
-  check_version_header(call)
-  read_params(call)
-  read_query(call, query)
-  if operation.check then
-    call.body = body.read(call)
-    local message = operation.check(call.body, "body")
-    if message then
-      violation(message)
-    end
-  end
-end
-
-local function serve(call, query, principal)
-  call.body_text = call.request.body or ""
-  prepare(call, query, principal)
-  local value, more = call.operation.handle(call)
-  if value == nil then
-    return more -- a whole response, where CDF's JSON is not what is spoken
-  end
-  local response = json(call.sim, more or 200, lag.show(value, lag.time(call)))
-  if call.operation.bare then
-    response.headers["x-request-id"] = nil -- the identity provider has none
-    response.headers["cache-control"] = "no-store" -- RFC 6749, section 5.1
-  end
-  return response
-end
-
-local function traced(problem)
-  return refusal.is(problem) and problem or debug.traceback(tostring(problem), 2)
-end
-
-local function not_routed(self, methods)
-  if not methods then
-    return json(self, refusals.path[1], refusal.envelope(refusals.path[1], refusals.path[2]))
-  end
-  local response = json(self, refusals.method[1], refusal.envelope(refusals.method[1], refusals.method[2]))
-  response.headers.allow = methods
-  return response
-end
-
-local function find_route(self, request)
-  local path, segments, query = router.split(request.path)
-  local operation, params = operations.routes:find(request.method, segments)
-  if not operation then
-    local given, given_params = self.other:find(request.method, segments)
-    operation, params = given, given_params or params
-  end
-  return { path = path, query = query, operation = operation, params = params }
-end
-
-local function answer(self, request, route, principal, behind)
-  local operation = route.operation
-  if not operation then
-    return not_routed(self, route.params)
-  end
-  local call = {
-    sim = self, request = request, headers = request.headers or {}, operation = operation, params = route.params,
-    behind = behind,
-  }
-  local ok, result = xpcall(function()
-    return serve(call, route.query, principal)
-  end, traced)
-  if ok then
-    result.seconds = call.seconds
-    return result
-  elseif not refusal.is(result) then
-    error(result, 0)
-  end
-  return json(self, result.status, refusal.envelope(result.status, result.message, result.more))
-end
+-- Requests -----------------------------------------------------------------------------------------------------------
 
 ---Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
 ---@param request cdfworkflow.simulator.Request
 ---@param principal cdfworkflow.simulator.Principal?
 ---@return cdfworkflow.simulator.Response
 function Simulator:answer(request, principal)
-  return answer(self, request, find_route(self, request), principal)
+  return answering.answer(self, request, answering.find_route(self, request), { principal = principal })
+end
+
+-- A log that has grown long loses its older half.
+local function shorten(log)
+  if #log < 2 * KEPT_REQUESTS then
+    return log
+  end
+  local newer = {}
+  for position = KEPT_REQUESTS + 1, #log do
+    newer[#newer + 1] = log[position]
+  end
+  return newer
 end
 
 local function note(self, request, operation, response)
+  local name, status = operation or "none", ("%d"):format(response.status)
+  self.counts[name] = self.counts[name] or {}
+  self.counts[name][status] = (self.counts[name][status] or 0) + 1
   if self.log then
+    self.log = shorten(self.log)
     self.log[#self.log + 1] = {
       method = request.method, path = request.path:gsub("^(/upload/).*", "%1[redacted]"), operation = operation,
       status = response.status,
@@ -458,12 +398,12 @@ end
 
 local function answer_with_faults(self, request, route, fault)
   if not fault then
-    return answer(self, request, route)
+    return answering.answer(self, request, route, {})
   end
   return faults.apply(fault, function(behind)
-    return answer(self, request, route, nil, behind)
+    return answering.answer(self, request, route, { behind = behind })
   end, function(status, message)
-    return json(self, status, refusal.envelope(status, message))
+    return answering.json(self, status, refusal.envelope(status, message))
   end)
 end
 
@@ -474,11 +414,12 @@ function Simulator:handle(request)
   if not self.running then
     run_until(self, self.state.clock)
   end
-  local route = find_route(self, request)
+  local route = answering.find_route(self, request)
   local operation = route.operation and route.operation.operation
   local fault = self.faults:take(request.method, route.path, operation)
   local response = answer_with_faults(self, request, route, fault)
   response.headers.date = http_date(self.state.clock + (fault and fault.date or 0) * 1000)
+  response.operation = operation
   note(self, request, operation, response)
   return response
 end

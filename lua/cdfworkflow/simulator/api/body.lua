@@ -2,13 +2,13 @@
 -- The JSON body of a request: content type, gzip undone (lua-zlib, loaded when it is first needed), JSON.
 
 local core = require "cdfworkflow.core"
+local depth = require "cdfworkflow.simulator.lib.depth"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
 local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local body = {}
 
 local MOST = 10 * 1024 * 1024
-local DEEPEST = 100 -- levels; with what the state is kept in, less than core.encode writes
 local CHUNK = 4096 -- so that a gzip bomb is noticed before it has gone off
 
 local function inflate(text)
@@ -43,20 +43,6 @@ local function plain_text(call)
   return call.body_text
 end
 
-local function is_deeper(value, levels)
-  if type(value) ~= "table" then
-    return false
-  elseif levels == 0 then
-    return true
-  end
-  for _, member in pairs(value) do
-    if is_deeper(member, levels - 1) then
-      return true
-    end
-  end
-  return false
-end
-
 ---@param call cdfworkflow.simulator.Call
 ---@return any # the JSON value; refuses with 400, 413 or 415
 function body.read(call)
@@ -75,8 +61,8 @@ function body.read(call)
   local value, problem = core.decode(text)
   if value == nil then
     refuse(refusals.body, problem)
-  elseif is_deeper(value, DEEPEST) then
-    refuse(refusals.body_too_deep, DEEPEST)
+  elseif depth.is_too_deep(value) then
+    refuse(refusals.body_too_deep, depth.MOST)
   end
   return value
 end

@@ -3,6 +3,7 @@
 -- API, from schedules and from workflow tasks, and take as long on the simulator's clock as the handler says.
 
 local core = require "cdfworkflow.core"
+local depth = require "cdfworkflow.simulator.lib.depth"
 local functions = require "cdfworkflow.simulator.api.functions"
 local graph = require "cdfworkflow.simulator.engine.definition"
 local pace = require "cdfworkflow.simulator.lib.pace"
@@ -99,6 +100,8 @@ local function keep_response(call, response)
   local text, problem = core.encode(response)
   if not text then
     return failed(call, "The response is not JSON: " .. tostring(problem))
+  elseif depth.is_too_deep(response) then
+    return failed(call, ("The response is nested in more than %d levels"):format(depth.MOST))
   end
   call.result, call.response = "Completed", core.decode(text)
 end

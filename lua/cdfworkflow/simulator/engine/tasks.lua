@@ -3,6 +3,7 @@
 -- world, and what came of it. When it ends and what follows is the engine's business.
 
 local core = require "cdfworkflow.core"
+local depth = require "cdfworkflow.simulator.lib.depth"
 local references = require "cdfworkflow.simulator.engine.references"
 
 ---@class cdfworkflow.simulator.tasks
@@ -79,9 +80,10 @@ local function holds_tasks(definition)
     and type(inner) == "table" and type(inner.tasks) == "table"
 end
 
-local function check_size(what, text, message, limit)
+local function check_size(what, value, text, message, limit)
   if not text then return what .. " is not JSON: " .. tostring(message) end
   if #text > limit then return what .. " of " .. #text .. " bytes is over the limit of " .. limit end
+  if depth.is_too_deep(value) then return what .. " is nested in more than " .. depth.MOST .. " levels" end
   return nil
 end
 
@@ -97,7 +99,7 @@ function tasks.input(definition, source, limit)
   if not parameters then return nil, reason end
   local input = shape(definition, parameters)
   local text, message = core.encode(input)
-  reason = check_size("Task input", text, message, limit)
+  reason = check_size("Task input", input, text, message, limit)
   if reason then return nil, reason end
   return input
 end
@@ -105,7 +107,7 @@ end
 -- A copy, so that nobody outside holds a part of the stored state.
 local function as_stored(output, limit)
   local text, message = core.encode(output)
-  local reason = check_size("Task output", text, message, limit)
+  local reason = check_size("Task output", output, text, message, limit)
   if reason then return nil, reason end
   return core.decode(text)
 end

@@ -9,7 +9,6 @@ local page = require "cdfworkflow.simulator.serve.page"
 local reply = require "cdfworkflow.simulator.serve.reply"
 
 local MAX_BODY = 16 * 1024 * 1024
-local MAX_DISCARD = 8 * MAX_BODY
 local BODY_TIMEOUT = 30
 local ANSWER_TIMEOUT = 60
 local IDLE_TIMEOUT = 60
@@ -149,15 +148,15 @@ end
 -- What is too large is still read, up to a point: a client that is cut off while it sends does not see the answer.
 -- A stream that is still open after its last piece is one whose client went away in the middle.
 ---@return string|nil body, integer|nil status the refusal, where there is somebody to tell it
-local function read_body(http, stream)
+local function read_body(http, stream, most)
   local parts, size = {}, 0
   while true do
     local chunk, message = next_piece(http, stream)
     if not chunk and (message or stream.state == "open") then return nil end
-    if not chunk and size <= MAX_BODY then return table.concat(parts) end
-    if not chunk or size + #chunk > MAX_DISCARD then return nil, 413 end
+    if not chunk and size <= most then return table.concat(parts) end
+    if not chunk or size + #chunk > 8 * most then return nil, 413 end
     size = size + #chunk
-    parts[#parts + 1] = size <= MAX_BODY and chunk or nil
+    parts[#parts + 1] = size <= most and chunk or nil
   end
 end
 
@@ -169,17 +168,17 @@ end
 
 ---@return table|nil request, integer|nil status the refusal, where there is somebody to tell it
 local function read_request(self, stream, incoming)
-  local headers = read_headers(incoming)
-  local length = headers["content-length"]
+  local headers, target = read_headers(incoming), target_of(incoming)
+  local length, most = headers["content-length"], control.largest_body(self, stream, target) or MAX_BODY
   if length and not length:find("^%d+$") then return nil, 400 end
   if (headers.expect or ""):lower() == "100-continue" and stream.peer_version == 1.1 then
-    if tonumber(length or 0) > MAX_BODY then return nil, 413 end
+    if tonumber(length or 0) > most then return nil, 413 end
     stream:write_continue(BODY_TIMEOUT)
   end
-  local body, status = read_body(self.http, stream)
+  local body, status = read_body(self.http, stream, most)
   if not body then return nil, status end
   return {
-    method = incoming:get(":method"), path = target_of(incoming), headers = headers,
+    method = incoming:get(":method"), path = target, headers = headers,
     body = body ~= "" and body or nil, scheme = self.scheme,
   }
 end
@@ -248,12 +247,13 @@ end
 ---------------------------------------------------------------------------------------------------------------------
 
 local function respond(self, stream, request)
-  if page.is_for(request) then return self.page:answer(request) end
+  if self.page and page.is_for(request) then return self.page:answer(request) end
   return control.respond(self, stream, request) or self.sim:handle(request)
 end
 
 -- Whatever goes wrong in here is this program's own mistake: said in the log, answered with 500.
 local function respond_safely(self, stream, request)
+  local began = self.http.cqueues.monotime()
   local ok, response = xpcall(function()
     self:keep_up()
     return respond(self, stream, request)
@@ -265,6 +265,7 @@ local function respond_safely(self, stream, request)
     response = reply.refusal(500, "The simulator made a mistake; its log says more.")
   end
   response.headers.date = response.headers.date or http_date(self.sim:now())
+  self.on_request(request, response, self.http.cqueues.monotime() - began)
   return response
 end
 
@@ -316,8 +317,9 @@ function Server:keep_up()
   self.sim:advance(passed / 1000)
 end
 
--- A clock that was saved has to catch up with the wall's; one that is ahead of it is left to run from there.
-local function start_clock(self)
+---Lets the clock run from where it stands. One that was saved has to catch up with the wall's; one that is ahead of it
+---is left to run from there.
+function Server:start_clock()
   self.seen = self.http.cqueues.monotime() - math.max(os.time() - self.sim:now() / 1000, 0)
 end
 
@@ -360,7 +362,8 @@ end
 ---------------------------------------------------------------------------------------------------------------------
 
 local OPTIONS = {
-  "sim", "host", "port", "certificate", "key", "control", "page_actions", "real_time", "save", "log",
+  "sim", "host", "port", "certificate", "key", "control", "headless", "page_actions", "real_time", "save", "fill",
+  "log", "on_request",
 }
 
 local function new_page(self, opts)
@@ -384,12 +387,23 @@ local function listen(self, opts, context)
   return self
 end
 
+---@class cdfworkflow.simulator.ServerOptions
+---@field sim cdfworkflow.simulator.Simulator
+---@field host? string default 127.0.0.1
+---@field port? integer 0, the default, is a free one
+---@field certificate? string a PEM file, which with its `key` turns TLS on
+---@field key? string
+---@field control? boolean opens the seam for tests to this machine
+---@field headless? boolean leaves the page out
+---@field page_actions? boolean lets the page act although `host` is not this machine alone
+---@field real_time? boolean the simulator's clock follows the wall clock
+---@field save? fun() called when something has changed, and at the end
+---@field fill? fun(sim: table): boolean|nil, string? puts into a simulator that was reset what it held at the start
+---@field log? fun(line: string)
+---@field on_request? fun(request: table, response: table, seconds: number)
+
 ---Opens the port; nothing is answered before `run`, and a SIGINT or SIGTERM that comes before it ends it at once.
----@param opts { sim: table, host?: string, port?: integer, certificate?: string, key?: string, control?: boolean,
----  page_actions?: boolean, real_time?: boolean, save?: fun(), log?: fun(line: string) } `port` 0, the default, is a
----  free one; `certificate` and `key` are PEM files and turn TLS on; `control` opens the seam for tests to this
----  machine; `page_actions` lets the page act although `host` is not this machine alone; with `real_time` the
----  simulator's clock follows the wall clock; `save` is called when something has changed, and at the end
+---@param opts cdfworkflow.simulator.ServerOptions
 ---@return cdfworkflow.simulator.Server|nil server, string|nil message
 function server.new(opts)
   opts = options.check(opts, OPTIONS, "server.new")
@@ -404,10 +418,11 @@ function server.new(opts)
   local self = setmetatable({
     http = http, sim = opts.sim, host = opts.host or "127.0.0.1", scheme = context and "https" or "http",
     control = opts.control, real_time = opts.real_time, save = opts.save,
-    log = opts.log or function() end, controller = http.cqueues.new(), busy = 0, changed = false,
+    log = opts.log or function() end, on_request = opts.on_request or function() end,
+    fill = opts.fill or function() return true end, controller = http.cqueues.new(), busy = 0, changed = false,
     wake = http.condition.new(), ended = http.condition.new(),
   }, Server)
-  self.page = new_page(self, opts)
+  self.page = not opts.headless and new_page(self, opts) or nil
   http.signal.block(http.signal.SIGINT, http.signal.SIGTERM)
   return listen(self, opts, context)
 end
@@ -441,7 +456,7 @@ end
 
 ---Serves until SIGINT, SIGTERM or `stop`.
 function Server:run()
-  start_clock(self)
+  self:start_clock()
   for _, thread in ipairs { await_signal, follow_clock, save_changes } do
     self.controller:wrap(thread, self)
   end
