@@ -63,6 +63,7 @@ describe("an execution on the page", function()
     local html, id = world:view(execution), world:execution(execution.id).executedTasks[1].id
     assert.matches('<a href="#t-' .. id .. '"><g class="live"><title>a:', html, 1, true)
     assert.matches('<tr id="t-' .. id .. '">', html, 1, true)
+    assert.matches('<code class="id">' .. id .. "</code>", html, 1, true)
     assert.matches('href="' .. world:path("executions", execution.id, "tasks", id) .. '"', html, 1, true)
     assert.is_nil(html:find('<a href="#[^"]*"><g class="idle"'))
   end)

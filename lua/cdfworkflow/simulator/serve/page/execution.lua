@@ -48,7 +48,8 @@ local function task_row(view, execution, entry)
   local folds = parts.fold("i-" .. id, "Input", entry.input) .. parts.fold("o-" .. id, "Output", entry.output)
   return {
     id = "t-" .. id, parts.badge(entry.status),
-    parts.link(task_path(view, execution, entry), reading.task_name(entry)) .. reasons(entry) .. parts.folds(folds),
+    parts.link(task_path(view, execution, entry), reading.task_name(entry))
+      .. fill('<div><code class="id">{id}</code></div>', entry) .. reasons(entry) .. parts.folds(folds),
     markup.escape(entry.taskType), ("%d"):format(entry.attempts), parts.moment(entry.startTime),
     parts.elapsed(entry, view.now),
   }
