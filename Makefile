@@ -12,7 +12,7 @@
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
-#   make page       pictures of the embedded CDF's pages in headless Chromium
+#   make page       a screenshot of the embedded CDF's page in headless Chromium
 #   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4)
 #   make format     clang-format over all C files
 #   make clean      removes build/
@@ -148,7 +148,7 @@ bench soak torture:
 	@spec/$@/run.sh
 	@test $@ != bench || spec/bench/hosts.sh
 
-# Pictures of the embedded CDF's pages, to be looked at.
+# A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page
 page:
 	@spec/support/install.sh test
