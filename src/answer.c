@@ -281,6 +281,7 @@ static bool read_execution(lua_State *L, const cdfw_call *call) {
     lua_pushfstring(L, "the execution in it has no %s", needed[i]);
     return false;
   }
+  if (is_another(L, "id", &call->execution)) return complain(L, "it holds another execution");
   if (is_another(L, "workflowExternalId", &call->workflow))
     return complain(L, "it holds an execution of another workflow");
   if (is_another(L, "version", &call->version))
@@ -365,8 +366,22 @@ static bool read_look(lua_State *L, cdfw_call *call, cdfw_outcome *outcome) {
   return true;
 }
 
+/* [-0, +0] true, or [-1, +1] false */
+static bool read_item(lua_State *L) {
+  if (!lua_istable(L, -1)) return complain(L, "it is not an object");
+  lua_getfield(L, -1, "items");
+  if (lua_istable(L, -1)) {
+    lua_rawgeti(L, -1, 1);
+    lua_replace(L, -2);
+  }
+  bool there = lua_istable(L, -1);
+  lua_pop(L, 1);
+  return there ? true : complain(L, "it holds no item");
+}
+
 static bool read_call(lua_State *L, const cdfw_call *call) {
   if (call->result == CDFW_RESULT_EXECUTION) return read_execution(L, call);
+  if (call->result == CDFW_RESULT_ITEM) return read_item(L);
   return lua_istable(L, -1) ? true : complain(L, "it is neither an object nor an array");
 }
 
@@ -378,7 +393,8 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
     lua_pushboolean(L, true);
     return true;
   }
-  if (is_call && call->result != CDFW_RESULT_EXECUTION && body->length == 0) {
+  bool may_be_empty = call->result != CDFW_RESULT_EXECUTION && call->result != CDFW_RESULT_ITEM;
+  if (is_call && may_be_empty && body->length == 0) {
     lua_newtable(L);
     return true;
   }
@@ -492,13 +508,25 @@ static const char *answer_kind(const cdfw_call *call, int status) {
   return status < 400 ? "protocol" : "api";
 }
 
+/* CDF.md section 3. */
+static bool is_exchange(const cdfw_call *call) {
+  return strstr(cdfw_buffer_text(&call->session_body), "\"tokenExchange\"") != NULL;
+}
+
 static const char *answer_hint(const cdfw_call *call, int status) {
+  bool secret = cdfw_credentials_has_pair(call->client->credentials);
+  if (call->op.is.phase == CDFW_PHASE_TOKEN && status >= 500) return "";
   if (call->op.is.phase == CDFW_PHASE_TOKEN)
-    return status < 500 ? "; check client_id, client_secret, token_url and scopes" : "";
+    return secret ? "; check client_id, client_secret, token_url and scopes"
+                  : "; check client_id, token_url and scopes, and that the provider knows the "
+                    "certificate or the issuer of the assertion";
   if (status >= 300 && status < 400) return "; redirects are never followed, check base_url";
   if (status == 401) return "; check the credentials, and that they give access to the project";
   if (status == 403 && call->op.is.phase == CDFW_PHASE_SESSION)
     return "; the credentials need the capability sessionsAcl CREATE";
+  if (status == 400 && call->op.is.phase == CDFW_PHASE_SESSION && is_exchange(call))
+    return "; a login without a client secret gets its sessions by token exchange: where the "
+           "identity provider cannot do that, give client_credentials, or session = \"oneshot\"";
   return "";
 }
 
@@ -609,9 +637,12 @@ static const char *doubt_advice(lua_State *L, const cdfw_call *call) {
                            "; looking for it was answered with %d, and needs the capability "
                            "workflowOrchestrationAcl READ",
                            call->op.is.last.status);
-  if (call->op.plan.look != CDFW_LOOK_NOT) return "; looking for it did not settle the matter";
-  bool marked = call->op.plan.repeat == CDFW_REPEAT_RUN;
-  return marked ? ", or give a request_id next time" : "";
+  if (call->op.plan.repeat == CDFW_REPEAT_SAFE) return "; repeating it does no harm";
+  if (call->op.plan.look != CDFW_LOOK_NOT)
+    return "; look before repeating it (looking for it did not settle the matter)";
+  return call->op.plan.repeat == CDFW_REPEAT_RUN
+             ? "; look before repeating it, or give a request_id next time"
+             : "; look before repeating it";
 }
 
 /* [-0, +1] */
@@ -620,9 +651,7 @@ static void push_ambiguous_error(lua_State *L, const cdfw_call *call) {
   const char *problem = at_once ? lua_tostring(L, -1) : NULL;
   const char *what = push_what(L, call);
   const char *why = doubt_words(L, &call->op.is.doubted, problem);
-  cdfw_error_push(L, "ambiguous",
-                  "%s: the answer was lost (%s), so it may have been carried out; look before "
-                  "repeating it%s",
+  cdfw_error_push(L, "ambiguous", "%s: the answer was lost (%s), so it may have been carried out%s",
                   what, why, doubt_advice(L, call));
 }
 
@@ -684,7 +713,8 @@ void cdfw_answer_finish_error(lua_State *L, const cdfw_call *call, double now) {
                  call->op.is.ending == CDFW_ENDING_UNDONE ||
                  cdfw_policy_is_passing(&call->op.is.last);
   if (call->op.is.ending != CDFW_ENDING_JOINED) { /* that one has been judged already */
-    lua_pushboolean(L, passing && call->op.is.ending != CDFW_ENDING_AMBIGUOUS);
+    bool open = call->op.is.ending == CDFW_ENDING_AMBIGUOUS;
+    lua_pushboolean(L, open ? call->op.plan.repeat == CDFW_REPEAT_SAFE : passing);
     lua_setfield(L, -2, "retryable");
   }
   lua_pushinteger(L, (lua_Integer)call->op.is.attempts);

@@ -15,7 +15,8 @@
 /* What a success of the call itself must look like. */
 typedef enum cdfw_result {
   CDFW_RESULT_VALUE,     /* any JSON object or array; an empty body counts as {} */
-  CDFW_RESULT_EXECUTION, /* an execution, of the workflow that was asked for */
+  CDFW_RESULT_EXECUTION, /* an execution, the one or of the workflow that was asked for */
+  CDFW_RESULT_ITEM,      /* an object whose `items` hold one at least */
   CDFW_RESULT_GONE,   /* as VALUE; missing after a lost answer means that the deletion was done */
   CDFW_RESULT_NOTHING /* not read */
 } cdfw_result;
@@ -38,8 +39,9 @@ typedef struct cdfw_call {
   cdfw_buffer body;         /* JSON text, without the nonce; or the bytes of an upload */
   bool has_body;
   cdfw_result result;
-  cdfw_buffer workflow; /* external id that a CDFW_RESULT_EXECUTION must bear; empty: any */
-  cdfw_buffer version;  /* that it must bear, where it bears one; empty: any */
+  cdfw_buffer execution; /* id that a CDFW_RESULT_EXECUTION must bear; empty: any */
+  cdfw_buffer workflow;  /* external id that it must bear; empty: any */
+  cdfw_buffer version;   /* that it must bear, where it bears one; empty: any */
 
   bool nonce_in_authentication; /* {"authentication":{"nonce":…}}, otherwise {"nonce":…} */
   size_t nonce_offset;          /* where in `body` that goes: behind an opening brace */

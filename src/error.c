@@ -4,6 +4,7 @@
 #include "error.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "object.h"
@@ -59,13 +60,42 @@ void cdfw_error_push(lua_State *L, const char *kind, const char *format, ...) {
   push_with_message(L, kind);
 }
 
-int cdfw_error_return(lua_State *L, const char *kind, const char *format, ...) {
+static const char digits[] = "0123456789";
+
+/* Sets `limit` of the error on the top: the figure at `figure`, or `words` where there is none.
+   [-0, +0] */
+static void set_limit(lua_State *L, const char *figure, const char *words) {
+  if (*figure != '\0')
+    lua_pushinteger(L, atol(figure));
+  else
+    lua_pushstring(L, words);
+  lua_setfield(L, -2, "limit");
+}
+
+int cdfw_error_invalid(lua_State *L, const char *field, const char *limit, const char *format,
+                       ...) {
   va_list arguments;
+  bool is_figure = limit[strspn(limit, digits)] == '\0';
   lua_pushnil(L);
   va_start(arguments, format);
   lua_pushvfstring(L, format, arguments);
   va_end(arguments);
-  push_with_message(L, kind);
+  push_with_message(L, "invalid");
+  cdfw_error_set(L, "field", field);
+  set_limit(L, is_figure ? limit : "", limit);
+  return 2;
+}
+
+/* The first number that is a word of its own ("UTF-8" has none), or the end of the text. */
+static const char *figure_in(const char *text) {
+  for (; *text != '\0'; text++)
+    if (text[0] == ' ' && text[1] >= '0' && text[1] <= '9') return text + 1;
+  return text;
+}
+
+int cdfw_error_problem(lua_State *L, const char *field, const char *problem) {
+  cdfw_error_invalid(L, field, problem, "%s %s", field, problem);
+  set_limit(L, figure_in(problem), problem);
   return 2;
 }
 

@@ -23,9 +23,13 @@ enum {
 };
 
 /* Adds the value at `index` to `out` as compact JSON. No metamethod is called. `out` belongs to a
-   userdata of the caller, since memory errors raise. True [-0, +0]; false [-0, +1] pushes what is
-   wrong, with the path to it that begins with `name`: "input.sensors[3].value: NaN cannot …". */
+   userdata of the caller, since memory errors raise. True [-0, +0]; false [-0, +3] pushes the path
+   to what is wrong, which begins with `name`, the rule (a number of bytes, or words), and a message
+   of both: "input.sensors[3].value: NaN cannot …". */
 bool cdfw_json_write(lua_State *L, int index, const char *name, cdfw_buffer *out);
+
+/* Pushes the path to the member `key` of `name`, as such a message shows it. [-0, +1] */
+const char *cdfw_json_push_path(lua_State *L, const char *name, const char *key, size_t length);
 
 /* Reads a whole JSON text. True [-0, +1] pushes the value; false [-0, +1] pushes what is wrong,
    which never repeats any of the text. Only memory errors raise. */
@@ -39,13 +43,23 @@ void cdfw_json_mark_array(lua_State *L, int index);
 /* What Lua programs call: */
 int cdfw_json_array(lua_State *L);    /* array([table]) -> table, marked */
 int cdfw_json_is_array(lua_State *L); /* is_array(value) -> boolean: marked, or a sequence 1..n */
-int cdfw_json_encode(lua_State *L);   /* encode(value [, name]) -> text, or nil and a message */
-int cdfw_json_decode(lua_State *L);   /* decode(text) -> value, or nil and a message */
+int cdfw_json_encode(
+    lua_State *L); /* encode(value [, name]) -> text, or nil, message, path, rule */
+int cdfw_json_decode(lua_State *L); /* decode(text) -> value, or nil and a message */
+int cdfw_json_raw(lua_State *L);    /* raw(text [, problem]) -> what is written as that text */
+int cdfw_json_is_raw(lua_State *L); /* is_raw(value) -> boolean */
+
+/* Whether the value at `index` is JSON text that goes out byte for byte. [-0, +0] */
+bool cdfw_json_test_raw(lua_State *L, int index);
 
 /* Makes the metatable of arrays; called once by luaopen_. Loads nothing. [-0, +0] */
 void cdfw_json_open(lua_State *L);
 
 /* {==== Between json.c, json_write.c and json_read.c ==== */
+
+/* Pushes the text of what cdfw_json_test_raw has found, and what keeps it from being JSON, or nil.
+   [-0, +2] */
+void cdfw_json_push_raw(lua_State *L, int index);
 
 typedef enum cdfw_json_mark {
   CDFW_JSON_UNMARKED,

@@ -67,10 +67,20 @@ cdfw_transition cdfw_op_move(cdfw_reply reply, cdfw_nonce nonce) {
 
 /* {==== Ends and pauses ==== */
 
+/* A lost upsert, which is repeated with the nonce of another session, may still show up. */
+static bool is_open_upsert(const cdfw_op *op) {
+  return op->is.maybe_done && op->plan.wants_session;
+}
+
+/* What becomes of the end where an attempt may have been carried out. */
+static cdfw_ending doubtful(const cdfw_op *op, cdfw_ending ending) {
+  return op->is.in_doubt || is_open_upsert(op) ? CDFW_ENDING_AMBIGUOUS : ending;
+}
+
 static cdfw_action finish(cdfw_op *op, cdfw_ending ending) {
   bool settled = ending == CDFW_ENDING_DONE || ending == CDFW_ENDING_UNDONE;
-  if (op->is.in_doubt && !settled) ending = CDFW_ENDING_AMBIGUOUS;
   if (op->is.look.aim == CDFW_AIM_SURE && !settled) ending = CDFW_ENDING_KEPT;
+  if (ending != CDFW_ENDING_KEPT && !settled) ending = doubtful(op, ending);
   op->is.ending = ending;
   op->is.over = true;
   cdfw_op_leave(op);
@@ -247,6 +257,7 @@ static cdfw_action without_new_token(cdfw_op *op, cdfw_ending ending, double now
 static cdfw_action refuse(cdfw_op *op, double now) {
   if (!op->is.has_session_id || now >= op->is.deadline) return fail(op, CDFW_ENDING_OUTCOME, now);
   op->is.keeps_error = true;
+  op->is.ending = doubtful(op, CDFW_ENDING_OUTCOME);
   return request(op, CDFW_PHASE_REVOKE);
 }
 
@@ -263,8 +274,8 @@ static cdfw_action repeat(cdfw_op *op, double now) {
   bool late = now + op->is.delay >= op->is.deadline;
   op->is.out_of_time = late && asked <= 0;
   if (op->is.phase == CDFW_PHASE_TOKEN && has_spare_token(op, now)) return give_up(op, now);
-  if (late || op->is.retries >= op->plan.max_retries || !cdfw_budget_spend(op->plan.budget))
-    return give_up(op, now);
+  bool may = op->is.retries < op->plan.max_retries && cdfw_budget_spend(op->plan.budget);
+  if (late || (!may && !is_open_upsert(op))) return give_up(op, now);
   op->is.retries++;
   return CDFW_ACTION_SLEEP;
 }
@@ -286,6 +297,7 @@ static cdfw_action after_denial(cdfw_op *op, double now) {
 
 /* Repeating is harmless; but a nonce that may be spent is not sent twice. */
 static cdfw_action repeat_harmlessly(cdfw_op *op, double now) {
+  if (op->is.phase == CDFW_PHASE_CALL && !op->is.maybe_done) op->is.doubted = op->is.last;
   op->is.maybe_done = op->is.maybe_done || op->is.phase == CDFW_PHASE_CALL;
   bool had_nonce = op->is.phase == CDFW_PHASE_CALL && op->is.nonce != CDFW_NONCE_NONE;
   if (had_nonce) drop_nonce(op);

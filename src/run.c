@@ -17,11 +17,16 @@
  */
 enum {
   INPUT_MAX = 102400, /* bytes of JSON */
-  METADATA_MAX_PAIRS = 10,
-  METADATA_MAX_KEY = 32,    /* characters */
-  METADATA_MAX_VALUE = 255, /* characters */
-  NONCE_MAX = 4096          /* bytes; opaque, 16 in CDF's own example */
+  NONCE_MAX = 4096    /* bytes; opaque, 16 in CDF's own example */
 };
+
+/* How large a table of text by text may be. */
+typedef struct pairs_limits {
+  int pairs;
+  double key, value; /* characters */
+} pairs_limits;
+
+static const pairs_limits metadata_limits = {10, 32, 255};
 
 static const double longest_timeout = 86400 * 7; /* seconds */
 
@@ -103,9 +108,10 @@ static int add_session(lua_State *L, int options, cdfw_call *call) {
   else if (oneshot)
     need(L, cdfw_buffer_adds(&call->session_body, "{\"items\":[{\"oneshotTokenExchange\":true}]}"));
   else
-    return cdfw_error_return(L, "invalid",
-                             "session = \"client_credentials\" needs client_credentials, since the "
-                             "client's own credentials have no client_id and client_secret");
+    return cdfw_error_invalid(
+        L, "session", "client_credentials",
+        "session = \"client_credentials\" needs client_credentials, since the "
+        "client's own credentials have no client_id and client_secret");
   return 0;
 }
 
@@ -117,7 +123,7 @@ static int add_nonce(lua_State *L, int options, cdfw_call *call) {
   if (nonce == NULL || length == 0) return add_session(L, options, call);
   if (length > NONCE_MAX || !cdfw_text_is_utf8(nonce, length) ||
       memchr(nonce, '\0', length) != NULL)
-    return cdfw_error_return(L, "invalid", "nonce is no text of at most 4096 bytes");
+    return cdfw_error_problem(L, "nonce", "is no text of at most 4096 bytes");
   need(L, cdfw_buffer_add(&call->nonce, nonce, length));
   call->op.plan.has_own_nonce = true;
   /* There is no other to repeat an upsert with. */
@@ -167,73 +173,91 @@ static int add_identifier(lua_State *L, cdfw_buffer *out, int index, const char 
   push_identifier(L, index);
   const char *text = lua_tolstring(L, -1, &length);
   const char *problem = cdfw_text_identifier_problem(text, length);
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "%s %s", name, problem);
+  if (problem != NULL) return cdfw_error_problem(L, name, problem);
   need(L, cdfw_text_add_segment(out, text, length));
   lua_pop(L, 1);
   return 0;
 }
 
-static int metadata_problem(lua_State *L, const char *key, const char *problem) {
-  return cdfw_error_return(L, "invalid", "metadata[\"%s\"] %s", key, problem);
+/* The key at `index` of a table of text by text. 0, or nil, err pushed. */
+static int check_key(lua_State *L, int index, const char *field, double most) {
+  size_t length;
+  if (lua_type(L, index) != LUA_TSTRING)
+    return cdfw_error_invalid(L, field, "text by text", "%s has a key that is no string but a %s",
+                              field, luaL_typename(L, index));
+  const char *key = lua_tolstring(L, index, &length);
+  if (!cdfw_text_is_utf8(key, length))
+    return cdfw_error_problem(L, field, "has a key that is not valid UTF-8");
+  if ((double)cdfw_text_characters(key, length) <= most) return 0;
+  lua_pushfstring(L, "%d", (int)most);
+  return cdfw_error_invalid(L, field, lua_tostring(L, -1), "%s has a key longer than %d characters",
+                            field, (int)most);
 }
 
-/* The pair at -2 (key), -1 (value). 0, or nil, err pushed. */
-static int check_metadata_pair(lua_State *L) {
-  size_t key_length, value_length;
-  if (lua_type(L, -2) != LUA_TSTRING)
-    return cdfw_error_return(L, "invalid", "metadata has a key that is no string but a %s",
-                             luaL_typename(L, -2));
-  const char *key = lua_tolstring(L, -2, &key_length);
-  if (!cdfw_text_is_utf8(key, key_length))
-    return cdfw_error_return(L, "invalid", "metadata has a key that is not valid UTF-8");
-  if (cdfw_text_characters(key, key_length) > METADATA_MAX_KEY)
-    return metadata_problem(L, key, "has a key longer than 32 characters");
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    lua_pushfstring(L, "must be a string, not %s", luaL_typename(L, -1));
-    return metadata_problem(L, key, lua_tostring(L, -1));
-  }
-  const char *value = lua_tolstring(L, -1, &value_length);
-  if (!cdfw_text_is_utf8(value, value_length))
-    return metadata_problem(L, key, "is not valid UTF-8");
-  if (cdfw_text_characters(value, value_length) > METADATA_MAX_VALUE)
-    return metadata_problem(L, key, "is longer than 255 characters");
-  return 0;
+/* The value at `index`, behind its key. 0, or nil, err pushed. */
+static int check_value(lua_State *L, int index, const char *field, double most) {
+  size_t length, key_length;
+  const char *value = lua_type(L, index) == LUA_TSTRING ? lua_tolstring(L, index, &length) : NULL;
+  bool is_utf8 = value != NULL && cdfw_text_is_utf8(value, length);
+  if (is_utf8 && (double)cdfw_text_characters(value, length) <= most) return 0;
+  const char *key = lua_tolstring(L, index - 1, &key_length);
+  field = cdfw_json_push_path(L, field, key, key_length);
+  if (value == NULL)
+    return cdfw_error_invalid(L, field, "text by text", "%s must be a string, not %s", field,
+                              luaL_typename(L, index));
+  if (!is_utf8) return cdfw_error_problem(L, field, "is not valid UTF-8");
+  lua_pushfstring(L, "is longer than %d characters", (int)most);
+  return cdfw_error_problem(L, field, lua_tostring(L, -1));
 }
 
-/* `room`: how many pairs CDF still takes. */
-static int check_metadata(lua_State *L, int index, int room) {
-  int pairs = 0;
+/* Whether CDF would take the table at `index`, of text by text, `taken` pairs of which are others.
+   [-0, +0] → 0, or nil, err pushed. */
+static int check_pairs(lua_State *L, int index, const char *field, const pairs_limits *limits,
+                       int taken) {
+  int pairs = taken;
   if (!lua_istable(L, index))
-    return luaL_error(L, "metadata must be a table, not %s", luaL_typename(L, index));
+    return luaL_error(L, "%s must be a table, not %s", field, luaL_typename(L, index));
   lua_pushnil(L);
   while (lua_next(L, index) != 0) {
-    int results = check_metadata_pair(L);
+    int value = lua_gettop(L);
+    int results = check_key(L, value - 1, field, limits->key);
+    if (results == 0) results = check_value(L, value, field, limits->value);
     if (results != 0) return results;
     pairs++;
-    lua_pop(L, 1);
+    lua_settop(L, value - 1);
   }
-  if (pairs > room)
-    return cdfw_error_return(L, "invalid", "metadata has %d pairs, and CDF takes at most 10%s",
-                             pairs,
-                             room < METADATA_MAX_PAIRS ? ", one of them for the request_id" : "");
-  return 0;
+  if (pairs <= limits->pairs) return 0;
+  lua_pushfstring(L, "%d", limits->pairs);
+  return cdfw_error_invalid(L, field, lua_tostring(L, -1),
+                            "%s has %d pairs, and CDF takes at most %d%s", field, pairs - taken,
+                            limits->pairs, taken > 0 ? ", one of them for the request_id" : "");
+}
+
+/* What cdfw_json_write pushed, as an error. [-0, +2] */
+static int json_error(lua_State *L) {
+  return cdfw_error_invalid(L, lua_tostring(L, -3), lua_tostring(L, -2), "%s", lua_tostring(L, -1));
+}
+
+/* JSON text of the caller's own may begin with blanks. */
+static bool begins_object(const char *json) {
+  return json[strspn(json, " \t\r\n")] == '{';
 }
 
 /* Adds the JSON of the object at `index` to the call's body as member `name`; `limit` in bytes.
    0, or nil, err pushed. */
 static int add_object_member(lua_State *L, cdfw_call *call, int index, const char *name,
                              size_t limit) {
-  if (!lua_istable(L, index))
+  if (!lua_istable(L, index) && !cdfw_json_test_raw(L, index))
     return luaL_error(L, "%s must be a table, not %s", name, luaL_typename(L, index));
   cdfw_buffer *text = cdfw_scratch_push(L, limit, true);
-  if (!cdfw_json_write(L, index, name, text))
-    return cdfw_error_return(L, "invalid", "%s", lua_tostring(L, -1));
-  if (cdfw_buffer_text(text)[0] != '{')
-    return cdfw_error_return(L, "invalid", "%s must be a JSON object, not an array", name);
+  if (!cdfw_json_write(L, index, name, text)) return json_error(L);
+  if (!begins_object(cdfw_buffer_text(text)))
+    return cdfw_error_problem(L, name, "must be a JSON object, not an array");
   if (call->body.length > 1) cdfw_buffer_addc(&call->body, ',');
   cdfw_text_add_json_string(&call->body, name, strlen(name));
   cdfw_buffer_addc(&call->body, ':');
   need(L, cdfw_buffer_add(&call->body, cdfw_buffer_text(text), text->length));
+  cdfw_buffer_free(text); /* now: the collector knows nothing of its size */
   lua_pop(L, 1);
   return 0;
 }
@@ -261,7 +285,7 @@ static int add_metadata(lua_State *L, int options, cdfw_call *call) {
   int type = get_option(L, options, "metadata");
   if (type == LUA_TNIL && !marked) return 0;
   if (type != LUA_TNIL)
-    results = check_metadata(L, lua_gettop(L), METADATA_MAX_PAIRS - (marked ? 1 : 0));
+    results = check_pairs(L, lua_gettop(L), "metadata", &metadata_limits, marked ? 1 : 0);
   if (results != 0) return results;
   if (marked) mark_metadata(L, call);
   return add_object_member(L, call, lua_gettop(L), "metadata", CDFW_MAX_BODY);
@@ -273,7 +297,7 @@ static int read_request_id(lua_State *L, int options, cdfw_call *call, cdfw_look
   const char *text = string_option(L, options, "request_id", &length);
   if (text == NULL) return 0;
   const char *problem = cdfw_text_identifier_problem(text, length);
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "request_id %s", problem);
+  if (problem != NULL) return cdfw_error_problem(L, "request_id", problem);
   need(L, cdfw_buffer_add(&call->request_id, text, length));
   call->op.plan.look = kind;
   return 0;
@@ -382,7 +406,7 @@ int cdfw_run_upload(lua_State *L) {
   const char *bytes = luaL_checklstring(L, BYTES, &length);
   lua_settop(L, OPTIONS);
   const char *problem = cdfw_text_url_problem(url, url_length);
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "the upload URL %s", problem);
+  if (problem != NULL) return cdfw_error_problem(L, "uploadUrl", problem);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   /* The upload URL is itself the permission, and its host may belong to somebody else. */
   call->op.plan.auth = NULL;
@@ -395,7 +419,7 @@ int cdfw_run_upload(lua_State *L) {
   call->content_type = NULL;
   if (type != NULL) {
     problem = cdfw_text_header_problem(type, type_length);
-    if (problem != NULL) return cdfw_error_return(L, "invalid", "content_type %s", problem);
+    if (problem != NULL) return cdfw_error_problem(L, "content_type", problem);
     need(L, cdfw_message_add_header(&call->headers, "Content-Type", type));
   }
   need(L, cdfw_buffer_add(&call->url, url, url_length));
@@ -403,7 +427,7 @@ int cdfw_run_upload(lua_State *L) {
   call->path_offset = 0;
   read_timeout(L, OPTIONS, call);
   if (!cdfw_buffer_add(&call->body, bytes, length))
-    return cdfw_error_return(L, "invalid", "the upload is larger than 64 MiB");
+    return cdfw_error_invalid(L, "bytes", "67108864", "bytes are more than 64 MiB");
   lua_settop(L, CALL);
   return 1;
 }
@@ -442,15 +466,14 @@ static int add_path(lua_State *L, cdfw_call *call, int index) {
   const char *path = luaL_checklstring(L, index, &length);
   size_t path_only = strcspn(path, "?");
   if (path[0] != '/')
-    return cdfw_error_return(L, "invalid", "path must begin with '/' (it is under the project)");
+    return cdfw_error_problem(L, "path", "must begin with '/' (it is under the project)");
   for (size_t i = 0; i < length; i++)
     if (path[i] <= ' ' || path[i] >= 0x7f || path[i] == '#')
-      return cdfw_error_return(L, "invalid",
-                               "path contains a character that must be percent-encoded");
+      return cdfw_error_problem(L, "path", "contains a character that must be percent-encoded");
   if (has_dot_segment(path, path_only))
-    return cdfw_error_return(L, "invalid", "path contains a '.' or '..' segment");
+    return cdfw_error_problem(L, "path", "contains a '.' or '..' segment");
   if (!cdfw_buffer_add(&call->url, path, length))
-    return cdfw_error_return(L, "invalid", "path is longer than 16 KiB");
+    return cdfw_error_invalid(L, "path", "16384", "path is longer than 16 KiB");
   return 0;
 }
 
@@ -466,17 +489,19 @@ static int add_header(lua_State *L, cdfw_call *call) {
   const char *name = lua_tolstring(L, -2, &name_length);
   const char *value = lua_tolstring(L, -1, &length);
   if (name_length == 0 || strspn(name, token) != name_length)
-    return cdfw_error_return(L, "invalid", "headers has a name that is no header name");
+    return cdfw_error_problem(L, "headers", "has a name that is no header name");
   cdfw_buffer *probe = cdfw_scratch_push(L, CDFW_MAX_HEADERS, false);
   need(L, cdfw_message_add_header(probe, name, ""));
   for (size_t i = 0; i < sizeof ours / sizeof ours[0]; i++)
     if (cdfw_message_find_header(probe, ours[i]) != NULL)
-      return cdfw_error_return(L, "invalid", "headers may not set %s", ours[i]);
+      return cdfw_error_invalid(L, "headers", "none of this library's own",
+                                "headers may not set %s", ours[i]);
   lua_pop(L, 1);
   const char *problem = cdfw_text_header_problem(value, length);
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "headers[\"%s\"] %s", name, problem);
+  if (problem != NULL)
+    return cdfw_error_problem(L, cdfw_json_push_path(L, "headers", name, name_length), problem);
   if (!cdfw_message_add_header(&call->headers, name, value))
-    return cdfw_error_return(L, "invalid", "headers are larger than 64 KiB");
+    return cdfw_error_invalid(L, "headers", "65536", "headers are larger than 64 KiB");
   return 0;
 }
 
@@ -499,8 +524,7 @@ static int add_headers(lua_State *L, int options, cdfw_call *call) {
 static int add_json_body(lua_State *L, cdfw_call *call, int index) {
   if (lua_isnil(L, index)) return 0;
   call->has_body = true;
-  if (!cdfw_json_write(L, index, "body", &call->body))
-    return cdfw_error_return(L, "invalid", "%s", lua_tostring(L, -1));
+  if (!cdfw_json_write(L, index, "body", &call->body)) return json_error(L);
   return 0;
 }
 
@@ -540,24 +564,41 @@ static void read_secrets(lua_State *L, int options, cdfw_call *call) {
   }
 }
 
-/* What repeating the call would do: repeat = "safe" (default), "run" or "unsafe", see policy.h; and
-   what it answers: result = "execution" for an execution that must be whole, "gone" for a deletion.
-   With look_path and
-   request_id a lost answer is looked up there. 0, or nil, err pushed. */
+/* What repeating the call would do: repeats = "safe" (default), "run" or "unsafe", see policy.h;
+   and what it answers: result = "execution" for an execution that must be whole, of the id
+   `execution` where that is given; "item" for items that must hold one; "gone" for a deletion. With
+   request_id a lost answer is looked up in that execution. 0, or nil, err pushed.
+ */
 static int read_nature(lua_State *L, int options, cdfw_call *call) {
   size_t length;
-  const char *repeat = string_option(L, options, "repeat", &length);
+  const char *repeat = string_option(L, options, "repeats", &length);
   const char *result = string_option(L, options, "result", &length);
   if (repeat != NULL && strcmp(repeat, "run") == 0) call->op.plan.repeat = CDFW_REPEAT_RUN;
   if (repeat != NULL && strcmp(repeat, "unsafe") == 0) call->op.plan.repeat = CDFW_REPEAT_UNSAFE;
   if (result != NULL && strcmp(result, "execution") == 0) call->result = CDFW_RESULT_EXECUTION;
+  if (result != NULL && strcmp(result, "item") == 0) call->result = CDFW_RESULT_ITEM;
   if (result != NULL && strcmp(result, "gone") == 0) call->result = CDFW_RESULT_GONE;
   read_secrets(L, options, call);
-  const char *look_path = string_option(L, options, "look_path", &length);
-  if (look_path == NULL) return 0;
-  need(L, cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&
-              cdfw_buffer_add(&call->look_url, look_path, length));
+  const char *execution = string_option(L, options, "execution", &length);
+  if (execution == NULL) return 0;
+  need(L, cdfw_buffer_add(&call->execution, execution, length) &&
+              cdfw_buffer_add(&call->look_url, cdfw_buffer_text(&call->url), call->path_offset) &&
+              cdfw_buffer_adds(&call->look_url, "/workflows/executions/") &&
+              cdfw_text_add_segment(&call->look_url, execution, length));
   return read_request_id(L, options, call, CDFW_LOOK_STATE);
+}
+
+/* root = true: the path begins at CDF itself, not under the project. */
+static void begin_url(lua_State *L, int options, cdfw_call *call) {
+  const cdfw_buffer *base = &call->client->base_url;
+  get_option(L, options, "root");
+  bool root = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!root)
+    cdfw_call_begin_url(L, call);
+  else
+    need(L, cdfw_buffer_add(&call->url, cdfw_buffer_text(base), base->length));
+  call->path_offset = call->url.length;
 }
 
 int cdfw_run_request(lua_State *L) {
@@ -565,7 +606,7 @@ int cdfw_run_request(lua_State *L) {
   lua_settop(L, OPTIONS);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   call->method = check_method(L, METHOD);
-  cdfw_call_begin_url(L, call);
+  begin_url(L, OPTIONS, call);
   read_timeout(L, OPTIONS, call);
   int results = read_nature(L, OPTIONS, call);
   if (results == 0) results = add_path(L, call, PATH);
@@ -586,6 +627,27 @@ int cdfw_run_segment(lua_State *L) {
   int results = add_identifier(L, out, 2, name);
   if (results != 0) return results;
   lua_pushlstring(L, cdfw_buffer_text(out), out->length);
+  return 1;
+}
+
+int cdfw_run_identifier(lua_State *L) {
+  size_t length;
+  const char *name = luaL_checkstring(L, 1);
+  lua_settop(L, 2);
+  push_identifier(L, 2);
+  const char *text = luaL_checklstring(L, 3, &length);
+  const char *problem = cdfw_text_identifier_problem(text, length);
+  return problem == NULL ? 1 : cdfw_error_problem(L, name, problem);
+}
+
+int cdfw_run_check_pairs(lua_State *L) {
+  enum { FIELD = 1, PAIRS, MOST, LONGEST_KEY, LONGEST_VALUE };
+  const char *field = luaL_checkstring(L, FIELD);
+  const pairs_limits limits = {(int)luaL_checkinteger(L, MOST), luaL_checknumber(L, LONGEST_KEY),
+                               luaL_checknumber(L, LONGEST_VALUE)};
+  int results = check_pairs(L, PAIRS, field, &limits, 0);
+  if (results != 0) return results;
+  lua_pushboolean(L, true);
   return 1;
 }
 

@@ -11,7 +11,7 @@ int cdfw_run_auth(lua_State *L);
 /* core.run(client, workflow_external_id, version, options): { input =, metadata =, nonce =,
    client_credentials =, session =, request_id =, timeout = } */
 int cdfw_run_run(lua_State *L);
-/* core.request(client, method, path, body, options): { timeout =, headers =, repeat =,
+/* core.request(client, method, path, body, options): { timeout =, headers =, repeats =,
    nonce_in =, nonce =, client_credentials =, session =, result = }, see run.c */
 int cdfw_run_request(lua_State *L);
 /* core.session(client, options): { client_credentials =, session =, timeout = } */
@@ -22,5 +22,10 @@ int cdfw_run_upload(lua_State *L);
 /* core.segment(name, value) → percent-encoded | nil, err; core.form(text) → form-encoded */
 int cdfw_run_segment(lua_State *L);
 int cdfw_run_form(lua_State *L);
+/* core.identifier(name, value) → text | nil, err */
+int cdfw_run_identifier(lua_State *L);
+/* core.check_pairs(field, pairs, most, longest_key, longest_value) → true | nil, err: whether CDF
+   takes a table of text by text; lengths in characters, may be infinite */
+int cdfw_run_check_pairs(lua_State *L);
 
 #endif

@@ -203,7 +203,16 @@ describe("core.encode", function()
   end)
 
   it("names the value 'value' unless told", function()
-    assert.same({ nil, "value: NaN cannot be written as JSON" }, { core.encode(0 / 0) })
+    assert.same({ nil, "value: NaN cannot be written as JSON", "value", "NaN cannot be written as JSON" },
+      { core.encode(0 / 0) })
+  end)
+
+  it("tells the path to what is wrong, and the rule that it breaks", function()
+    local function place(value, name) return { select(3, core.encode(value, name)) } end
+    assert.same({ "input.sensors[3].value", "NaN cannot be written as JSON" },
+      place({ sensors = { 1, 2, { value = 0 / 0 } } }, "input"))
+    assert.same({ 'x["a: b"]', "a function cannot be written as JSON" }, place({ ["a: b"] = print }, "x"))
+    assert.same({ "x", "67108864" }, place({ ("x"):rep(64 * 1024 * 1024) }, "x"))
   end)
 end)
 
@@ -431,7 +440,9 @@ describe("core.decode", function()
 end)
 
 describe("answers of CDF", function()
-  local client = core.client({ project = "p", cluster = "c", credentials = core.credentials({ token = "t" }) })
+  local client = core.client({
+    project = "p", base_url = "https://c.example", credentials = core.credentials({ token = "t" }),
+  })
 
   local function read(body)
     local call = core.request(client, "GET", "/x", nil, {})

@@ -24,7 +24,8 @@ local function random_world(seed)
   local random = unreliable.random(seed)
   return world {
     seed = seed, random = random, rate = 0.1 + random() * 0.5, lag = random() * 8, dated = random() < 0.5,
-    skew = (random() * 2 - 1) * 600, client = { timeout = ({ 15, 60, 100, 200 })[math.floor(random() * 4) + 1] },
+    skew = (random() * 2 - 1) * 895, front = (random() * 2 - 1) * 895,
+    client = { timeout = ({ 15, 60, 100, 200 })[math.floor(random() * 4) + 1] },
   }
 end
 
@@ -90,6 +91,32 @@ describe("1,000 networks that lose things, by seed", function()
       end
     end
     print(("# without: %d runs, %d ambiguous, %d truly open"):format(2 * SEEDS, ambiguous, open_ones))
+  end)
+end)
+
+describe("a process that is killed at any point", function()
+  it("and called again later with look_back has started its run once, in 1,000 networks", function()
+    local figures = { known = 0, ambiguous = 0, ["not started"] = 0 }
+    for seed = 1, SEEDS do
+      local w = random_world(seed)
+      w.network.dies = 1 + seed % 9
+      local ok, killed = pcall(w.client.run, w.client, "w", "1", { request_id = "r" })
+      assert.is_true(ok or killed == unreliable.KILLED, tostring(killed))
+      w.network.dies, w.network.calm = nil, true
+      w.network:sleep(90 + w.network.random() * 500) -- by then a nonce is dead, and what it started is listed
+      w.network.calm = false
+      local execution, err = w.another():run("w", "1", { request_id = "r", look_back = 900 })
+      w.network:settle()
+      local started = count_by_request_id(w.sim).r or 0
+      local where = ("seed %d, %s"):format(seed, tostring(err))
+      assert.is_true(started <= 1, "started twice: " .. where)
+      if execution then assert.equal("r", executions(w.sim)[execution.id].metadata[KEY], where) end
+      assert_sessions_left_alone(w.sim, where)
+      local became = execution and "known" or err.kind == "ambiguous" and "ambiguous" or "not started"
+      figures[became] = figures[became] + 1
+    end
+    print(("# killed, and called again: %d known, %d ambiguous, %d not told of; none twice"):format(
+      figures.known, figures.ambiguous, figures["not started"]))
   end)
 end)
 

@@ -172,6 +172,14 @@ describe("a call that waits for another's token", function()
     end
   end)
 
+  it("waits for one that hangs half a minute at most, whatever time there is", function()
+    for timeout, most in pairs { [10] = 10, [60] = 30, [600] = 30 } do
+      local call = core.request(core_client(), "GET", "/x", nil, { timeout = timeout })
+      local _, request = call:step("start", 100)
+      assert.is_true(math.abs(request.timeout - most) < 0.01, request.timeout)
+    end
+  end)
+
   it("is not ended by the late failure of one who has been replaced", function()
     local first, second, third = calls_for_token()
     assert.equal("http", (second:step("woke", 115.1)))
@@ -262,6 +270,12 @@ describe("a token that is about to end", function()
     ["429"] = { status = 429, body = "" },
     ["a refusal"] = { status = 401, body = '{"error":"invalid_client"}' },
     ["garbage"] = { status = 200, body = "<html>" },
+    ["an empty answer"] = { status = 200, body = "" },
+    ["a proxy's page"] = { status = 403, body = "<html>" },
+    ["a balancer's page"] = { status = 524, body = "<html>" },
+    ["a redirect"] = { status = 302, body = "<html>" },
+    ["a refused stream"] = { failure = "receive", sent = false },
+    ["an answer that breaks off"] = { failure = "protocol", sent = true, status = 200 },
     ["no connection"] = { failure = "connect", sent = false },
     ["silence"] = { failure = "timeout", sent = true },
     ["a broken connection"] = { failure = "receive", sent = true },

@@ -213,13 +213,30 @@ describe("a lost answer to what needs a nonce and is safe to repeat", function()
     assert.equal(1, w.network.sent.session)
   end)
 
-  it("is ambiguous where the nonce is the caller's own and nothing has changed", function()
+  it("is sent again where the nonce is the caller's own and the request was lost", function()
     local w = world_that_loses_an_upsert(true)
     assert(w.quiet.workflows.triggers:upsert(TRIGGER))
+    w.network:sleep(5)
     local session = assert(w.client.sessions:create())
-    local trigger, err = w.client.workflows.triggers:upsert(TRIGGER, { nonce = session.nonce })
-    assert.is_nil(trigger)
+    local trigger = assert(w.client.workflows.triggers:upsert(TRIGGER, { nonce = session.nonce }))
+    assert.is_true(trigger.lastUpdatedTime > trigger.createdTime)
+  end)
+
+  it("is ambiguous, and harmless to repeat, where its repeat is refused", function()
+    local w = world_that_loses_an_upsert()
+    local http, upserts = w.network.http, 0
+    function w.network:http(request)
+      local is_upsert = request.method == "POST" and request.url:find "/workflows/triggers$"
+      upserts = upserts + (is_upsert and 1 or 0)
+      return upserts > 1 and is_upsert and by_cdf(403)() or http(self, request)
+    end
+    local _, err = w.client.workflows.triggers:upsert(TRIGGER)
     assert.equal("ambiguous", err.kind)
+    assert.equal(403, err.status)
+    assert.is_true(err.retryable)
+    assert.matches("repeating it does no harm", err.message, 1, true)
+    assert.equal(1, revoked(w)) -- the refused one's, not the lost one's
+    assert.is_table((w.quiet.workflows.triggers:list())[1])
   end)
 end)
 

@@ -23,11 +23,19 @@ local function serve(behave, tls)
   return server
 end
 
+-- What a handler says to a look: the run is there.
+local LOOKED_FOR = [[
+  local function look_finds(connection)
+    local found = body_of("run"):gsub('"metadata":{}', '"metadata":{"cdfworkflow.requestId":"mine"}')
+    send(connection, answer_of("list", '{"items":[' .. found .. ']}'))
+  end
+]]
+
 ---One run with a client of its own.
-local function run(server, plan, options)
+local function run(server, plan, options, request_id)
   local client = server:client(plan, options)
   local begun = core.now()
-  local execution, err = client:run("w", "1", { input = { plan = plan } })
+  local execution, err = client:run("w", "1", { input = { plan = plan }, request_id = request_id })
   client:close()
   local limit = (options and options.timeout or 5) + MARGIN
   assert.is_true(core.now() - begun < limit, ("%s took %.1f s"):format(plan, core.now() - begun))
@@ -93,6 +101,26 @@ describe("an answer that is cut off", function()
       cut_everywhere("length", kind, function(err, plan) assert.equal(EXPECTED[kind], err.kind, plan) end)
     end)
   end
+
+  it("of a run with a request_id is looked for, wherever it was cut", function()
+    local server = serve(LOOKED_FOR .. [[
+      function behave(kind, plan, answer, connection)
+        if kind:find "list$" then return look_finds(connection) end
+        if kind ~= "run" then return send(connection, answer) end
+        send(connection, answer:sub(1, tonumber(plan)))
+        return CLOSE
+      end
+    ]])
+    for cut = 0, 231, 7 do
+      local execution, err = run(server, tostring(cut), nil, "mine")
+      assert_whole(execution, err, cut)
+    end
+    local counts = server:stop()
+    for cut = 0, 231, 7 do
+      assert.equal(1, counts["run " .. cut])
+      assert.equal(1, counts["workflows/executions/list " .. cut], cut)
+    end
+  end)
 
   it("in chunks is none either", function()
     cut_everywhere("chunked", "run", function(err, plan) assert.equal("ambiguous", err.kind, plan) end)
@@ -182,8 +210,9 @@ describe("an answer that is not as it should be", function()
       lines[#lines + 1] = ("made[%q] = function(answer, body, kind) return (%s) end"):format(
         plan_of("", name), case[1])
     end
-    lines[#lines + 1] = [[
+    lines[#lines + 1] = LOOKED_FOR .. [[
       function behave(kind, plan, answer, connection)
+        if kind:find "list$" then return look_finds(connection) end
         local target, name = plan:match "^(%a+)(%-.*)$"
         if target ~= kind then return send(connection, answer) end
         send(connection, (made[name](answer, body_of(kind), kind)))
@@ -214,6 +243,22 @@ describe("an answer that is not as it should be", function()
         local expected = (kind == "run" or case[i + 1] == true) and 1 or nil
         assert.equal(expected, counts["run " .. plan], plan)
       end
+    end
+  end)
+
+  it("is looked for where it is the answer to a run with a request_id", function()
+    local server = serve(behaviour())
+    for name, case in pairs(CASES) do
+      local plan = plan_of("run", name)
+      local execution, err = run(server, plan, nil, "mine")
+      assert_whole(execution, err, plan)
+      if case[4] == "ambiguous" then assert.equal("mine", execution.metadata["cdfworkflow.requestId"], plan) end
+    end
+    local counts = server:stop()
+    for name, case in pairs(CASES) do
+      local plan = plan_of("run", name)
+      assert.equal(1, counts["run " .. plan], plan)
+      assert.equal(case[4] == "ambiguous" and 1 or nil, counts["workflows/executions/list " .. plan], plan)
     end
   end)
 end)

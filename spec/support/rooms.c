@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Opens the rooms of src/ that know no Lua (text, policy, op, look, auth, spelling) to specs. Built
- * for tests only. */
+ * Opens the rooms of src/ that know no Lua (text, policy, op, look, auth, spelling, digest) to
+ * specs. Built for tests only. */
 #include <string.h>
 
 #include "../../src/auth.h"
 #include "../../src/compat.h"
+#include "../../src/digest.h"
 #include "../../src/op.h"
 #include "../../src/spelling.h"
 #include "../../src/text.h"
@@ -171,6 +172,18 @@ static int redact(lua_State *L) {
   return 1;
 }
 
+/* stretch(secret, salt, rounds) → 32 bytes */
+static int stretch(lua_State *L) {
+  size_t secret_length, salt_length;
+  unsigned char out[CDFW_DIGEST_SIZE];
+  const char *secret = luaL_checklstring(L, 1, &secret_length);
+  const char *salt = luaL_checklstring(L, 2, &salt_length);
+  cdfw_digest_stretch(secret, secret_length, salt, salt_length, (unsigned)luaL_checknumber(L, 3),
+                      out);
+  lua_pushlstring(L, (const char *)out, sizeof out);
+  return 1;
+}
+
 static int is_utf8(lua_State *L) {
   size_t length;
   const char *text = luaL_checklstring(L, 1, &length);
@@ -255,11 +268,11 @@ static const luaL_Reg auth_methods[] = {
 /* }==== */
 
 static const luaL_Reg functions[] = {
-    {"reply", reply},           {"move", move},     {"look_from", look_from},
-    {"look_delay", look_delay}, {"delay", delay},   {"retry_after", retry_after},
-    {"http_date", http_date},   {"budget", budget}, {"auth", auth_new},
-    {"problem", problem},       {"encode", encode}, {"redact", redact},
-    {"is_utf8", is_utf8},       {NULL, NULL}};
+    {"reply", reply},           {"move", move},       {"look_from", look_from},
+    {"look_delay", look_delay}, {"delay", delay},     {"retry_after", retry_after},
+    {"http_date", http_date},   {"budget", budget},   {"auth", auth_new},
+    {"problem", problem},       {"encode", encode},   {"redact", redact},
+    {"stretch", stretch},       {"is_utf8", is_utf8}, {NULL, NULL}};
 
 __attribute__((visibility("default"))) int luaopen_rooms(lua_State *L);
 

@@ -39,20 +39,22 @@ end
 ---@field accepted table<string, integer> requests by kind that CDF carried out, late ones too
 ---@field held_up number? seconds until a request that is held up arrives; by chance unless told
 ---@field calm boolean no more faults
+---@field down_until number nothing answers until then
+---@field dies integer? with how many more requests the client's process is killed; CDF may have heard of that one
 local Network = {}
 Network.__index = Network
 
 ---@param sim cdfworkflow.simulator.Simulator
----@param options { random: fun(): number, rate: number?, lag: number?, dated: boolean?, faults: table? } `rate`: how
----  many of the requests meet a fault; `lag`: seconds until the last execution shows up in the list; `dated`: answers
----  bear a Date; `faults`: in place of chance, by kind, what happens to each request of that kind in turn, names or
----  functions
+---@param options { random: fun(): number, rate: number?, lag: number?, dated: boolean?, front: number?,
+---  faults: table? } `rate`: how many of the requests meet a fault; `lag`: seconds until the last execution shows up
+---  in the list; `dated`: answers bear a Date, of a front whose clock is `front` seconds ahead of CDF's; `faults`: in
+---  place of chance, by kind, what happens to each request of that kind in turn, names or functions
 ---@return spec.unreliable.Network
 function unreliable.new(sim, options)
   return setmetatable({
     sim = sim, inner = sim:transport(), random = options.random, rate = options.rate or 0, lag = options.lag or 0,
-    dated = options.dated, faults = options.faults or {}, shown = {}, late = {}, open = 0, sent = {},
-    accepted = {}, calm = false,
+    dated = options.dated, front = options.front or 0, faults = options.faults or {}, shown = {}, late = {}, open = 0,
+    sent = {}, accepted = {}, calm = false, down_until = -1,
   }, Network)
 end
 
@@ -101,12 +103,17 @@ end
 local function handle(self, request, kind)
   local response = deliver(self, request, kind)
   if kind == "list" and response.status == 200 and self.lag > 0 then hide_new(self, response) end
-  if self.dated then response.headers.date = os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(self:now())) end
+  if self.dated then
+    response.headers.date = os.date("!%a, %d %b %Y %H:%M:%S GMT", math.floor(self:now() + self.front))
+  end
   return response
 end
 
 --- What CDF answers, to be used by faults of a spec's own.
 unreliable.handle = handle
+
+--- What a process that is killed raises.
+unreliable.KILLED = setmetatable({}, { __tostring = function() return "killed" end })
 
 local function lost() return { failure = "receive", sent = true, message = "the connection was reset" } end
 
@@ -123,11 +130,15 @@ local function by_cdf(status, headers)
   return { status = status, headers = headers or {}, body = ('{"error":{"code":%d,"message":"no"}}'):format(status) }
 end
 
+local function one_of(self, list) return list[math.floor(self.random() * #list) + 1] end
+
 --- What balancers say, before they pass a request on and after (CDF.md section 20).
 local function of_a_balancer(self)
-  local statuses = { 408, 499, 500, 502, 503, 504, 520, 524 }
-  return in_place_of_cdf(statuses[math.floor(self.random() * #statuses) + 1])
+  return in_place_of_cdf(one_of(self, { 408, 499, 500, 502, 503, 504, 520, 524 }))
 end
+
+local ANOTHER = '{"id":"ffffffff-0000-4000-8000-ffffffffffff","workflowExternalId":"another","version":"9",'
+  .. '"status":"RUNNING","engineExecutionId":"x","createdTime":1767225600000,"metadata":{}}'
 
 --- What can happen to a request; each leaves open, or not, whether CDF has carried it out.
 unreliable.faults = {
@@ -142,6 +153,17 @@ unreliable.faults = {
   end,
   unavailable = function(self)
     return by_cdf(503, self.random() < 0.3 and { ["retry-after"] = tostring(math.floor(self.random() * 60)) })
+  end,
+  kept_by_a_proxy = function(self) return in_place_of_cdf(one_of(self, { 400, 403, 404, 407 })) end,
+  outage = function(self)
+    self.down_until = self:now() + self.random() * 60
+    return { failure = "connect", sent = false, message = "connection refused" }
+  end,
+  refused_stream = function() return { failure = "receive", sent = false, message = "the stream was refused" } end,
+  -- what is looked for or read is not refused here, since nobody could know any more then
+  refused_by_cdf = function(self, request, kind)
+    local refuses = kind == "run" or kind == "retry" or kind == "session"
+    return refuses and by_cdf(one_of(self, { 403, 409, 422 })) or handle(self, request, kind)
   end,
   marked = function() return by_cdf(500, { ["cdf-is-auto-retryable"] = "true" }) end,
   denied = function(_, _, kind) return kind == "token" and lost() or in_place_of_cdf(401) end,
@@ -179,6 +201,17 @@ local OPEN = {
     handle(self, request, kind)
     return of_a_balancer(self)
   end,
+  redirected = function(self) return in_place_of_cdf(one_of(self, { 302, 307 })) end,
+  portal = function() return in_place_of_cdf(200) end,
+  of_another = function(self, request, kind)
+    local response = handle(self, request, kind)
+    if kind == "run" or kind == "retry" then response.status, response.body = 202, ANOTHER end
+    return response
+  end,
+  broken_off = function(self, request, kind)
+    handle(self, request, kind)
+    return { failure = one_of(self, { "protocol", "too_large", "receive" }), sent = true, status = 202, headers = {} }
+  end,
   unreadable = function(self, request, kind)
     local response = handle(self, request, kind)
     response.body = response.body:sub(1, math.floor(#response.body / 2))
@@ -202,9 +235,22 @@ local function choose(self, kind)
   return NAMES[math.floor(self.random() * #NAMES) + 1]
 end
 
+--- The process ends here; whether its request went out as well is chance.
+local function die(self, request, kind)
+  self.dies = nil
+  local chance = self.random()
+  if chance < 0.5 then handle(self, request, kind) elseif chance < 0.75 then hold_up(self, request, kind) end
+  error(unreliable.KILLED, 0)
+end
+
 function Network:http(request)
   local kind = kind_of(request)
   self.sent[kind] = (self.sent[kind] or 0) + 1
+  if self.dies then self.dies = self.dies - 1 end
+  if self.dies == 0 then die(self, request, kind) end
+  if self:now() < self.down_until and not self.calm then
+    return { failure = "connect", sent = false, message = "connection refused" }
+  end
   local name = choose(self, kind)
   if not name or name == "none" then return handle(self, request, kind) end
   if type(name) == "function" then return name(self, request, kind) end
@@ -223,6 +269,7 @@ end
 
 --- A simulator with the workflow "w", whose version "1" runs long and "fails" fails at once, and a client at the other
 --- end of an unreliable network.
+--- `another()` gives one more client like it, as of another process.
 --- `options`: of the network, `skew` (how many seconds the client's clock is ahead of CDF's), `client` (of the client).
 function unreliable.world(options)
   local sim = simulator.new { seed = options.seed, clock = 1767225600000, functions = {
@@ -235,7 +282,7 @@ function unreliable.world(options)
   settings.credentials = assert(cdf.credentials {
     client_id = "client-id", client_secret = "client-secret", token_url = BASE .. "/oauth2/token",
   })
-  local client = assert(cdf.client(settings))
+  local function another() return assert(cdf.client(settings)) end
   local quiet = assert(cdf.client {
     project = "my-project", base_url = BASE, credentials = settings.credentials, transport = sim:transport(),
   })
@@ -249,7 +296,7 @@ function unreliable.world(options)
   end
   local skew = options.skew or 0
   core.time = function() return sim:now() / 1000 + skew end
-  return { sim = sim, network = network, client = client, quiet = quiet }
+  return { sim = sim, network = network, client = another(), quiet = quiet, another = another }
 end
 
 function unreliable.executions(sim)

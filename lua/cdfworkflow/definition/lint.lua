@@ -4,21 +4,25 @@
 -- its published description forbids while definitions in use hold it (CDF.md section 20).
 
 local core = require "cdfworkflow.core"
-local findings = require "cdfworkflow.definition.findings"
-local options = require "cdfworkflow.options"
+local plain = require("cdfworkflow.json").plain
 local rules = require "cdfworkflow.definition.rules"
+local suggest = require "cdfworkflow.suggest"
 local task_types = require "cdfworkflow.definition.task_types"
 
-local report_error, report_warning = findings.error, findings.warning
-local shown, at, sentence, sorted_keys = findings.shown, findings.at, findings.sentence, findings.sorted_keys
-local must, text, identifier, members, entries = rules.must, rules.text, rules.identifier, rules.members, rules.entries
-local types, task_rules = task_types.types, task_types.common
-local type_names = sorted_keys(types)
+local at, entries, members, must, shown = rules.at, rules.entries, rules.members, rules.must, rules.shown
+local report_error, report_warning = rules.report_error, rules.report_warning
+local sentence, sorted_keys = rules.sentence, rules.sorted_keys
 
 local MAX_TASKS = 200
 local PUBLISHED_TASKS = 100 -- in one list
 local MAX_DEPENDENCIES = 100
 local MAX_DEPTH = 128
+
+---@class cdfworkflow.Finding
+---@field severity "error"|"warning" error: CDF refuses it, or it cannot run as written
+---@field code string what kind of finding it is, such as `unknown-dependency`
+---@field path string where in the table, such as `tasks[3].dependsOn[1].externalId`
+---@field message string one sentence for a person
 
 --- A task as seen here: its table, where it stands, and the list ("scope") that it belongs to.
 ---@class cdfworkflow.lint.Node
@@ -41,11 +45,36 @@ local MAX_DEPTH = 128
 ---@field ids string[]
 ---@field count integer
 
+--- The task types by their names, each with the rules of its own object and of what stands beside it.
+local types = {}
+
+local function rules_of(list)
+  local by_name, required = {}, {}
+  for _, member in ipairs(list or {}) do
+    by_name[member[1]] = member[2]
+    if member.required then required[#required + 1] = member[1] end
+  end
+  return by_name, required
+end
+
+for _, kind in ipairs(task_types) do
+  local own, required = rules_of(kind.members)
+  types[kind.type] = { kind = kind, rules = own, required = required, beside = rules_of(kind.beside) }
+end
+
+local type_names = sorted_keys(types)
+
+local task_rules = {
+  externalId = rules.identifier, type = true, parameters = true, dependsOn = true, name = rules.text(255),
+  description = rules.text(500), retries = rules.whole_number(0, 10), timeout = rules.timeout,
+  onFailure = rules.one_of { "abortWorkflow", "skipTask" },
+}
+
 --- The task's own object inside `parameters`, where it is one.
 local function held(task)
   local known = types[task.type]
   local parameters = type(task.parameters) == "table" and task.parameters
-  local inner = known and parameters and parameters[known.holder]
+  local inner = known and parameters and parameters[known.kind.holder]
   return type(inner) == "table" and inner or nil
 end
 
@@ -88,7 +117,7 @@ local function dependency(report, node, link, path, seen)
   if type(link) ~= "table" then
     return must(report, path, '{ externalId = "…" } (cdf.definition makes that of an id)', link)
   end
-  members(report, link, path, { externalId = identifier }, { "externalId" })
+  members(report, link, path, { externalId = rules.identifier }, { "externalId" })
   local id, id_path = link.externalId, at(path, "externalId")
   if type(id) ~= "string" then return end
   if seen[id] then
@@ -98,7 +127,7 @@ local function dependency(report, node, link, path, seen)
   elseif not node.scope.first[id] then
     local elsewhere = report.anywhere[id] and "; it stands in another list of tasks, which dependsOn does not reach"
     report_error(report, "unknown-dependency", id_path,
-      ("there is no task %s to wait for%s"):format(shown(id), elsewhere or options.hint(id, report.ids)))
+      ("there is no task %s to wait for%s"):format(shown(id), elsewhere or suggest.hint(id, report.ids)))
   end
   seen[id] = true
 end
@@ -210,7 +239,8 @@ end
 --- A task that adds others while it runs, whose ids nobody can know beforehand.
 local function adds_tasks(node)
   local inner = held(node.task)
-  return node.task.type == "dynamic" or (node.task.type == "subworkflow" and inner and inner.tasks == nil)
+  local known = types[node.task.type]
+  return known and known.kind.holds_tasks and not (inner and type(inner.tasks) == "table")
 end
 
 local function unknown_task(report, node, path, reference, id)
@@ -221,7 +251,7 @@ local function unknown_task(report, node, path, reference, id)
     end
   end
   report_error(report, "unknown-task", path,
-    ("%s: there is no task %s%s"):format(shown(reference), shown(id), options.hint(id, report.ids)))
+    ("%s: there is no task %s%s"):format(shown(reference), shown(id), suggest.hint(id, report.ids)))
 end
 
 --- The task that the id means to `node`: in its own list, in the list around it, or wherever there is one.
@@ -252,14 +282,14 @@ local function output_member(report, target, member, path, reference)
   local known = types[target.task.type]
   local parameters = target.task.parameters
   local is_async = type(parameters) == "table" and parameters.isAsyncComplete
-  if not known or not known.output or is_async then return end
+  if not known or not known.kind.output or is_async then return end
   local responds = false
-  for _, name in ipairs(known.output) do
+  for _, name in ipairs(known.kind.output) do
     if name == member then return end
     responds = responds or name == "response"
   end
-  local has = #known.output > 0 and "has " .. sentence(known.output, "and") or "is always empty"
-  local hint = options.hint(member, known.output)
+  local has = #known.kind.output > 0 and "has " .. sentence(known.kind.output, "and") or "is always empty"
+  local hint = suggest.hint(member, known.kind.output)
   if hint == "" and responds then hint = ("; did you mean output.response.%s?"):format(member) end
   report_error(report, "unknown-output", path,
     ("%s: the output of a %s task %s%s"):format(shown(reference), target.task.type, has, hint))
@@ -303,20 +333,7 @@ end
 local function inner_tasks(node)
   local inner = held(node.task)
   if inner and type(inner.tasks) == "table" then
-    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].holder), "tasks")
-  end
-end
-
-local function subworkflow(report, node)
-  local inner, path = held(node.task), at(at(node.path, "parameters"), "subworkflow")
-  if not inner then return end
-  local named = inner.workflowExternalId ~= nil or inner.version ~= nil
-  if inner.tasks ~= nil and named then
-    report_error(report, "bad-value", path, "a subworkflow holds tasks or names a workflow version, not both")
-  elseif inner.tasks == nil and (inner.workflowExternalId == nil or inner.version == nil) then
-    report_error(report, "missing-member", path, "a subworkflow needs tasks, or workflowExternalId and version")
-  elseif named and inner.workflowExternalId == report.workflow and inner.version == report.version then
-    report_error(report, "nesting", path, "this workflow version runs itself as a subworkflow")
+    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].kind.holder), "tasks")
   end
 end
 
@@ -326,13 +343,14 @@ local function parameters(report, node)
   if task.parameters == nil then return end
   if type(task.parameters) ~= "table" then return must(report, path, "an object", task.parameters) end
   if known then
-    local own = { [known.holder] = function(_, value, inner_path)
+    local holder, look = known.kind.holder, known.kind.look
+    local by_name = { [holder] = function(_, value, inner_path)
       members(report, value, inner_path, known.rules, known.required)
     end }
-    for name, rule in pairs(known.beside or {}) do own[name] = rule end
-    members(report, task.parameters, path, own, { known.holder })
+    for name, rule in pairs(known.beside) do by_name[name] = rule end
+    members(report, task.parameters, path, by_name, { holder })
+    if look and held(task) then look(report, held(task), at(path, holder)) end
   end
-  if task.type == "subworkflow" then subworkflow(report, node) end
   if inner_tasks(node) then return end
   local json, why = core.encode(task.parameters, path)
   if not json then report_error(report, "not-json", path, tostring(why)) end
@@ -355,8 +373,8 @@ local function task_type(report, node)
   elseif not types[value] then
     report_warning(report, "unknown-type", path,
       ("%s is no task type known here; it is passed on as it is%s"):format(shown(value),
-        options.hint(value, type_names)))
-  elseif holder and (value == "dynamic" or value == "subworkflow") then
+        suggest.hint(value, type_names)))
+  elseif holder and types[value].kind.holds_tasks then
     report_error(report, "nesting", path,
       ("a %s task must not stand inside a %s task"):format(value, holder.task.type))
   end
@@ -429,7 +447,7 @@ local function count(report, scope)
 end
 
 local function check_definition(report, definition, path)
-  members(report, definition, path, { tasks = true, description = text(500), hash = true }, { "tasks" })
+  members(report, definition, path, { tasks = true, description = rules.text(500), hash = true }, { "tasks" })
   if type(definition) ~= "table" or definition.tasks == nil then return end
   collect(report, definition.tasks, at(path, "tasks"))
   for _, scope in ipairs(report.scopes) do
@@ -441,14 +459,14 @@ end
 
 --- `client.workflows.versions:upsert` makes text of an integer.
 local function version(report, value, path)
-  if not rules.is_whole(value, 0, 2 ^ 53) then identifier(report, value, path) end
+  if not rules.is_whole(value, 0, 2 ^ 53) then rules.identifier(report, value, path) end
 end
 
 --- A version as it is upserted or read back, or an execution, which holds the definition that it runs.
 local function check_version(report, resource)
   if resource.engineExecutionId == nil then
     members(report, resource, "", {
-      workflowExternalId = identifier, version = version, workflowDefinition = true,
+      workflowExternalId = rules.identifier, version = version, workflowDefinition = true,
       createdTime = true, lastUpdatedTime = true,
     }, { "workflowExternalId", "version" })
   end
@@ -475,6 +493,7 @@ end
 ---@return cdfworkflow.Finding[]
 local function lint(definition)
   local report = { findings = {}, scopes = {}, anywhere = {}, ids = {}, count = 0 }
+  definition = plain(definition)
   if type(definition) ~= "table" then
     report_error(report, "wrong-type", "", ("a definition must be a table, not %s"):format(shown(definition)))
   elseif definition.workflowDefinition ~= nil then

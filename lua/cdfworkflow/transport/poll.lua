@@ -5,6 +5,7 @@
 
 local core = require "cdfworkflow.core"
 local gather = require "cdfworkflow.call.gather"
+local mistake = require "cdfworkflow.mistake"
 
 ---@class cdfworkflow.transport.Host how a host waits; the waiting functions may yield to the host's loop
 ---@field wait fun(handle: userdata, seconds: number) until the handle's descriptor is readable or the time is over;
@@ -132,12 +133,12 @@ end
 
 function Poll:http(request)
   local id = self.handle:submit(request)
-  if gather.is_inside() then return gather.await(self, id) or error(gather.CLOSED, 0) end
+  if gather.is_inside() then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
   local waiter = self:signal()
   self.waiting[id] = waiter
   repeat
     waiter:wait(SILENCE)
-    if self.closed then error(gather.CLOSED, 0) end
+    if self.closed then mistake.raise(gather.CLOSED) end
   until waiter.response
   return waiter.response
 end

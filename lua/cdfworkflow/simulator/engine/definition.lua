@@ -3,6 +3,7 @@
 -- on reading back, and makes the hash.
 
 local core = require "cdfworkflow.core"
+local defaults = require "cdfworkflow.definition.defaults"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
 local refusals = require "cdfworkflow.simulator.lib.refusals"
@@ -94,51 +95,12 @@ local function copy(value)
   return result
 end
 
-local function default(holder, name, value)
-  if holder[name] == nil then
-    holder[name] = value
-  end
-end
-
-local fill_tasks
-
-local FILL = {
-  ["function"] = function(parameters)
-    default(parameters, "isAsyncComplete", false)
-  end,
-  transformation = function(parameters)
-    default(parameters.transformation, "concurrencyPolicy", "fail")
-    default(parameters.transformation, "useTransformationCredentials", false)
-  end,
-  cdf = function(parameters)
-    default(parameters.cdfRequest, "requestTimeoutInMillis", 10000)
-  end,
-  subworkflow = function(parameters)
-    if parameters.subworkflow.tasks then
-      fill_tasks(parameters.subworkflow.tasks)
-    end
-  end,
-}
-
-function fill_tasks(tasks)
-  for _, task in ipairs(tasks) do
-    default(task, "retries", 3)
-    default(task, "timeout", 3600)
-    default(task, "onFailure", "abortWorkflow")
-    default(task, "dependsOn", core.array({}))
-    local fill = FILL[task.type]
-    if fill then
-      fill(task.parameters)
-    end
-  end
-end
-
 ---@param definition table as sent, checked
 ---@return table # a copy with defaults and hash
 function graph.complete(definition)
   local complete = copy(definition)
   complete.hash = nil
-  fill_tasks(complete.tasks)
+  defaults.fill(complete.tasks)
   complete.hash = canonical.hash(canonical.text(complete), 40)
   return complete
 end
@@ -162,7 +124,7 @@ function graph.take_in(tasks)
       return ("task %s has no %s among its parameters"):format(task.externalId, holds)
     end
   end
-  fill_tasks(tasks)
+  defaults.fill(tasks)
 end
 
 graph.copy = copy

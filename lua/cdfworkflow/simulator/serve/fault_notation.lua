@@ -3,7 +3,7 @@
 
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local operations = require "cdfworkflow.simulator.api.operations"
-local options = require "cdfworkflow.options"
+local suggest = require "cdfworkflow.suggest"
 
 local fault_notation = {}
 
@@ -44,7 +44,7 @@ local function add(fault, word)
   elseif AMOUNTS[name] then
     fault[name] = amount:find("^%-?%d+%.?%d*$") and tonumber(amount) or amount
   else
-    return ("%q is nothing that a fault can do%s"):format(word, options.hint(name or word, WHAT))
+    return ("%q is nothing that a fault can do%s"):format(word, suggest.hint(name or word, WHAT))
   end
 end
 
