@@ -157,7 +157,7 @@ model:
 	$(STEP) build LUAS=5.4
 	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
 
-# Pictures of the embedded CDF's pages, to be looked at.
+# A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page
 page:
 	@spec/support/install.sh test

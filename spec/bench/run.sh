@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # One `client:run` (session, run: two requests on a kept connection) against plain C with a libcurl easy handle, in
 # turns, against nginx on loopback. Takes LUA_NAME (5.4), RUNS a turn (500), TURNS (15) and BUILD from the environment.
-# Of all turns the quickest counts: what is slower there is another process's doing. Then what the embedded CDF can carry.
+# Of all turns the quickest counts: what is slower there is another process's doing. Then what the embedded CDF can carry,
+# and its pages.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . spec/support/env.sh
@@ -76,3 +77,4 @@ awk -v runs="$runs" -v memory="$memory" -v size="$(stat -c %s "$object")" -v lua
   }' "$folder/times"
 
 $LUA spec/bench/simulator.lua
+$LUA spec/bench/page.lua

@@ -24,12 +24,13 @@ local function find_chromium()
   return path or error("Chromium is not here (Debian: apt-get install chromium)", 0)
 end
 
+---Starts a browser, without what watches the spec's own process.
 ---@return spec.Browser
 function browser.start()
   local pipe = os.tmpname()
   os.remove(pipe)
   os.execute("mkfifo -m 600 " .. quote(pipe))
-  local command = ("CHROMIUM=%s exec node %s %s"):format(quote(find_chromium()),
+  local command = ("LD_PRELOAD= CHROMIUM=%s exec node %s %s"):format(quote(find_chromium()),
     quote(ROOT .. "spec/support/browser.mjs"), quote(pipe))
   local input = assert(io.popen(command, "w"))
   local output = assert(io.open(pipe, "r"))

@@ -43,12 +43,12 @@ procps                | command -v ps
 curl                  | command -v curl
 nodejs                | command -v node
 npm                   | command -v npm
+chromium              | command -v chromium
 haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
 nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
-chromium              | command -v chromium
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 scdoc                 | command -v scdoc
 man-db                | command -v man

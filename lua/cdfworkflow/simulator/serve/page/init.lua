@@ -6,6 +6,7 @@ local guard = require "cdfworkflow.simulator.serve.page.guard"
 local layout = require "cdfworkflow.simulator.serve.page.layout"
 local options = require "cdfworkflow.options"
 local router = require "cdfworkflow.simulator.api.router"
+local values = require "cdfworkflow.simulator.serve.page.values"
 
 local page = {}
 
@@ -104,7 +105,7 @@ end
 -- Notices are kept here and named by a number, so that no address can put words into the page.
 local function lead_on(self, outcome)
   self.last = self.last + 1
-  self.notices[self.last] = { tone = outcome.tone, text = outcome.said }
+  self.notices[self.last] = { tone = outcome.tone, text = (values.mask(outcome.said)) }
   self.notices[self.last - MOST_NOTICES] = nil
   local location = ("%s?notice=%d"):format(outcome.go, self.last)
   return response(303, "text/plain; charset=utf-8", "", { location = location })

@@ -5,7 +5,7 @@
 local newest = {}
 
 ---How many entries one page looks at.
-newest.MOST_LOOKS = 10000
+newest.MOST_LOOKS = 5000
 
 ---@param ids string[] in the order of creation
 ---@param stored table<string, table>

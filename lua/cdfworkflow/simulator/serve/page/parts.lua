@@ -8,7 +8,7 @@ local fill, escape = markup.fill, markup.escape
 
 local parts = {}
 
-local MOST_JSON = 4000
+local MOST_JSON = 2000
 
 local TONES = {
   COMPLETED = "done", COMPLETED_WITH_ERRORS = "warn", RUNNING = "live", IN_PROGRESS = "live", SCHEDULED = "idle",
@@ -71,6 +71,14 @@ function parts.elapsed(record, now)
   return parts.duration(math.max((record.endTime or now) - record.startTime, 0))
 end
 
+---A text that may be absent, or null.
+---@param value any
+---@return string html
+function parts.text(value)
+  local kind = type(value)
+  return (kind == "string" or kind == "number" or kind == "boolean") and escape(value) or ""
+end
+
 ---@param path string
 ---@param text string
 ---@return string html
@@ -85,7 +93,7 @@ function parts.reason(text)
 end
 
 ---@param value any
----@param most integer? characters; default 4000
+---@param most integer? characters; default 2000
 ---@return string html
 function parts.json(value, most)
   most = most or MOST_JSON
@@ -120,6 +128,15 @@ function parts.pairs(map)
     lines[i] = fill("<div><code>{name}</code> = {value}</div>", { name = name, value = value })
   end
   return table.concat(lines)
+end
+
+---A part of a page under a heading. Its id lets the page's script find it again when others appear before it.
+---@param title string once in a page
+---@param html string
+---@return string html
+function parts.section(title, html)
+  return fill('<section id="s{id}"><h2>{title}</h2>{!html}</section>',
+    { id = markup.path(title), title = title, html = html })
 end
 
 ---Facts about one thing, in a card.

@@ -28,6 +28,15 @@ function reading.status(execution)
   return execution.status
 end
 
+---Whether an execution is shown with a status; asks its tasks only where they could make the difference.
+---@param execution table
+---@param status string as reading.status tells it
+---@return boolean
+function reading.has_status(execution, status)
+  local stored = (status == "QUEUED" and "RUNNING") or (status == "COMPLETED_WITH_ERRORS" and "COMPLETED") or status
+  return execution.status == stored and reading.status(execution) == status
+end
+
 ---@param execution table
 ---@return string html
 function reading.badge(execution)

@@ -58,12 +58,12 @@ local function trigger_row(view, trigger)
   }
 end
 
-local function triggers(view, wanted, empty)
+local function triggers(view, wanted)
   local rows = {}
   for _, trigger in ipairs(view.project:in_order(view.project.state.triggers)) do
     if wanted(trigger.resource) then rows[#rows + 1] = trigger_row(view, trigger) end
   end
-  return parts.table(TRIGGERS, rows, empty)
+  return parts.section("Triggers", parts.table(TRIGGERS, rows, "No trigger."))
 end
 
 ---The triggers of a workflow.
@@ -71,9 +71,7 @@ end
 ---@param workflow string external id
 ---@return string html
 function schedule_list.triggers_of(view, workflow)
-  return "<h2>Triggers</h2>" .. triggers(view, function(resource)
-    return resource.workflowExternalId == workflow
-  end, "No trigger.")
+  return triggers(view, function(resource) return resource.workflowExternalId == workflow end)
 end
 
 ---The name of a function, and the way to it.
@@ -102,12 +100,12 @@ function schedule_list.schedules_of(view, function_id)
       }
     end
   end
-  return "<h2>Schedules of functions</h2>" .. parts.table(SCHEDULES, rows, "No schedule.")
+  return parts.section("Schedules of functions", parts.table(SCHEDULES, rows, "No schedule."))
 end
 
 local function show(view)
-  return { title = "Schedules", refresh = 2, body = "<h2>Triggers</h2>"
-    .. triggers(view, function() return true end, "No trigger.") .. schedule_list.schedules_of(view) }
+  local all = triggers(view, function() return true end)
+  return { title = "Schedules", refresh = 1, body = all .. schedule_list.schedules_of(view) }
 end
 
 schedule_list.routes = {
