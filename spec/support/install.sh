@@ -43,6 +43,7 @@ procps                | command -v ps
 curl                  | command -v curl
 nodejs                | command -v node
 npm                   | command -v npm
+chromium              | command -v chromium
 haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
 nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- cdf.lint: what is wrong with a workflow definition, found without asking CDF. It reads, reports and never raises.
--- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open.
+-- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open, and what
+-- its published description forbids while definitions in use hold it (CDF.md section 20).
 
 local core = require "cdfworkflow.core"
 local plain = require("cdfworkflow.json").plain
@@ -13,6 +14,7 @@ local report_error, report_warning = rules.report_error, rules.report_warning
 local sentence, sorted_keys = rules.sentence, rules.sorted_keys
 
 local MAX_TASKS = 200
+local PUBLISHED_TASKS = 100 -- in one list
 local MAX_DEPENDENCIES = 100
 local MAX_DEPTH = 128
 
@@ -33,6 +35,8 @@ local MAX_DEPTH = 128
 ---@field nodes cdfworkflow.lint.Node[]
 ---@field first table<string, cdfworkflow.lint.Node> the first task with each id
 ---@field parent cdfworkflow.lint.Node|nil the task that holds this list
+---@field path string where it stands
+---@field list any what stands there
 
 ---@class cdfworkflow.lint.Report
 ---@field findings cdfworkflow.Finding[]
@@ -278,7 +282,7 @@ local function output_member(report, target, member, path, reference)
   local known = types[target.task.type]
   local parameters = target.task.parameters
   local is_async = type(parameters) == "table" and parameters.isAsyncComplete
-  if not known or is_async then return end
+  if not known or not known.kind.output or is_async then return end
   local responds = false
   for _, name in ipairs(known.kind.output) do
     if name == member then return end
@@ -353,6 +357,14 @@ local function parameters(report, node)
   each_text(task.parameters, path, function(value, where) check_text(report, node, value, where) end, {}, 1)
 end
 
+local function reserved(report, node)
+  local id = node.id
+  if id == "workflow" or id and id:find("^__") then
+    report_error(report, "bad-id", at(node.path, "externalId"),
+      ("%s is a task id that CDF keeps for itself"):format(shown(id)))
+  end
+end
+
 local function task_type(report, node)
   local value, path = node.task.type, at(node.path, "type")
   local holder = node.scope.parent
@@ -383,6 +395,7 @@ end
 local function check_task(report, node)
   members(report, node.task, node.path, task_rules, { "externalId", "type", "parameters" })
   duplicates(report, node)
+  reserved(report, node)
   task_type(report, node)
   parameters(report, node)
   dependencies(report, node)
@@ -404,7 +417,7 @@ end
 --- Notes the tasks of a list before any is checked, so that each can be held against all. Tasks inside tasks inside
 --- tasks are an error already and not looked at.
 local function collect(report, list, path, parent)
-  local scope = { nodes = {}, first = {}, parent = parent }
+  local scope = { nodes = {}, first = {}, parent = parent, path = path, list = list }
   table.insert(report.scopes, scope)
   for _, entry in ipairs(entries(report, list, path)) do
     local task, task_path = entry.value, at(path, entry.index)
@@ -419,18 +432,26 @@ local function collect(report, list, path, parent)
   end
 end
 
+--- CDF takes 200 tasks in one execution; published are 1 to 100 in a list.
+local function count(report, scope)
+  local size, what = #scope.nodes, scope.parent and scope.parent.task.type or "workflow"
+  if type(scope.list) == "table" and next(scope.list) == nil then
+    report_warning(report, "no-tasks", scope.path, ("the %s has no tasks"):format(what))
+  elseif not scope.parent and report.count > MAX_TASKS then
+    report_error(report, "too-many", scope.path,
+      ("the workflow has %d tasks; CDF takes at most %d"):format(report.count, MAX_TASKS))
+  elseif size > PUBLISHED_TASKS then
+    report_warning(report, "too-many", scope.path,
+      ("the %s has %d tasks; CDF's own API description allows %d"):format(what, size, PUBLISHED_TASKS))
+  end
+end
+
 local function check_definition(report, definition, path)
   members(report, definition, path, { tasks = true, description = rules.text(500), hash = true }, { "tasks" })
   if type(definition) ~= "table" or definition.tasks == nil then return end
-  local tasks_path = at(path, "tasks")
-  collect(report, definition.tasks, tasks_path)
-  if type(definition.tasks) == "table" and next(definition.tasks) == nil then
-    report_warning(report, "no-tasks", tasks_path, "the workflow has no tasks")
-  elseif report.count > MAX_TASKS then
-    report_error(report, "too-many", tasks_path,
-      ("the workflow has %d tasks; CDF takes at most %d"):format(report.count, MAX_TASKS))
-  end
+  collect(report, definition.tasks, at(path, "tasks"))
   for _, scope in ipairs(report.scopes) do
+    count(report, scope)
     for _, node in ipairs(scope.nodes) do check_task(report, node) end
     cycles(report, scope)
   end

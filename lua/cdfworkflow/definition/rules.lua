@@ -89,6 +89,18 @@ function rules.text(most)
   end
 end
 
+--- Text that CDF's own API description limits, while definitions in use go beyond (CDF.md section 20).
+function rules.published_text(most)
+  return function(report, value, path)
+    if type(value) ~= "string" then
+      rules.report_warning(report, "wrong-type", path, ("%s must be text, not %s"):format(last(path), rules.shown(value)))
+    elseif not rules.is_reference(value) and code_points(value) > most then
+      rules.report_warning(report, "too-long", path, ("%s has %d characters; CDF's own API description allows %d")
+        :format(last(path), code_points(value), most))
+    end
+  end
+end
+
 function rules.name_text(report, value, path)
   if type(value) ~= "string" or value == "" then rules.must(report, path, "text that is not empty", value) end
 end
@@ -160,6 +172,37 @@ function rules.object(most, severity)
       severity(report, "too-long", path,
         ("%s is %d bytes of JSON; the limit is %d KiB"):format(last(path), #json, most / 1024))
     end
+  end
+end
+
+--- The rule, and null.
+function rules.nullable(rule)
+  return function(report, value, path)
+    if value ~= core.null then rule(report, value, path) end
+  end
+end
+
+--- One rule after the other, up to the first that finds something.
+function rules.all(...)
+  local list = { ... }
+  return function(report, value, path)
+    local before = #report.findings
+    for _, rule in ipairs(list) do
+      if #report.findings == before then rule(report, value, path) end
+    end
+  end
+end
+
+--- At most so many members, each by the rule; what is no object is for another rule to report.
+function rules.texts(most, rule, severity)
+  return function(report, value, path)
+    if type(value) ~= "table" then return end
+    local names = rules.sorted_keys(value)
+    if #names > most then
+      severity(report, "too-many", path,
+        ("%s has %d members; CDF's own API description allows %d"):format(last(path), #names, most))
+    end
+    for _, name in ipairs(names) do rule(report, value[name], rules.at(path, name)) end
   end
 end
 

@@ -6,7 +6,7 @@
 ---@field type string as CDF calls it
 ---@field builder string the name of the builder in `cdf.task`
 ---@field holder string the member of `parameters` that holds what is the type's own
----@field output string[] the members of the task's output
+---@field output? string[] the members of the task's output, where they are documented
 ---@field members cdfworkflow.TaskTypeMember[] of what is its own
 ---@field beside? cdfworkflow.TaskTypeMember[] what stands beside it in `parameters`
 ---@field holds_tasks? boolean it runs other tasks, and must not stand inside a task that does
@@ -22,7 +22,7 @@
 ---@field is_tasks? boolean a list of tasks
 ---@field not_empty? boolean an empty object says nothing, and is not sent
 
-local NAMES = { "fn", "transformation", "cdf", "dynamic", "subworkflow", "simulation" }
+local NAMES = { "fn", "transformation", "cdf", "dynamic", "subworkflow", "simulation", "function_app", "json_mapping" }
 
 ---@type cdfworkflow.TaskType[]
 local task_types = {}

@@ -17,13 +17,20 @@ local MAX_INPUTS = 200
 local function input_value(report, value, path)
   local kind = type(value)
   if kind ~= "string" and kind ~= "number" and kind ~= "table" then
-    rules.must(report, path, "text, a number or a list of these", value)
+    return rules.must(report, path, "text, a number or a list of these", value)
+  end
+  local count = kind == "table" and #value or 1
+  if value == "" or count == 0 then
+    rules.report_warning(report, "bad-value", path, "value is empty, which CDF's own API description forbids")
+  elseif count > MAX_INPUTS then
+    rules.report_warning(report, "too-many", path,
+      ("value has %d entries; CDF's own API description allows %d"):format(count, MAX_INPUTS))
   end
 end
 
-local function unit(report, value, path)
+local unit = rules.nullable(function(report, value, path)
   rules.members(report, value, path, { name = rules.name_text }, { "name" })
-end
+end)
 
 local input_rules = { referenceId = rules.name_text, value = input_value, unit = unit }
 
@@ -44,7 +51,7 @@ return {
   type = "simulation", builder = "simulation", holder = "simulation", output = { "runId", "logId", "statusMessage" },
   members = {
     { "routineExternalId", rules.name_text, required = true },
-    { "runTime", rules.milliseconds },
+    { "runTime", rules.nullable(rules.milliseconds) },
     { "inputs", inputs, is_list = true },
   },
 }
