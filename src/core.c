@@ -2,7 +2,6 @@
  * luaopen_cdfworkflow_core: registers what the rooms offer to Lua. Creates nothing else: hosts fork
  * after loading, and `require` does no I/O. */
 #include "auth.h"
-#include "call.h"
 #include "client.h"
 #include "clock.h"
 #include "compat.h"
@@ -13,6 +12,7 @@
 #include "json.h"
 #include "object.h"
 #include "run.h"
+#include "step.h"
 #include "terminal.h"
 
 #if defined(_WIN32)
@@ -82,7 +82,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   cdfw_object_open(L);
   cdfw_credentials_open(L);
   cdfw_client_open(L);
-  cdfw_call_open(L);
+  cdfw_step_open(L);
   cdfw_http_open(L);
   cdfw_newlib(L, functions);
   cdfw_json_push_null(L);
