@@ -32,7 +32,9 @@ LINK := -shared -Wl,-z,nodelete
 
 pc = $(if $(filter luajit,$(1)),luajit,lua$(1))
 KNOWN_LUAS := 5.4 5.3 5.1 luajit
-LUAS ?= $(shell for lua in $(KNOWN_LUAS); do pkg-config --exists $$(echo lua$$lua | sed s/lualuajit/luajit/) && echo $$lua; done)
+ifndef LUAS # looked for once, and where pkg-config is not here, none are
+LUAS := $(foreach lua,$(KNOWN_LUAS),$(shell pkg-config --exists $(call pc,$(lua)) 2>/dev/null && echo $(lua)))
+endif
 
 SOURCES := $(wildcard src/*.c)
 C_FILES = $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
@@ -172,7 +174,7 @@ PREFIX ?= /usr/local
 LUA_VERSION ?= 5.4
 .PHONY: install
 install:
-	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree $(PREFIX) rockspec/cdfworkflow-scm-1.rockspec
+	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree "$(PREFIX)" rockspec/cdfworkflow-scm-1.rockspec
 	@command -v scdoc >/dev/null && $(MAKE) --no-print-directory install-man || \
 	  echo "No manual pages: scdoc is not here" >&2
 	@$(MAKE) --no-print-directory install-completion || echo "No completion scripts" >&2
@@ -211,7 +213,7 @@ rock:
 	  LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" LDFLAGS="-L$(CURL_LIBDIR)"
 
 rock-install:
-	install -D -t $(LIBDIR)/cdfworkflow $(BUILD)/rock/cdfworkflow/core.so
+	install -D -t "$(LIBDIR)/cdfworkflow" $(BUILD)/rock/cdfworkflow/core.so
 	cd lua && find cdfworkflow -name '*.lua' -exec install -D -m 644 '{}' '$(LUADIR)/{}' ';'
 
 .PHONY: clean format

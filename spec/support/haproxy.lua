@@ -20,9 +20,9 @@ local CONFIGURATION = [[
 global
   maxconn 4000
   nbthread %d
-  lua-prepend-path %slua/?.lua
-  lua-prepend-path %slua/?/init.lua
-  lua-prepend-path %s/5.3/?.so cpath
+  lua-prepend-path "%slua/?.lua"
+  lua-prepend-path "%slua/?/init.lua"
+  lua-prepend-path "%s/5.3/?.so" cpath
   %s @FOLDER@/program.lua
 defaults
   mode http

@@ -9,7 +9,7 @@ local native = {}
 ---spec/support/, with the slash.
 native.folder = debug.getinfo(1, "S").source:match "^@(.*)native%.lua$"
 
-local root = shell.run("cd " .. shell.quote(native.folder .. "../..") .. " && pwd"):match "%S+"
+local root = shell.run("cd " .. shell.quote(native.folder .. "../..") .. " && pwd"):match "%C+"
 local name = shell.lua:match "jit$" and shell.lua or shell.lua:match "%d.*"
 local modules = root .. "/build/" .. name
 

@@ -157,13 +157,15 @@ local function listens(port)
   return select(2, shell.run(("bash -c ': </dev/tcp/127.0.0.1/%d'"):format(port))) == 0
 end
 
+-- Only root may say, and must, that its workers are root too, who read this checkout wherever it lies.
+local SETTINGS = "daemon off;" .. (shell.run("id -u") == "0\n" and " user root;" or "")
+
 local function spawn(folder, environment)
   local words = { "env" }
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
-  local settings = "daemon off; user root;"
   local command = "echo $$; exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
   local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder),
-    shell.quote(settings), shell.quote(folder)), "r"))
+    shell.quote(SETTINGS), shell.quote(folder)), "r"))
   return output, tonumber(output:read "*l")
 end
 

@@ -10,7 +10,8 @@ local program = {}
 program.ROOT = debug.getinfo(1, "S").source:match "^@(.*)spec/support/program%.lua$"
 if program.ROOT == "" then program.ROOT = shell.run("pwd"):match "[^\n]+" .. "/" end
 
-local SCRIPT = program.ROOT .. "lua/cdfworkflow/program/bin/cdfworkflow"
+-- As a word of a shell's command line.
+local SCRIPT = shell.quote(program.ROOT .. "lua/cdfworkflow/program/bin/cdfworkflow")
 
 ---Starts a cdfworkflow-sim with the workflows of program_world.lua.
 ---@param ... string more options

@@ -72,8 +72,8 @@ function wire.serve(handler, tls)
   local file = assert(io.open(handler_file, "w"))
   file:write(handler)
   file:close()
-  local server = spawn(("lua5.4 %swire_server.lua %s %s %s %s"):format(
-    HERE, handler_file, log_name, shell.quote(tls or ""), shell.quote(ca_file or "")))
+  local server = spawn(("lua5.4 %s %s %s %s %s"):format(
+    shell.quote(HERE .. "wire_server.lua"), handler_file, log_name, shell.quote(tls or ""), shell.quote(ca_file or "")))
   server.port = assert(tonumber(server.output:read "*l"), "the wire server did not start")
   os.remove(handler_file)
   server.url = ("%s://127.0.0.1:%d"):format(tls and tls ~= "later" and "https" or "http", server.port)
