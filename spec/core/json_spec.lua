@@ -594,7 +594,8 @@ describe("lua-cjson of the host", function()
   it("marks arrays in ways that are understood", function()
     local light -- 5.1 gives no program a light userdata but the keys of the registry
     for key in pairs(debug.getregistry()) do
-      if type(key) == "userdata" and not debug.getmetatable(key) then light = key end
+      local is_marker = key == require("cjson").empty_array -- where the host's lua-cjson has one
+      if type(key) == "userdata" and not debug.getmetatable(key) and not is_marker then light = key end
     end
     local array_mt, empty_array_mt = {}, {}
     local real = package.loaded.cjson

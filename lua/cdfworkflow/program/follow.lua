@@ -107,8 +107,8 @@ function follow.interrupted(context, followed, args, failure)
   end
   if args.on_interrupt == "cancel" then
     cancel_all(context, ids)
-  else
-    context.out:say(("interrupted; still going on: cdfworkflow wait %s"):format(table.concat(ids, " ")))
+  elseif ids[1] then
+    context.out:say("interrupted; still going on: cdfworkflow wait " .. table.concat(ids, " "))
   end
   exits.fail(failure.code)
 end

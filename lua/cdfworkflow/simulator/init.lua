@@ -9,6 +9,7 @@ local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
 local http_date = require "cdfworkflow.simulator.lib.http_date"
+local mistake = require "cdfworkflow.mistake"
 local other = require "cdfworkflow.simulator.api.other"
 local options = require "cdfworkflow.options"
 local project = require "cdfworkflow.simulator.project"
@@ -166,10 +167,10 @@ end
 ---  and path below the project, such as `["GET /timeseries/{id}"]`
 ---@field state table? what `export` of another simulator gave
 
-local function add_request(self, name, given, level)
+local function add_request(self, name, given)
   local problem = other.add(self.other, name, given)
   if problem then
-    error("simulator request: " .. problem, level)
+    mistake.raise("simulator request: " .. problem)
   end
 end
 
@@ -200,7 +201,7 @@ function M.new(given)
   end
   open_projects(self)
   for name, answer in pairs(given.requests or {}) do
-    add_request(self, name, answer, 3)
+    add_request(self, name, answer)
   end
   return self
 end
@@ -212,7 +213,7 @@ end
 
 local function must_rest(self, what)
   if self.running then
-    error(("simulator %s: not from inside a handler"):format(what), 3)
+    mistake.raise(("simulator %s: not from inside a handler"):format(what))
   end
 end
 
@@ -265,7 +266,7 @@ end
 ---@param name string method and path below the project, such as "POST /timeseries/list" or "GET /timeseries/{id}"
 ---@param given table|cdfworkflow.simulator.OtherHandler JSON, or a function of the request
 function Simulator:request_handler(name, given)
-  add_request(self, name, given, 3)
+  add_request(self, name, given)
 end
 
 ---Orders a fault for a request to come. Raises where it is none, or could never show.
@@ -274,7 +275,7 @@ end
 function Simulator:fault(fault)
   local problem = fault_rules.problem(fault)
   if problem then
-    error("simulator fault: " .. problem, 2)
+    mistake.raise("simulator fault: " .. problem)
   end
   return self.faults:order(fault)
 end

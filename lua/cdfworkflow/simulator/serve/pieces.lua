@@ -57,8 +57,8 @@ local function write_piece(emit, path, piece)
   piece.at = core.array(path)
   local text, problem = core.encode(piece, "piece")
   if text then return emit(text .. "\n") end
-  local where = table.concat(path, ".")
-  return nil, (tostring(problem):gsub("^piece%.%a+", "state" .. (where ~= "" and "." or "") .. where:gsub("%%", "%%%%")))
+  local where = "state" .. table.concat(path, "."):gsub("^.", ".%0")
+  return nil, (tostring(problem):gsub("^piece%.%a+", (where:gsub("%%", "%%%%"))))
 end
 
 local split -- both ways: what cannot be written in one piece is split
