@@ -4,7 +4,7 @@
 #   make demo       installs what is missing, builds, starts the embedded CDF, runs the first example against it
 #   make test       installs what is missing, builds, runs all specs; ends in "N passed, N failed"
 #                   (one file on one Lua: make test SPECS=spec/core/json_spec.lua LUAS=5.4)
-#   make lint       luacheck, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
+#   make lint       luacheck, one hand, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
@@ -118,13 +118,17 @@ stress:
 	@GC_PAUSE=0 spec/support/watched.sh stress "$(LUAS)" $(C_SPECS)
 	@GC_PAUSE=104 spec/support/watched.sh stress "$(LUAS)" $(SPECS)
 
-.PHONY: lint lint-lua lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
+.PHONY: lint lint-lua lint-hand lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
 lint:
 	@spec/support/install.sh lint
-	$(STEP) --keep-going lint-lua lint-symbols lint-format lint-cppcheck lint-tidy
+	$(STEP) --keep-going lint-lua lint-hand lint-symbols lint-format lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck --quiet lua spec rockspec
+
+# What luacheck does not look at: above functions `---@param …` and `--- words`, and fences `-- {==== Words ====`.
+lint-hand:
+	@! grep -rnE --include='*.lua' --exclude-dir=node_modules '^ *---[^ @-]|^ *--- *[{}]====' lua spec
 
 lint-compilers:
 	@$(MAKE) --no-print-directory build BUILD=build/lint/gcc CC=gcc CFLAGS="-O2 -Werror"

@@ -24,7 +24,7 @@ local function start()
   provider.url = "http://127.0.0.1:" .. assert(tonumber(output:read "*l"), "the provider did not start")
 end
 
----Ends the provider; how often it was asked for what.
+--- Ends the provider; how often it was asked for what.
 local function stop()
   local counts = {}
   if not provider then return counts end
