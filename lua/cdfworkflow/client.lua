@@ -265,10 +265,10 @@ end
 
 --- The core client once more, without its token. `changes` to the settings win.
 function Client:_core_again(changes)
-  local settings = {}
-  for name, value in pairs(self.settings) do settings[name] = value end
-  for name, value in pairs(changes) do settings[name] = value end
-  return assert(core.client(settings))
+  local all = {}
+  for name, value in pairs(self.settings) do all[name] = value end
+  for name, value in pairs(changes) do all[name] = value end
+  return assert(core.client(all))
 end
 
 function Client:_sleep(seconds)

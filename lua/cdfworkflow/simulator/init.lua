@@ -217,8 +217,8 @@ local function must_rest(self, what)
   end
 end
 
---- Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started. Tokens
---- stay good, so that clients go on; ids are not given twice.
+--- Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started.
+--- Tokens stay good, so that clients go on; ids are not given twice.
 function Simulator:reset()
   must_rest(self, "reset")
   self.state.clock, self.state.uploads, self.state.projects = self.start, {}, {}
