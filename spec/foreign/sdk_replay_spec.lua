@@ -229,8 +229,8 @@ local function play_request(golden, request, names, given, position)
 end
 
 --- Plays a golden. `known` holds values of this golden alone, `limit` makes the pages small, `expect` has statuses
---- other than the recorded ones, `order` says which request is answered as recorded by a fault, and `between` is called after
---- each request.
+--- other than the recorded ones, `order` says which request is answered as recorded by a fault, and `between` is called
+--- after each request.
 ---@param number string
 ---@param given? { known?: table, limit?: integer, expect?: table<integer, integer>, order?: integer,
 ---  between?: fun(position: integer, answer: spec.raw.Answer) }
