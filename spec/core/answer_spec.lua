@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- src/answer.c: answers that are not CDF's, and errors that are.
+-- src/answer.c and call_error.c: answers that are not CDF's, and errors that are.
 
 local core = require "cdfworkflow.core"
 local scripted = require "scripted_calls"

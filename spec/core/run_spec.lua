@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- src/run.c: what is refused before anything is sent, and what is sent as it was given.
+-- src/run.c, calls.c and arguments.c: what is refused before anything is sent, and what is sent as it was given.
 
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
