@@ -13,7 +13,7 @@
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
-#   make page       a screenshot of the embedded CDF's page in headless Chromium
+#   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4)
 #   make format     clang-format over all C files
 #   make clean      removes build/
@@ -155,9 +155,11 @@ model:
 	$(STEP) build LUAS=5.4
 	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
 
-# A picture of the embedded CDF's page, to be looked at; needs chromium.
+# Pictures of the embedded CDF's pages, to be looked at.
 .PHONY: page
-page: build
+page:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
 	@spec/page_screenshot.sh
 
 fuzz:

@@ -51,7 +51,7 @@ describe("client.workflows.triggers", function()
     assert.equal(32, refused({ metadata = { [("k"):rep(33)] = "v" } }).limit)
     assert.equal(255, refused({ metadata = { k = ("v"):rep(256) } }).limit)
     assert.equal("metadata.k", refused({ metadata = { k = 1 } }).field)
-    local rule = { triggerType = "dataModeling", batchSize = 99, batchTimeout = 60 }
+    local rule = { triggerType = "dataModeling", batchSize = 0, batchTimeout = 60 }
     assert.equal("triggerRule.batchSize", refused({ triggerRule = rule }).field)
     rule = { triggerType = "recordStream", batchSize = 1, batchTimeout = 9 }
     assert.equal("triggerRule.batchTimeout", refused({ triggerRule = rule }).field)
@@ -65,7 +65,7 @@ describe("client.workflows.triggers", function()
       return client.workflows.triggers:upsert(trigger(members))
     end
     local figures = {
-      dataModeling = { batchSize = { 100, 1000 }, batchTimeout = { 60, 86400 } },
+      dataModeling = { batchSize = { 1, 1000 }, batchTimeout = { 10, 86400 } },
       recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
     }
     for kind, members in pairs(figures) do

@@ -228,12 +228,31 @@ describe("a builder", function()
     }, task.fn { externalId = "a", functionExternalId = "f" })
   end)
 
+  it("writes the newer task types as CDF names them", function()
+    assert.same({
+      externalId = "a", type = "functionApp", retries = 1, dependsOn = { { externalId = "z" } },
+      parameters = { functionApp = {
+        externalId = "app", path = "/rows", method = "POST", parameters = { site = "x" }, body = { 1 },
+      } },
+    }, task.function_app {
+      externalId = "a", functionAppExternalId = "app", path = "/rows", method = "POST", parameters = { site = "x" },
+      body = { 1 }, retries = 1, dependsOn = { "z" },
+    })
+    local mapping = task.json_mapping { externalId = "m", expression = "input.a", inputs = {}, input = { a = 1 } }
+    assert.equal("jsonMapping", mapping.type)
+    assert.equal('"inputs":[]', assert(core.encode(mapping.parameters)):match('"inputs":%[%]'))
+    assert.same({ expression = "input.a", inputs = {}, input = { a = 1 } }, mapping.parameters.jsonMapping)
+    assert.equal("beta", task.cdf { externalId = "c", resourcePath = "/x", method = "GET", cdfVersionHeader = "beta" }
+      .parameters.cdfRequest.cdfVersionHeader)
+  end)
+
   it("names the member that was probably meant", function()
     for _, case in ipairs {
       { task.fn, "dependOn", "dependsOn" }, { task.fn, "function_external_id", "functionExternalId" },
       { task.transformation, "concurencyPolicy", "concurrencyPolicy" }, { task.cdf, "resoucePath", "resourcePath" },
       { task.dynamic, "task", "tasks" }, { task.subworkflow, "workflowExternalID", "workflowExternalId" },
-      { task.simulation, "input", "inputs" },
+      { task.simulation, "input", "inputs" }, { task.function_app, "functionExternalId", "functionAppExternalId" },
+      { task.json_mapping, "expresion", "expression" },
     } do
       local message = complaint(case[1], { externalId = "a", [case[2]] = "x" })
       local expected = ('unknown member "%s"; did you mean "%s"?'):format(case[2], case[3])
@@ -245,7 +264,8 @@ describe("a builder", function()
     for name, given in pairs {
       fn = { functionExternalId = true }, transformation = { transformationExternalId = true },
       cdf = { resourcePath = true, method = true }, dynamic = { tasks = true },
-      simulation = { routineExternalId = true },
+      simulation = { routineExternalId = true }, function_app = { functionAppExternalId = true, path = true },
+      json_mapping = { expression = true },
     } do
       given.externalId = true
       for missing in pairs(given) do

@@ -46,6 +46,7 @@ nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
+chromium              | command -v chromium
 LIST
 }
 

@@ -30,9 +30,9 @@ local takes = {}
 
 local READ_ONLY = { "createdTime", "lastUpdatedTime", "isPaused" }
 
--- Figures of the contract: least and most of what a rule may ask for.
+-- Published figures (CDF.md sections 8 and 20): least and most of what a rule may ask for.
 local BATCH = {
-  dataModeling = { batchSize = { 100, 1000 }, batchTimeout = { 60, 86400 } },
+  dataModeling = { batchSize = { 1, 1000 }, batchTimeout = { 10, 86400 } },
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
 

@@ -1,25 +1,22 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- cdf.lint: what is wrong with a workflow definition, found without asking CDF. It reads, reports and never raises.
--- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open.
+-- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open, and what
+-- its published description forbids while definitions in use hold it (CDF.md section 20).
 
 local core = require "cdfworkflow.core"
+local findings = require "cdfworkflow.definition.findings"
 local rules = require "cdfworkflow.definition.rules"
-local suggest = require "cdfworkflow.suggest"
 local task_types = require "cdfworkflow.definition.task_types"
+local suggest = require "cdfworkflow.suggest"
 
-local at, entries, members, must, shown = rules.at, rules.entries, rules.members, rules.must, rules.shown
-local report_error, report_warning = rules.report_error, rules.report_warning
-local sentence, sorted_keys = rules.sentence, rules.sorted_keys
+local report_error, report_warning = findings.error, findings.warning
+local shown, at, sentence, sorted_keys = findings.shown, findings.at, findings.sentence, findings.sorted_keys
+local must, text, identifier, members, entries = rules.must, rules.text, rules.identifier, rules.members, rules.entries
 
 local MAX_TASKS = 200
+local PUBLISHED_TASKS = 100 -- in one list
 local MAX_DEPENDENCIES = 100
 local MAX_DEPTH = 128
-
----@class cdfworkflow.Finding
----@field severity "error"|"warning" error: CDF refuses it, or it cannot run as written
----@field code string what kind of finding it is, such as `unknown-dependency`
----@field path string where in the table, such as `tasks[3].dependsOn[1].externalId`
----@field message string one sentence for a person
 
 --- A task as seen here: its table, where it stands, and the list ("scope") that it belongs to.
 ---@class cdfworkflow.lint.Node
@@ -32,6 +29,8 @@ local MAX_DEPTH = 128
 ---@field nodes cdfworkflow.lint.Node[]
 ---@field first table<string, cdfworkflow.lint.Node> the first task with each id
 ---@field parent cdfworkflow.lint.Node|nil the task that holds this list
+---@field path string where it stands
+---@field list any what stands there
 
 ---@class cdfworkflow.lint.Report
 ---@field findings cdfworkflow.Finding[]
@@ -54,14 +53,18 @@ end
 
 for _, kind in ipairs(task_types) do
   local own, required = rules_of(kind.members)
-  types[kind.type] = { kind = kind, rules = own, required = required, beside = rules_of(kind.beside) }
+  types[kind.type] = {
+    holder = kind.holder, output = kind.output, holds_tasks = kind.holds_tasks, look = kind.look,
+    rules = own, required = required, beside = rules_of(kind.beside),
+  }
 end
 
 local type_names = sorted_keys(types)
 
+--- What every task may hold.
 local task_rules = {
-  externalId = rules.identifier, type = true, parameters = true, dependsOn = true, name = rules.text(255),
-  description = rules.text(500), retries = rules.whole_number(0, 10), timeout = rules.timeout,
+  externalId = identifier, type = true, parameters = true, dependsOn = true, name = text(255),
+  description = text(500), retries = rules.whole_number(0, 10), timeout = rules.timeout,
   onFailure = rules.one_of { "abortWorkflow", "skipTask" },
 }
 
@@ -69,7 +72,7 @@ local task_rules = {
 local function held(task)
   local known = types[task.type]
   local parameters = type(task.parameters) == "table" and task.parameters
-  local inner = known and parameters and parameters[known.kind.holder]
+  local inner = known and parameters and parameters[known.holder]
   return type(inner) == "table" and inner or nil
 end
 
@@ -112,7 +115,7 @@ local function dependency(report, node, link, path, seen)
   if type(link) ~= "table" then
     return must(report, path, '{ externalId = "…" } (cdf.definition makes that of an id)', link)
   end
-  members(report, link, path, { externalId = rules.identifier }, { "externalId" })
+  members(report, link, path, { externalId = identifier }, { "externalId" })
   local id, id_path = link.externalId, at(path, "externalId")
   if type(id) ~= "string" then return end
   if seen[id] then
@@ -235,7 +238,7 @@ end
 local function adds_tasks(node)
   local inner = held(node.task)
   local known = types[node.task.type]
-  return known and known.kind.holds_tasks and not (inner and type(inner.tasks) == "table")
+  return known and known.holds_tasks and not (inner and type(inner.tasks) == "table")
 end
 
 local function unknown_task(report, node, path, reference, id)
@@ -277,14 +280,14 @@ local function output_member(report, target, member, path, reference)
   local known = types[target.task.type]
   local parameters = target.task.parameters
   local is_async = type(parameters) == "table" and parameters.isAsyncComplete
-  if not known or is_async then return end
+  if not known or not known.output or is_async then return end
   local responds = false
-  for _, name in ipairs(known.kind.output) do
+  for _, name in ipairs(known.output) do
     if name == member then return end
     responds = responds or name == "response"
   end
-  local has = #known.kind.output > 0 and "has " .. sentence(known.kind.output, "and") or "is always empty"
-  local hint = suggest.hint(member, known.kind.output)
+  local has = #known.output > 0 and "has " .. sentence(known.output, "and") or "is always empty"
+  local hint = suggest.hint(member, known.output)
   if hint == "" and responds then hint = ("; did you mean output.response.%s?"):format(member) end
   report_error(report, "unknown-output", path,
     ("%s: the output of a %s task %s%s"):format(shown(reference), target.task.type, has, hint))
@@ -328,7 +331,7 @@ end
 local function inner_tasks(node)
   local inner = held(node.task)
   if inner and type(inner.tasks) == "table" then
-    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].kind.holder), "tasks")
+    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].holder), "tasks")
   end
 end
 
@@ -338,18 +341,25 @@ local function parameters(report, node)
   if task.parameters == nil then return end
   if type(task.parameters) ~= "table" then return must(report, path, "an object", task.parameters) end
   if known then
-    local holder, look = known.kind.holder, known.kind.look
-    local by_name = { [holder] = function(_, value, inner_path)
+    local own = { [known.holder] = function(_, value, inner_path)
       members(report, value, inner_path, known.rules, known.required)
     end }
-    for name, rule in pairs(known.beside) do by_name[name] = rule end
-    members(report, task.parameters, path, by_name, { holder })
-    if look and held(task) then look(report, held(task), at(path, holder)) end
+    for name, rule in pairs(known.beside) do own[name] = rule end
+    members(report, task.parameters, path, own, { known.holder })
+    if known.look and held(task) then known.look(report, held(task), at(path, known.holder)) end
   end
   if inner_tasks(node) then return end
   local json, why = core.encode(task.parameters, path)
   if not json then report_error(report, "not-json", path, tostring(why)) end
   each_text(task.parameters, path, function(value, where) check_text(report, node, value, where) end, {}, 1)
+end
+
+local function reserved(report, node)
+  local id = node.id
+  if id == "workflow" or id and id:find("^__") then
+    report_error(report, "bad-id", at(node.path, "externalId"),
+      ("%s is a task id that CDF keeps for itself"):format(shown(id)))
+  end
 end
 
 local function task_type(report, node)
@@ -361,7 +371,7 @@ local function task_type(report, node)
     report_warning(report, "unknown-type", path,
       ("%s is no task type known here; it is passed on as it is%s"):format(shown(value),
         suggest.hint(value, type_names)))
-  elseif holder and types[value].kind.holds_tasks then
+  elseif holder and types[value].holds_tasks then
     report_error(report, "nesting", path,
       ("a %s task must not stand inside a %s task"):format(value, holder.task.type))
   end
@@ -382,6 +392,7 @@ end
 local function check_task(report, node)
   members(report, node.task, node.path, task_rules, { "externalId", "type", "parameters" })
   duplicates(report, node)
+  reserved(report, node)
   task_type(report, node)
   parameters(report, node)
   dependencies(report, node)
@@ -403,7 +414,7 @@ end
 --- Notes the tasks of a list before any is checked, so that each can be held against all. Tasks inside tasks inside
 --- tasks are an error already and not looked at.
 local function collect(report, list, path, parent)
-  local scope = { nodes = {}, first = {}, parent = parent }
+  local scope = { nodes = {}, first = {}, parent = parent, path = path, list = list }
   table.insert(report.scopes, scope)
   for _, entry in ipairs(entries(report, list, path)) do
     local task, task_path = entry.value, at(path, entry.index)
@@ -418,18 +429,26 @@ local function collect(report, list, path, parent)
   end
 end
 
-local function check_definition(report, definition, path)
-  members(report, definition, path, { tasks = true, description = rules.text(500), hash = true }, { "tasks" })
-  if type(definition) ~= "table" or definition.tasks == nil then return end
-  local tasks_path = at(path, "tasks")
-  collect(report, definition.tasks, tasks_path)
-  if type(definition.tasks) == "table" and next(definition.tasks) == nil then
-    report_warning(report, "no-tasks", tasks_path, "the workflow has no tasks")
-  elseif report.count > MAX_TASKS then
-    report_error(report, "too-many", tasks_path,
+--- CDF takes 200 tasks in one execution; published are 1 to 100 in a list.
+local function count(report, scope)
+  local size, what = #scope.nodes, scope.parent and scope.parent.task.type or "workflow"
+  if type(scope.list) == "table" and next(scope.list) == nil then
+    report_warning(report, "no-tasks", scope.path, ("the %s has no tasks"):format(what))
+  elseif not scope.parent and report.count > MAX_TASKS then
+    report_error(report, "too-many", scope.path,
       ("the workflow has %d tasks; CDF takes at most %d"):format(report.count, MAX_TASKS))
+  elseif size > PUBLISHED_TASKS then
+    report_warning(report, "too-many", scope.path,
+      ("the %s has %d tasks; CDF's own API description allows %d"):format(what, size, PUBLISHED_TASKS))
   end
+end
+
+local function check_definition(report, definition, path)
+  members(report, definition, path, { tasks = true, description = text(500), hash = true }, { "tasks" })
+  if type(definition) ~= "table" or definition.tasks == nil then return end
+  collect(report, definition.tasks, at(path, "tasks"))
   for _, scope in ipairs(report.scopes) do
+    count(report, scope)
     for _, node in ipairs(scope.nodes) do check_task(report, node) end
     cycles(report, scope)
   end
@@ -437,14 +456,14 @@ end
 
 --- `client.workflows.versions:upsert` makes text of an integer.
 local function version(report, value, path)
-  if not rules.is_whole(value, 0, 2 ^ 53) then rules.identifier(report, value, path) end
+  if not rules.is_whole(value, 0, 2 ^ 53) then identifier(report, value, path) end
 end
 
 --- A version as it is upserted or read back, or an execution, which holds the definition that it runs.
 local function check_version(report, resource)
   if resource.engineExecutionId == nil then
     members(report, resource, "", {
-      workflowExternalId = rules.identifier, version = version, workflowDefinition = true,
+      workflowExternalId = identifier, version = version, workflowDefinition = true,
       createdTime = true, lastUpdatedTime = true,
     }, { "workflowExternalId", "version" })
   end

@@ -65,6 +65,7 @@ describe("simulator.schedules", function()
       assert.same({ 1 }, call.a)
       assert.equal(made.id, call.schedule)
     end
+    x.sim:advance(1)
     x.token = x:sign_in("svc-acme", "s3cr3t")
     local calls = x:call("POST", ("/functions/%.0f/calls/list"):format(id), { filter = { scheduleId = made.id } }).items
     assert.equal(3, #calls)
@@ -97,6 +98,13 @@ describe("simulator.schedules", function()
     assert.truthy(answer.error.message:find "^Invalid cron expression")
     assert.equal(201, (create { nonce = nonce }))
     assert.equal(400, (create { nonce = nonce }))
+  end)
+
+  it("are read by GET, too", function()
+    local _, answer = create { name = "nightly" }
+    local made = answer.items[1]
+    assert.same(made, x:call("GET", ("/functions/schedules/%.0f"):format(made.id)))
+    assert.equal(404, (x:try("GET", "/functions/schedules/5")))
   end)
 
   it("number 100 at most for one function", function()

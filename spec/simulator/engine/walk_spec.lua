@@ -178,6 +178,43 @@ describe("simulator.engine_walk", function()
       assert.is_nil(tasks_of(world, execution).a.reasonForIncompletion)
     end)
 
+    local function earlier_of(execution, id)
+      for _, entry in ipairs(execution.executedTasks) do
+        if entry.externalId == id then return entry.earlier end
+      end
+    end
+
+    it("that have failed are kept with their times and errors, and not shown by the API", function()
+      local world = world_with { a = fails_first(2, 5) }
+      local execution = world:run { task "a" }
+      assert.same({
+        { status = "FAILED", startTime = START, endTime = START + 5000, reason = "failure 1" },
+        { status = "FAILED", startTime = START + 5000, endTime = START + 10000, reason = "failure 2" },
+      }, earlier_of(execution, "a"))
+      assert.is_nil(tasks_of(world, execution).a.earlier)
+    end)
+
+    it("that have failed are kept once, also where the next waits for a place", function()
+      local world = world_with({ a = fails_first(1, 5), b = gives(1, 5), c = gives(1, 5) },
+        { limits = { concurrent_tasks = 1 } })
+      local execution = world:run { task "a", task "b", task "c" }
+      assert.equal(1, #earlier_of(execution, "a"))
+      assert.equal("failure 1", earlier_of(execution, "a")[1].reason)
+      assert.equal("COMPLETED", execution.status)
+    end)
+
+    it("of an earlier try of the execution are kept too, but not that of a task that had not begun", function()
+      local world = world_with({ a = fails_first(1, 5), b = gives(1, 60), c = gives(1, 1) },
+        { limits = { concurrent_tasks = 2 } })
+      local execution = world:run { task("a", { retries = 0 }), task "b", task "c" }
+      assert.same({ a = "FAILED", b = "CANCELED", c = "CANCELED" }, statuses(world, execution))
+      world.engine:retry(execution.id)
+      world:advance(100)
+      assert.equal("failure 1", earlier_of(execution, "a")[1].reason)
+      assert.equal("CANCELED", earlier_of(execution, "b")[1].status)
+      assert.is_nil(earlier_of(execution, "c"))
+    end)
+
     it("pass a function that does not exist through the attempts too", function()
       local world = world_with {}
       local execution = world:run { task("a", { retries = 2 }) }

@@ -225,6 +225,12 @@ local function either(...)
   end
 end
 
+local function nullable(check)
+  return function(value, where)
+    return value ~= core.null and check(value, where) or nil
+  end
+end
+
 -- The variants of an object that are told apart by the presence of one member, in the order given.
 local function variants(list, message)
   return function(value, where)
@@ -283,7 +289,7 @@ end
 
 local task -- holds itself: subworkflow and dynamic tasks hold tasks
 local TASKS = array(function(value, where)
-  return task(value, where, true)
+  return task(value, where)
 end)
 
 local FUNCTION = object {
@@ -348,7 +354,7 @@ local SIMULATION_INPUT = object {
   members = {
     referenceId = text { min = 1 },
     value = either(TEXT, of_type "number", array(either(TEXT, of_type "number"))),
-    unit = object { required = { "name" }, open = true, members = { name = TEXT } },
+    unit = nullable(object { required = { "name" }, open = true, members = { name = TEXT } }),
   },
 }
 local SIMULATION = parameters("simulation", object {
@@ -356,20 +362,26 @@ local SIMULATION = parameters("simulation", object {
   open = true,
   members = {
     routineExternalId = text { min = 1 },
-    runTime = either(EPOCH, REFERENCE),
+    runTime = nullable(either(EPOCH, REFERENCE)),
     inputs = either(array(SIMULATION_INPUT, 0, 200), REFERENCE),
   },
 })
 
 local FUNCTION_APP = parameters("functionApp", object {
-  required = { "externalId", "path", "method" },
+  required = { "externalId", "path" },
   open = true,
   members = {
     externalId = text { min = 1, max = 255 },
     path = text { max = 255 },
     method = TEXT,
-    parameters = object { open = true, max = 10, values = any },
+    parameters = object { open = true, max = 10, values = TEXT },
   },
+})
+
+local JSON_MAPPING = parameters("jsonMapping", object {
+  required = { "expression" },
+  open = true,
+  members = { expression = text { min = 1 }, inputs = either(array(any), REFERENCE) },
 })
 
 local PARAMETERS = {
@@ -380,6 +392,7 @@ local PARAMETERS = {
   subworkflow = SUBWORKFLOW,
   simulation = SIMULATION,
   functionApp = FUNCTION_APP,
+  jsonMapping = JSON_MAPPING,
 }
 
 local TASK_MEMBERS = {
@@ -393,13 +406,11 @@ local TASK_MEMBERS = {
   onFailure = text { enum = { "abortWorkflow", "skipTask" } },
   dependsOn = array(object { required = { "externalId" }, members = { externalId = EXTERNAL_ID } }, 0, 100),
 }
-local TASK_REQUIRED = { "externalId", "type", "parameters" }
-local TASK_CLOSED = object { required = TASK_REQUIRED, members = TASK_MEMBERS }
-local TASK_OPEN = object { required = TASK_REQUIRED, members = TASK_MEMBERS, open = true }
+local TASK = object { required = { "externalId", "type", "parameters" }, members = TASK_MEMBERS, open = true }
 
--- Tasks are closed where the definition holds them, open below (inside subworkflow and dynamic tasks).
-function task(value, where, nested)
-  local message = (nested and TASK_OPEN or TASK_CLOSED)(value, where)
+-- Unknown members of a definition are taken: nothing public says that CDF refuses them (CDF.md section 20).
+function task(value, where)
+  local message = TASK(value, where)
   if message then
     return message
   end
@@ -446,8 +457,8 @@ local RULES = {
         open = true,
         members = { with = ANY_OBJECT, select = ANY_OBJECT },
       },
-      batchSize = integer(100, 1000),
-      batchTimeout = integer(60, 86400),
+      batchSize = integer(1, 1000),
+      batchTimeout = integer(10, 86400),
     },
   },
   recordStream = object {
@@ -508,7 +519,7 @@ schema.body = {
       externalId = EXTERNAL_ID,
       description = DESCRIPTION,
       dataSetId = INTERNAL_ID,
-      maxConcurrentExecutions = integer(1),
+      maxConcurrentExecutions = nullable(integer(1, 10000)),
     },
   }, 1, 1),
   deleteWorkflows = items(WORKFLOW_ID_ITEM, 1, 100),
@@ -519,6 +530,7 @@ schema.body = {
       version = EXTERNAL_ID,
       workflowDefinition = object {
         required = { "tasks" },
+        open = true,
         members = { description = DESCRIPTION, tasks = array(task) },
       },
     },

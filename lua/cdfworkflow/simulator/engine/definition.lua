@@ -5,17 +5,25 @@
 local core = require "cdfworkflow.core"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local graph = {}
 
 local function invalid(message, ...)
-  refuse(400, "Invalid workflow definition: " .. message:format(...))
+  refuse(refusals.definition, message:format(...))
+end
+
+-- What the engine of CDF keeps for itself (CDF.md section 20).
+local function is_reserved(external_id)
+  return external_id == "workflow" or external_id:find("^__") ~= nil
 end
 
 local function collect(tasks)
   local by_id = {}
   for _, task in ipairs(tasks) do
-    if by_id[task.externalId] then
+    if is_reserved(task.externalId) then
+      invalid("the task external id %s is reserved", task.externalId)
+    elseif by_id[task.externalId] then
       invalid("the task external id %s is not unique", task.externalId)
     end
     by_id[task.externalId] = task
@@ -129,6 +137,7 @@ end
 ---@return table # a copy with defaults and hash
 function graph.complete(definition)
   local complete = copy(definition)
+  complete.hash = nil
   fill_tasks(complete.tasks)
   complete.hash = canonical.hash(canonical.text(complete), 40)
   return complete
@@ -137,6 +146,7 @@ end
 -- What the parameters of a task hold, by its type; clients cannot read a task whose parameters do not.
 local HOLDS = {
   ["function"] = "function", transformation = "transformation", cdf = "cdfRequest", simulation = "simulation",
+  functionApp = "functionApp", jsonMapping = "jsonMapping",
 }
 
 ---Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
@@ -145,6 +155,9 @@ local HOLDS = {
 function graph.take_in(tasks)
   for _, task in ipairs(tasks) do
     local holds = HOLDS[task.type]
+    if is_reserved(task.externalId) then
+      return ("the task external id %s is reserved"):format(task.externalId)
+    end
     if holds and type(task.parameters[holds]) ~= "table" then
       return ("task %s has no %s among its parameters"):format(task.externalId, holds)
     end

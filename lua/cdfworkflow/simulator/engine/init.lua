@@ -293,7 +293,7 @@ function Engine:_restore()
 end
 
 --- An engine over `world.state`; with executions in it, it goes on from there.
----@param world table see the simulator: `state`, `limits`, now, new_uuid, new_id, call_function, find_version, …
+---@param world table see project.lua: `state`, `limits`, now, new_uuid, new_id, call_function, find_version, …
 ---@return cdfworkflow.simulator.Engine
 function engine.new(world)
   local notes = world.state.engine or { order = 0, jobs = {} }

@@ -3,6 +3,7 @@
 -- world, and what came of it. When it ends and what follows is the engine's business.
 
 local core = require "cdfworkflow.core"
+local depth = require "cdfworkflow.simulator.lib.depth"
 local references = require "cdfworkflow.simulator.engine.references"
 
 ---@class cdfworkflow.simulator.tasks
@@ -79,9 +80,10 @@ local function holds_tasks(definition)
     and type(inner) == "table" and type(inner.tasks) == "table"
 end
 
-local function check_size(what, text, message, limit)
+local function check_size(what, value, text, message, limit)
   if not text then return what .. " is not JSON: " .. tostring(message) end
   if #text > limit then return what .. " of " .. #text .. " bytes is over the limit of " .. limit end
+  if depth.is_too_deep(value) then return what .. " is nested in more than " .. depth.MOST .. " levels" end
   return nil
 end
 
@@ -97,7 +99,7 @@ function tasks.input(definition, source, limit)
   if not parameters then return nil, reason end
   local input = shape(definition, parameters)
   local text, message = core.encode(input)
-  reason = check_size("Task input", text, message, limit)
+  reason = check_size("Task input", input, text, message, limit)
   if reason then return nil, reason end
   return input
 end
@@ -105,7 +107,7 @@ end
 -- A copy, so that nobody outside holds a part of the stored state.
 local function as_stored(output, limit)
   local text, message = core.encode(output)
-  local reason = check_size("Task output", text, message, limit)
+  local reason = check_size("Task output", output, text, message, limit)
   if reason then return nil, reason end
   return core.decode(text)
 end
@@ -197,6 +199,36 @@ function kinds.simulation(site, input)
   }
 end
 
+-- What a Lua function of the user's answers for, as it does for a function; CDF's own language or apps are not here.
+local function answered(site, method, name, parameters, outputs)
+  local answer = ask(site.world, method, name, parameters, context(site))
+  local failure = not answer.ok and tostring(answer.error or "Task failed") or nil
+  return {
+    ok = not failure, reason = failure, wait = tasks.milliseconds(answer.duration),
+    output = not failure and outputs(answer.response == nil and core.null or answer.response) or {},
+  }
+end
+
+function kinds.functionApp(site, input)
+  local app = input.functionApp
+  if type(app) ~= "table" or type(app.externalId) ~= "string" then
+    return hopeless "The function app's externalId is not text"
+  end
+  return answered(site, "call_function_app", app.externalId, app, function(response)
+    return { statusCode = 200, response = response }
+  end)
+end
+
+function kinds.jsonMapping(site, input)
+  local mapping = input.jsonMapping
+  if type(mapping) ~= "table" or type(mapping.expression) ~= "string" then
+    return hopeless "The mapping's expression is not text"
+  end
+  return answered(site, "run_mapping", site.entry.externalId, mapping, function(response)
+    return { result = response }
+  end)
+end
+
 local METHODS = { GET = true, POST = true, PUT = true }
 
 function kinds.cdf(site, input)
@@ -205,15 +237,19 @@ function kinds.cdf(site, input)
     return hopeless "The request's resourcePath is not text"
   end
   if not METHODS[request.method] then return hopeless "The request's method is not GET, POST or PUT" end
-  local called, status, body = pcall(site.world.request, site.world, site.record, request.method,
-    request.resourcePath, absent_to_nil(request.queryParameters), absent_to_nil(request.body),
-    tonumber(absent_to_nil(request.requestTimeoutInMillis)) or 10000)
+  local timeout = tonumber(absent_to_nil(request.requestTimeoutInMillis)) or 10000
+  local called, status, body, seconds = pcall(site.world.request, site.world, site.record, request.method,
+    request.resourcePath, absent_to_nil(request.queryParameters), absent_to_nil(request.body), timeout)
   if not called or type(status) ~= "number" then
     return { ok = false, output = {}, reason = "Request failed: " .. tostring(called and body or status) }
   end
+  local wait = tasks.milliseconds(seconds)
+  if wait > timeout then
+    return { ok = false, output = {}, wait = timeout, reason = ("Request timed out after %d ms"):format(timeout) }
+  end
   local ok = status >= 200 and status < 300
   return {
-    ok = ok, output = { response = body == nil and core.null or body, statusCode = status },
+    ok = ok, wait = wait, output = { response = body == nil and core.null or body, statusCode = status },
     reason = not ok and "Request was answered with status " .. status or nil,
   }
 end

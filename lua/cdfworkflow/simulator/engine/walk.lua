@@ -41,8 +41,7 @@ end
 function Walk.new(world, notes)
   return {
     world = world, notes = notes, timers = PriorityQueue.new(), waiting = PriorityQueue.new(), waker = { order = 0 },
-    busy = 0,
-    runs = {}, owners = {},
+    busy = 0, runs = {}, owners = {},
   }
 end
 
@@ -137,13 +136,23 @@ local function source_of(node)
   end
 end
 
+-- What a new attempt is about to overwrite: the page shows each attempt with its error, the API only the last one.
+local function keep_attempt(entry)
+  if not (entry.startTime and entry.endTime) then return end -- CANCELED before it began
+  entry.earlier = entry.earlier or {}
+  table.insert(entry.earlier, {
+    status = entry.status, startTime = entry.startTime, endTime = entry.endTime, reason = entry.reasonForIncompletion,
+  })
+end
+
 function Walk:_start_attempt(node)
+  local entry = node.entry
+  if entry.status ~= "SCHEDULED" then keep_attempt(entry) end -- one that waited for a place has been here before
   local container = graph.CONTAINERS[node.definition.type]
   if not container then
     if self.busy >= self.world.limits.concurrent_tasks then return self:_wait_for_place(node) end
     self:_take_place(node)
   end
-  local entry = node.entry
   entry.status, entry.startTime, entry.output = "IN_PROGRESS", self:_now(), {}
   entry.endTime, entry.reasonForIncompletion = nil, nil
   entry.attempts = entry.attempts + 1
@@ -320,6 +329,7 @@ function Walk:_start_node(node)
   if not entry then return self:_schedule_task(node) end
   if not RESTARTED[entry.status] then return end
   entry.granted = entry.granted + 1
+  keep_attempt(entry)
   entry.startTime, entry.endTime, entry.reasonForIncompletion, entry.output = nil, nil, nil, {}
   if not node.children then return self:_schedule_task(node) end
   entry.status, entry.startTime = "IN_PROGRESS", self:_now()
