@@ -6,6 +6,7 @@ local core = require "cdfworkflow.core"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
 local refusals = require "cdfworkflow.simulator.lib.refusals"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 local graph = {}
 
@@ -48,13 +49,13 @@ local function walk(task, by_id, seen)
 end
 
 local function inner_tasks(task)
-  local holder = task.type == "subworkflow" and task.parameters.subworkflow
-  return holder and holder.tasks or nil
+  local kind = task_types.types[task.type]
+  return kind and kind.fills_tasks and task.parameters[kind.holds].tasks or nil
 end
 
 local function check_inner(task, tasks)
   for _, inner in ipairs(tasks) do
-    if inner.type == "dynamic" or inner.type == "subworkflow" then
+    if task_types.is_container(inner.type) then
       invalid("the %s task %s may not stand inside %s", inner.type, inner.externalId, task.externalId)
     end
   end
@@ -102,23 +103,18 @@ end
 
 local fill_tasks
 
-local FILL = {
-  ["function"] = function(parameters)
-    default(parameters, "isAsyncComplete", false)
-  end,
-  transformation = function(parameters)
-    default(parameters.transformation, "concurrencyPolicy", "fail")
-    default(parameters.transformation, "useTransformationCredentials", false)
-  end,
-  cdf = function(parameters)
-    default(parameters.cdfRequest, "requestTimeoutInMillis", 10000)
-  end,
-  subworkflow = function(parameters)
-    if parameters.subworkflow.tasks then
-      fill_tasks(parameters.subworkflow.tasks)
-    end
-  end,
-}
+local function fill_parameters(kind, parameters)
+  local own = parameters[kind.holds]
+  for name, value in pairs(kind.defaults_beside or {}) do
+    default(parameters, name, value)
+  end
+  for name, value in pairs(kind.defaults or {}) do
+    default(own, name, value)
+  end
+  if kind.fills_tasks and own.tasks then
+    fill_tasks(own.tasks)
+  end
+end
 
 function fill_tasks(tasks)
   for _, task in ipairs(tasks) do
@@ -126,9 +122,9 @@ function fill_tasks(tasks)
     default(task, "timeout", 3600)
     default(task, "onFailure", "abortWorkflow")
     default(task, "dependsOn", core.array({}))
-    local fill = FILL[task.type]
-    if fill then
-      fill(task.parameters)
+    local kind = task_types.types[task.type]
+    if kind then
+      fill_parameters(kind, task.parameters)
     end
   end
 end
@@ -143,23 +139,18 @@ function graph.complete(definition)
   return complete
 end
 
--- What the parameters of a task hold, by its type; clients cannot read a task whose parameters do not.
-local HOLDS = {
-  ["function"] = "function", transformation = "transformation", cdf = "cdfRequest", simulation = "simulation",
-  functionApp = "functionApp", jsonMapping = "jsonMapping",
-}
-
 ---Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
 ---@param tasks table[]
 ---@return string|nil problem what is wrong with one of them
 function graph.take_in(tasks)
   for _, task in ipairs(tasks) do
-    local holds = HOLDS[task.type]
+    local kind = task_types.types[task.type]
     if is_reserved(task.externalId) then
       return ("the task external id %s is reserved"):format(task.externalId)
     end
-    if holds and type(task.parameters[holds]) ~= "table" then
-      return ("task %s has no %s among its parameters"):format(task.externalId, holds)
+    if kind and not kind.is_container and type(task.parameters[kind.holds]) ~= "table" then
+      -- clients cannot read such a task
+      return ("task %s has no %s among its parameters"):format(task.externalId, kind.holds)
     end
   end
   fill_tasks(tasks)
