@@ -14,7 +14,9 @@
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
 #   make page       pictures of the embedded CDF's pages in headless Chromium
-#   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4)
+#   make man        the manual pages, into build/man (needs scdoc)
+#   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4), with the manual pages
+#                   where scdoc is here, and the completion of the shells
 #   make format     clang-format over all C files
 #   make clean      removes build/
 #
@@ -147,7 +149,7 @@ bench soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
-	@test $@ != bench || spec/bench/hosts.sh
+	@test $@ != bench || { spec/bench/program.sh && spec/bench/hosts.sh; }
 
 .PHONY: model
 model:
@@ -171,6 +173,35 @@ LUA_VERSION ?= 5.4
 .PHONY: install
 install:
 	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree $(PREFIX) rockspec/cdfworkflow-scm-1.rockspec
+	@command -v scdoc >/dev/null && $(MAKE) --no-print-directory install-man || \
+	  echo "No manual pages: scdoc is not here" >&2
+	@$(MAKE) --no-print-directory install-completion || echo "No completion scripts" >&2
+
+# Manual pages: written in scdoc, beside the program.
+MANUALS := $(patsubst lua/cdfworkflow/program/man/%.scd,$(BUILD)/man/%,$(wildcard lua/cdfworkflow/program/man/*.scd))
+.PHONY: man install-man
+man: $(MANUALS)
+
+$(BUILD)/man/%: lua/cdfworkflow/program/man/%.scd
+	@mkdir -p $(@D)
+	scdoc <$< >$@.new
+	@mv $@.new $@
+
+install-man: man
+	@for page in $(MANUALS); do \
+	  install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
+	done
+
+# What the installed program says to each shell, where that shell looks.
+.PHONY: install-completion
+install-completion:
+	@set -e; write() { \
+	  mkdir -p "$(DESTDIR)$(PREFIX)/$${2%/*}"; \
+	  "$(DESTDIR)$(PREFIX)/bin/cdfworkflow" completion "$$1" >"$(DESTDIR)$(PREFIX)/$$2"; \
+	}; \
+	write bash share/bash-completion/completions/cdfworkflow; \
+	write zsh share/zsh/site-functions/_cdfworkflow; \
+	write fish share/fish/vendor_completions.d/cdfworkflow.fish
 
 # What the rockspec calls. luarocks knows where its Lua and its libcurl are; the build may have been for another Lua.
 .PHONY: rock rock-install

@@ -508,13 +508,25 @@ static const char *answer_kind(const cdfw_call *call, int status) {
   return status < 400 ? "protocol" : "api";
 }
 
+/* CDF.md section 3. */
+static bool is_exchange(const cdfw_call *call) {
+  return strstr(cdfw_buffer_text(&call->session_body), "\"tokenExchange\"") != NULL;
+}
+
 static const char *answer_hint(const cdfw_call *call, int status) {
+  bool secret = cdfw_credentials_has_pair(call->client->credentials);
+  if (call->op.is.phase == CDFW_PHASE_TOKEN && status >= 500) return "";
   if (call->op.is.phase == CDFW_PHASE_TOKEN)
-    return status < 500 ? "; check client_id, client_secret, token_url and scopes" : "";
+    return secret ? "; check client_id, client_secret, token_url and scopes"
+                  : "; check client_id, token_url and scopes, and that the provider knows the "
+                    "certificate or the issuer of the assertion";
   if (status >= 300 && status < 400) return "; redirects are never followed, check base_url";
   if (status == 401) return "; check the credentials, and that they give access to the project";
   if (status == 403 && call->op.is.phase == CDFW_PHASE_SESSION)
     return "; the credentials need the capability sessionsAcl CREATE";
+  if (status == 400 && call->op.is.phase == CDFW_PHASE_SESSION && is_exchange(call))
+    return "; a login without a client secret gets its sessions by token exchange: where the "
+           "identity provider cannot do that, give client_credentials, or session = \"oneshot\"";
   return "";
 }
 

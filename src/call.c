@@ -350,8 +350,7 @@ static void push_final_error(lua_State *L, const cdfw_call *call, const cdfw_res
     case CDFW_ENDING_TOKEN:
       lua_pushstring(L, message);
       cdfw_answer_redact(L, call);
-      cdfw_error_push(L, "auth", "the token function of the credentials failed: %s",
-                      lua_tostring(L, -1));
+      cdfw_error_push(L, "auth", "no access token: %s", lua_tostring(L, -1));
       lua_remove(L, -2);
       break;
     case CDFW_ENDING_DEADLINE:
@@ -524,6 +523,8 @@ static int step_start(lua_State *L, cdfw_call *call, double now) {
 /* "woke", and "token_failed" with a message at 4. */
 static int step_plain(lua_State *L, cdfw_call *call, cdfw_event event, double now) {
   const char *message = luaL_optstring(L, 4, "no reason given");
+  /* Without an assertion the token request was not sent. */
+  if (event == CDFW_EVENT_TOKEN_FAILED && !call->op.plan.token_by_function) call->op.is.attempts--;
   cdfw_action action = cdfw_op_step(&call->op, event, NULL, now);
   if (action == CDFW_ACTION_DONE) push_token_result(L, call, now);
   return return_action(L, call, action, NULL, message, now);
@@ -558,6 +559,25 @@ static int call_step(lua_State *L) {
   }
 }
 
+/* call:assertion(text) → what is wrong with the text, or nothing: proves who the client is in the
+   token request that step gave last, which was not sent yet. */
+static int call_assertion(lua_State *L) {
+  size_t length;
+  cdfw_call *call = check(L);
+  const char *text = luaL_checklstring(L, 2, &length);
+  const char *problem = cdfw_text_token_problem(text, length);
+  lua_pushfstring(L, "the assertion %s", problem != NULL ? problem : "");
+  if (problem != NULL) return 1;
+  lua_settop(L, 2);
+  cdfw_getuservalue(L, 1);
+  lua_rawgeti(L, -1, REQUEST_SLOT);
+  cdfw_request *request = cdfw_request_check(L, -1);
+  need(L, cdfw_credentials_add_assertion(text, length, &request->body) &&
+              cdfw_buffer_add(&call->secrets, text, length) &&
+              cdfw_buffer_addc(&call->secrets, '\0'));
+  return 0;
+}
+
 /* call:leave(): nobody will step it any more, so others need not wait for the token that it was
    fetching. */
 static int call_leave(lua_State *L) {
@@ -568,7 +588,7 @@ static int call_leave(lua_State *L) {
 /* }==== */
 
 static const luaL_Reg call_methods[] = {
-    {"step", call_step}, {"leave", call_leave},         {"drop", call_gc},
+    {"step", call_step}, {"assertion", call_assertion}, {"leave", call_leave}, {"drop", call_gc},
     {"__gc", call_gc},   {"__tostring", call_tostring}, {NULL, NULL}};
 
 void cdfw_call_open(lua_State *L) {

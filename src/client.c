@@ -199,6 +199,13 @@ void cdfw_client_push_token_function(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
+int cdfw_client_assertion(lua_State *L) {
+  const cdfw_client *client = cdfw_client_check(L, 1);
+  if (client->credentials->kind != CDFW_CREDENTIALS_CLIENT) return 0;
+  cdfw_client_push_token_function(L, 1);
+  return lua_isfunction(L, -1) ? 1 : 0;
+}
+
 void cdfw_client_keep_token_error(lua_State *L, int index) {
   cdfw_getuservalue(L, index);
   lua_insert(L, -2);
@@ -245,9 +252,9 @@ int cdfw_client_token_key(lua_State *L) {
   const cdfw_client *client = cdfw_client_check(L, 1);
   const cdfw_credentials *credentials = client->credentials;
   const char *identity = lua_pushfstring(
-      L, "%s\n%s\n%s\n%s\n%s", cdfw_buffer_text(&credentials->token_url),
+      L, "%s\n%s\n%s\n%s\n%s\n%s", cdfw_buffer_text(&credentials->token_url),
       cdfw_buffer_text(&credentials->client_id), cdfw_buffer_text(&credentials->scope),
-      cdfw_buffer_text(&credentials->audience),
+      cdfw_buffer_text(&credentials->audience), cdfw_buffer_text(&credentials->resource),
       credentials->scope_of_cluster ? cdfw_buffer_text(&client->base_url) : "");
   lua_pushliteral(L, "\n");
   push_secret_digest(L, client, identity);

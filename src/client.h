@@ -34,6 +34,8 @@ int cdfw_client_new(lua_State *L);
 cdfw_client *cdfw_client_check(lua_State *L, int index);
 /* The credentials' Lua function of the client at `index`. [-0, +1] */
 void cdfw_client_push_token_function(lua_State *L, int index);
+/* Lua: core.assertion(client) → the function that proves who the client is, where it has one */
+int cdfw_client_assertion(lua_State *L);
 /* Keeps the error on the top of the stack as the reason why there is no token. [-1, +0] */
 void cdfw_client_keep_token_error(lua_State *L, int index);
 /* Pushes a copy of it. [-0, +1] */

@@ -9,9 +9,11 @@
 #include "credentials.h"
 #include "error.h"
 #include "http.h"
+#include "interrupt.h"
 #include "json.h"
 #include "object.h"
 #include "run.h"
+#include "terminal.h"
 
 #if defined(_WIN32)
 #define CDFW_EXPORT __declspec(dllexport)
@@ -31,24 +33,41 @@ static int core_time(lua_State *L) {
   return 1;
 }
 
+/* core.http_date(text) → seconds since the epoch | nil */
+static int core_http_date(lua_State *L) {
+  double time = cdfw_policy_http_date(luaL_checkstring(L, 1));
+  if (time < 0) return 0;
+  lua_pushnumber(L, time);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
+                                     {"assertion", cdfw_client_assertion},
                                      {"auth", cdfw_run_auth},
                                      {"check_pairs", cdfw_run_check_pairs},
                                      {"client", cdfw_client_new},
                                      {"credentials", cdfw_credentials_new},
                                      {"credentials_kind", cdfw_credentials_kind_of},
                                      {"decode", cdfw_json_decode},
+                                     {"describe", cdfw_credentials_describe},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
                                      {"form", cdfw_run_form},
+                                     {"handle_signals", cdfw_interrupt_handle},
+                                     {"hold_streams", cdfw_terminal_hold},
                                      {"http", cdfw_http_new},
+                                     {"http_date", core_http_date},
                                      {"identifier", cdfw_run_identifier},
                                      {"is_array", cdfw_json_is_array},
+                                     {"is_raw_json", cdfw_json_is_raw},
+                                     {"noted_signal", cdfw_interrupt_noted},
                                      {"now", core_now},
+                                     {"raw_json", cdfw_json_raw},
                                      {"request", cdfw_run_request},
                                      {"run", cdfw_run_run},
                                      {"segment", cdfw_run_segment},
                                      {"session", cdfw_run_session},
+                                     {"terminal", cdfw_terminal_size},
                                      {"time", core_time},
                                      {"token", cdfw_client_token},
                                      {"token_key", cdfw_client_token_key},

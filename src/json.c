@@ -9,18 +9,9 @@
 #include "object.h"
 
 static const char array_metatable; /* its address is the registry's key */
+static const char raw_class[] = "cdfworkflow.json";
 
 /* {==== Arrays ==== */
-
-void cdfw_json_open(lua_State *L) {
-  lua_newtable(L);
-  lua_pushliteral(L, "cdfworkflow.array");
-  lua_setfield(L, -2, "__name");
-  /* Other JSON libraries for Lua look for this one. */
-  lua_pushliteral(L, "array");
-  lua_setfield(L, -2, "__jsontype");
-  cdfw_rawsetp(L, LUA_REGISTRYINDEX, &array_metatable);
-}
 
 void cdfw_json_mark_array(lua_State *L, int index) {
   int table = cdfw_absindex(L, index);
@@ -108,6 +99,54 @@ size_t cdfw_json_count_wide(const char *text, size_t length) {
 
 /* }==== */
 
+/* {==== Text that is written as it is ==== */
+
+enum { RAW_TEXT = 1, RAW_PROBLEM = 2 };
+
+bool cdfw_json_test_raw(lua_State *L, int index) {
+  return cdfw_testudata(L, index, raw_class) != NULL;
+}
+
+void cdfw_json_push_raw(lua_State *L, int index) {
+  cdfw_getuservalue(L, index);
+  lua_rawgeti(L, -1, RAW_TEXT);
+  lua_rawgeti(L, -2, RAW_PROBLEM);
+  lua_remove(L, -3);
+}
+
+/* The caller has looked at the text: `problem` says what keeps it from being JSON. The writer
+   tells, with the path, so that a text that is none is never taken for a value that was left out.
+ */
+int cdfw_json_raw(lua_State *L) {
+  luaL_checktype(L, 1, LUA_TSTRING);
+  lua_settop(L, 2);
+  cdfw_object_push(L, 1, raw_class);
+  lua_createtable(L, 2, 0);
+  lua_pushvalue(L, 1);
+  lua_rawseti(L, -2, RAW_TEXT);
+  lua_pushvalue(L, 2);
+  lua_rawseti(L, -2, RAW_PROBLEM);
+  cdfw_setuservalue(L, -2);
+  return 1;
+}
+
+int cdfw_json_is_raw(lua_State *L) {
+  luaL_checkany(L, 1);
+  lua_pushboolean(L, cdfw_json_test_raw(L, 1));
+  return 1;
+}
+
+static int raw_tostring(lua_State *L) {
+  luaL_checkudata(L, 1, raw_class);
+  cdfw_json_push_raw(L, 1);
+  lua_pop(L, 1);
+  return 1;
+}
+
+static const luaL_Reg raw_methods[] = {{"__tostring", raw_tostring}, {NULL, NULL}};
+
+/* }==== */
+
 /* {==== Lua functions ==== */
 
 void cdfw_json_push_null(lua_State *L) {
@@ -166,3 +205,14 @@ int cdfw_json_decode(lua_State *L) {
 }
 
 /* }==== */
+
+void cdfw_json_open(lua_State *L) {
+  lua_newtable(L);
+  lua_pushliteral(L, "cdfworkflow.array");
+  lua_setfield(L, -2, "__name");
+  /* Other JSON libraries for Lua look for this one. */
+  lua_pushliteral(L, "array");
+  lua_setfield(L, -2, "__jsontype");
+  cdfw_rawsetp(L, LUA_REGISTRYINDEX, &array_metatable);
+  cdfw_object_class(L, raw_class, raw_methods);
+}

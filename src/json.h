@@ -46,11 +46,20 @@ int cdfw_json_is_array(lua_State *L); /* is_array(value) -> boolean: marked, or 
 int cdfw_json_encode(
     lua_State *L); /* encode(value [, name]) -> text, or nil, message, path, rule */
 int cdfw_json_decode(lua_State *L); /* decode(text) -> value, or nil and a message */
+int cdfw_json_raw(lua_State *L);    /* raw(text [, problem]) -> what is written as that text */
+int cdfw_json_is_raw(lua_State *L); /* is_raw(value) -> boolean */
+
+/* Whether the value at `index` is JSON text that goes out byte for byte. [-0, +0] */
+bool cdfw_json_test_raw(lua_State *L, int index);
 
 /* Makes the metatable of arrays; called once by luaopen_. Loads nothing. [-0, +0] */
 void cdfw_json_open(lua_State *L);
 
 /* {==== Between json.c, json_write.c and json_read.c ==== */
+
+/* Pushes the text of what cdfw_json_test_raw has found, and what keeps it from being JSON, or nil.
+   [-0, +2] */
+void cdfw_json_push_raw(lua_State *L, int index);
 
 typedef enum cdfw_json_mark {
   CDFW_JSON_UNMARKED,

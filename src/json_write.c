@@ -366,7 +366,18 @@ static bool write_table(writer *w, int index, const frame *around) {
   return write_array(w, &f, marked);
 }
 
+static bool write_raw(writer *w, int index, const frame *at) {
+  size_t length;
+  cdfw_json_push_raw(w->L, index);
+  if (!lua_isnil(w->L, -1)) return refuse(w, at, lua_tostring(w->L, -1));
+  const char *text = lua_tolstring(w->L, -2, &length);
+  bool written = cdfw_buffer_add(w->out, text, length);
+  lua_pop(w->L, 2);
+  return written;
+}
+
 static bool write_userdata(writer *w, int index, const frame *at) {
+  if (cdfw_json_test_raw(w->L, index)) return write_raw(w, index, at);
   bool light = lua_type(w->L, index) == LUA_TLIGHTUSERDATA;
   if (light && lua_touserdata(w->L, index) == NULL) return cdfw_buffer_adds(w->out, "null");
   if (light && cdfw_json_is_cjson_field(w->L, index, "empty_array"))

@@ -67,11 +67,14 @@ cdfw_transition cdfw_op_move(cdfw_reply reply, cdfw_nonce nonce) {
 
 /* {==== Ends and pauses ==== */
 
-/* What becomes of the end where an attempt may have been carried out. A lost upsert, which is
-   repeated with a nonce of another session, may still show up. */
+/* A lost upsert, which is repeated with the nonce of another session, may still show up. */
+static bool is_open_upsert(const cdfw_op *op) {
+  return op->is.maybe_done && op->plan.wants_session;
+}
+
+/* What becomes of the end where an attempt may have been carried out. */
 static cdfw_ending doubtful(const cdfw_op *op, cdfw_ending ending) {
-  bool open = op->is.in_doubt || (op->is.maybe_done && op->plan.wants_session);
-  return open ? CDFW_ENDING_AMBIGUOUS : ending;
+  return op->is.in_doubt || is_open_upsert(op) ? CDFW_ENDING_AMBIGUOUS : ending;
 }
 
 static cdfw_action finish(cdfw_op *op, cdfw_ending ending) {
@@ -271,8 +274,8 @@ static cdfw_action repeat(cdfw_op *op, double now) {
   bool late = now + op->is.delay >= op->is.deadline;
   op->is.out_of_time = late && asked <= 0;
   if (op->is.phase == CDFW_PHASE_TOKEN && has_spare_token(op, now)) return give_up(op, now);
-  if (late || op->is.retries >= op->plan.max_retries || !cdfw_budget_spend(op->plan.budget))
-    return give_up(op, now);
+  bool may = op->is.retries < op->plan.max_retries && cdfw_budget_spend(op->plan.budget);
+  if (late || (!may && !is_open_upsert(op))) return give_up(op, now);
   op->is.retries++;
   return CDFW_ACTION_SLEEP;
 }

@@ -238,15 +238,20 @@ static int json_error(lua_State *L) {
   return cdfw_error_invalid(L, lua_tostring(L, -3), lua_tostring(L, -2), "%s", lua_tostring(L, -1));
 }
 
+/* JSON text of the caller's own may begin with blanks. */
+static bool begins_object(const char *json) {
+  return json[strspn(json, " \t\r\n")] == '{';
+}
+
 /* Adds the JSON of the object at `index` to the call's body as member `name`; `limit` in bytes.
    0, or nil, err pushed. */
 static int add_object_member(lua_State *L, cdfw_call *call, int index, const char *name,
                              size_t limit) {
-  if (!lua_istable(L, index))
+  if (!lua_istable(L, index) && !cdfw_json_test_raw(L, index))
     return luaL_error(L, "%s must be a table, not %s", name, luaL_typename(L, index));
   cdfw_buffer *text = cdfw_scratch_push(L, limit, true);
   if (!cdfw_json_write(L, index, name, text)) return json_error(L);
-  if (cdfw_buffer_text(text)[0] != '{')
+  if (!begins_object(cdfw_buffer_text(text)))
     return cdfw_error_problem(L, name, "must be a JSON object, not an array");
   if (call->body.length > 1) cdfw_buffer_addc(&call->body, ',');
   cdfw_text_add_json_string(&call->body, name, strlen(name));
@@ -583,12 +588,25 @@ static int read_nature(lua_State *L, int options, cdfw_call *call) {
   return read_request_id(L, options, call, CDFW_LOOK_STATE);
 }
 
+/* root = true: the path begins at CDF itself, not under the project. */
+static void begin_url(lua_State *L, int options, cdfw_call *call) {
+  const cdfw_buffer *base = &call->client->base_url;
+  get_option(L, options, "root");
+  bool root = lua_toboolean(L, -1);
+  lua_pop(L, 1);
+  if (!root)
+    cdfw_call_begin_url(L, call);
+  else
+    need(L, cdfw_buffer_add(&call->url, cdfw_buffer_text(base), base->length));
+  call->path_offset = call->url.length;
+}
+
 int cdfw_run_request(lua_State *L) {
   enum { CLIENT = 1, METHOD, PATH, BODY, OPTIONS, CALL };
   lua_settop(L, OPTIONS);
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   call->method = check_method(L, METHOD);
-  cdfw_call_begin_url(L, call);
+  begin_url(L, OPTIONS, call);
   read_timeout(L, OPTIONS, call);
   int results = read_nature(L, OPTIONS, call);
   if (results == 0) results = add_path(L, call, PATH);

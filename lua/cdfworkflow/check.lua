@@ -43,6 +43,12 @@ end
 --- A JSON object, as C writes it.
 check.object = { word = "a table", accepts = is "table" }
 
+--- The same where the user's own data stands: also as JSON text.
+check.json_object = {
+  word = "a table, or what cdf.json gives",
+  accepts = function(value) return type(value) == "table" or core.is_raw_json(value) end,
+}
+
 local function in_words(choices)
   local quoted = {}
   for i, choice in ipairs(choices) do quoted[i] = ("%q"):format(choice) end

@@ -14,13 +14,17 @@ local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
-local nature = require "cdfworkflow.call.nature"
+local dry_run = require "cdfworkflow.call.dry_run"
+local interrupt = require "cdfworkflow.call.interrupt"
 local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
+local nature = require "cdfworkflow.call.nature"
 local options = require "cdfworkflow.options"
+local protected = require "cdfworkflow.call.protected"
 local schedule = require "cdfworkflow.api.schedule"
 local settings = require "cdfworkflow.transport.settings"
 local transport = require "cdfworkflow.transport"
+local words = require "cdfworkflow.signin.words"
 
 ---@class cdfworkflow.Error an error as `nil, err` brings it; `tostring(err)` is one line
 ---@field kind "invalid"|"auth"|"transport"|"tls"|"timeout"|"throttled"|"api"|"protocol"|"ambiguous"|"cancelled"
@@ -139,6 +143,7 @@ local function new(opts)
   local core_client, err = core.client(opts.core)
   if not core_client then return nil, err end
   local self = setmetatable({
+    settings = opts.core,
     project = opts.core.project,
     base_url = opts.core.base_url,
     core = core_client,
@@ -172,7 +177,11 @@ Client.__close = Client.close
 function Client:_drive(call, err)
   if self.closed then mistake.raise "this cdfworkflow client is closed" end
   if not call then return nil, err end
-  return drive.run(call, self)
+  if not self.words then return drive.run(call, self) end
+  local result
+  result, err = drive.run(call, self)
+  if err then err = words.of_call(err, self.words) end
+  return result, err
 end
 
 --- A member of a query as text.
@@ -208,7 +217,7 @@ end
 --- Checks what `_call` would, and sends nothing: for those that must send something else before.
 ---@return true|nil
 ---@return cdfworkflow.Error? err
-function Client:_check(http_method, path, body, opts)
+function Client:_acceptable(http_method, path, body, opts)
   local call, err = core.request(self.core, http_method, path, body, opts)
   if not call then return nil, err end
   call:drop()
@@ -216,6 +225,11 @@ function Client:_check(http_method, path, body, opts)
 end
 
 function Client:_start(workflow_external_id, version, opts)
+  if opts.dry_run then
+    return dry_run.requests(self, function(double)
+      return double:_drive(core.run(double.core, workflow_external_id, version, opts))
+    end)
+  end
   return self:_drive(core.run(self.core, workflow_external_id, version, opts))
 end
 
@@ -228,7 +242,39 @@ function Client:_put(url, bytes, opts)
   return self:_drive(core.upload(self.core, url, bytes, opts))
 end
 
-function Client:_sleep(seconds) self.transport:sleep(seconds) end
+--- Whether sessions can be made of the login's own client credentials.
+function Client:_has_secret() return core.describe(self.settings.credentials).has_secret end
+
+--- Who the token is and what it may do: `GET /api/v1/token/inspect`, which lies outside of the project.
+function Client:_inspect()
+  return self:_drive(core.request(self.core, "GET", "/api/v1/token/inspect", nil, { root = true }))
+end
+
+--- A client like this one whose requests go through another transport; with `core`, a core client of its own, it has a
+--- token of its own too.
+---@param opts { transport: table, core?: userdata }
+---@return cdfworkflow.Client
+function Client:_double(opts)
+  local double = setmetatable({}, Client)
+  for name, value in pairs(self) do double[name] = value end
+  double.transport = opts.transport
+  if opts.core then double.core, double.token_store = opts.core, nil end
+  add_namespaces(double)
+  return double
+end
+
+--- The core client once more, without its token. `changes` to the settings win.
+function Client:_core_again(changes)
+  local changed = {}
+  for name, value in pairs(self.settings) do changed[name] = value end
+  for name, value in pairs(changes) do changed[name] = value end
+  return assert(core.client(changed))
+end
+
+function Client:_sleep(seconds)
+  local ok, err = protected(self.transport.sleep, self.transport, seconds)
+  if not ok then interrupt.pass_on(err) end
+end
 
 function Client:_now() return self.transport:now() end
 
@@ -251,6 +297,35 @@ function Client:auth(opts)
   return result
 end
 
+---@class cdfworkflow.CheckFinding
+---@field what string "name resolution", "connection", "TLS", "token", "clock", "project", "sessionsAcl:CREATE",
+---  "workflowOrchestrationAcl:READ", "workflowOrchestrationAcl:WRITE", "session", "version …", "lint", "input"
+---@field ok boolean
+---@field message string one line: what was found, and what to do where it is not ok
+
+---@class cdfworkflow.CheckOptions
+---@field workflow_external_id? string|integer looks for its version as well
+---@field version? string|integer may be left out where the workflow has exactly one
+---@field input? table|userdata that a run would get
+
+takes.check = { { "opts", options.of({
+  { "workflow_external_id", check.name },
+  { "version", check.name },
+  { "input", check.json_object },
+}, function(given)
+  if given.workflow_external_id == nil and (given.version ~= nil or given.input ~= nil) then
+    return "version and input need a workflow_external_id"
+  end
+end) } }
+
+--- Finds out whether a run would work, and starts none: name resolution, connection, TLS, the token, the clock against
+--- CDF's, the project and the rights, which kind of session a run would use; with `workflow_external_id` also whether
+--- the version is there, what `cdf.lint` says of it, and whether the input fits. What cannot be looked at because of
+--- what failed before it is left out.
+---@param opts? cdfworkflow.CheckOptions
+---@return cdfworkflow.CheckFinding[] findings
+function Client:check(opts) return require("cdfworkflow.api.checkup").check(self, opts) end
+
 --- {==== Short forms ====
 
 for _, name in ipairs { "run", "retrieve", "cancel", "retry", "wait", "watch" } do
@@ -261,7 +336,7 @@ end
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
----@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
 ---@return cdfworkflow.Error? err
 function Client:run(workflow_external_id, version, opts)
   return self:_start(workflow_external_id, version, opts)
@@ -344,7 +419,7 @@ local HEADERS = { word = "a table of text by text", accepts = map_of(check.strin
 takes.request = {
   { "method", check.choice { "GET", "POST", "PUT", "PATCH", "DELETE" }, required = true },
   { "path", check.string, required = true },
-  { "body", check.object },
+  { "body", check.json_object },
   { "opts", options.of { { "query", QUERY }, { "headers", HEADERS }, { "timeout", check.timeout } } },
 }
 
@@ -353,7 +428,7 @@ takes.request = {
 --- repeated after a lost answer, and then finds nothing, is done.
 ---@param http_method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
 ---@param path string under the project, percent-encoded, such as "/timeseries/list"
----@param body? table
+---@param body? table|userdata a table, or what `cdf.json` gives
 ---@param opts? { query?: table, headers?: table<string, string>, timeout?: number }
 ---@return table|nil
 ---@return cdfworkflow.Error? err

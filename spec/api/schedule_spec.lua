@@ -521,7 +521,7 @@ describe("the options of client:schedule", function()
     assert.equal("input", invalid { input = { text = ("x"):rep(102400) } })
     assert.matches("^metadata", invalid { metadata = { a = 1 } })
     assert.matches("^metadata", invalid { metadata = { [("k"):rep(33)] = "" } })
-    client.check = function() return nil, fake.error { kind = "invalid", field = "client_credentials" } end
+    client.refusal = function() return nil, fake.error { kind = "invalid", field = "client_credentials" } end
     assert.equal("client_credentials", invalid {})
     assert.same({}, client.asked)
   end)

@@ -46,8 +46,8 @@ function Fake:_call(method, path, body, opts)
 end
 
 --- What is only checked is good, unless the spec says otherwise.
-function Fake:_check(...)
-  if self.check then return self.check(...) end
+function Fake:_acceptable(...)
+  if self.refusal then return self.refusal(...) end
   return true
 end
 
@@ -61,6 +61,10 @@ end
 
 function Fake:_put(url, bytes, opts)
   return answer(self, { method = "PUT", path = url, bytes = bytes, opts = opts or {} })
+end
+
+function Fake:_has_secret() -- luacheck: no unused
+  return true
 end
 
 function Fake:_sleep(seconds)

@@ -32,6 +32,8 @@ luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted
 lua-luv               | lua5.4 -e 'require "luv"'
+lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
+lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
 python3               | command -v python3
@@ -47,6 +49,11 @@ libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
 chromium              | command -v chromium
+lua-yaml              | lua5.4 -e 'require "lyaml"'
+scdoc                 | command -v scdoc
+man-db                | command -v man
+fish                  | command -v fish
+zsh                   | command -v zsh
 LIST
 }
 

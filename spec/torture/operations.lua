@@ -206,6 +206,11 @@ plain("cdf.client", function()
   return tostring(cdf.client({ project = "p", cluster = "c", credentials = cdf.credentials({ token = "abc" }) }))
 end)
 
+plain("cdf.json, cdf.encode, cdf.decode", function()
+  local text, err = cdf.encode({ a = cdf.json '{"b": [ 1 ]}', c = { cdf.array {} } })
+  if not text then return nil, err end
+  return cdf.decode(text)
+end)
 plain("cdf.from_env", function()
   local _, err = cdf.from_env({ project = "p", cluster = "c" })
   return err.message
@@ -249,6 +254,15 @@ on_client("auth, token function", function(c)
   return result and result.tokenType, err
 end, nil, {
   credentials = function() return cdf.credentials({ token = function() return "abc", os.time() + 100 end }) end,
+})
+on_client("auth, assertion in a file", function(c)
+  local result, err = c.client:auth()
+  return result and result.tokenType, err
+end, nil, {
+  credentials = function()
+    return assert(cdf.credentials({ client_id = "id", token_url = BASE_URL .. "/oauth2/token",
+      client_assertion_file = "build/torture/assertion" })) -- run.sh makes it
+  end,
 })
 on_client("run", function(c)
   return c.client:run("wf", "1", { input = { x = { 1, 2 } }, metadata = { a = "b" } })

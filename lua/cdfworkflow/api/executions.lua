@@ -61,30 +61,32 @@ takes.run = {
   { "workflow_external_id", check.name, required = true },
   { "version", check.name, required = true },
   { "opts", options.passed({
-    { "input", check.object },
+    { "input", check.json_object },
     { "metadata", check.object },
     session_options.ALL,
     { "request_id", check.string },
     { "look_back", check.seconds(0, 92 * 86400) }, -- CDF keeps executions for three months (CDF.md 5)
     { "timeout", check.timeout },
+    { "dry_run", check.boolean },
   }, run_rule) },
 }
 
 ---@class cdfworkflow.RunOptions : cdfworkflow.SessionOptions
----@field input? table a JSON object, at most 102,400 bytes of JSON
+---@field input? table|userdata a JSON object, or what `cdf.json` gives; at most 102,400 bytes of JSON
 ---@field metadata? table<string, string> at most 10 pairs, key ≤ 32, value ≤ 255 characters
 ---@field request_id? string makes the run exactly-once: it travels in the metadata under `cdfworkflow.requestId`, and
 ---  after a lost answer the run is looked for before it is started again
 ---@field look_back? number seconds; with `request_id`: what was started with it so far back is looked for before
 ---  anything is sent, and returned
 ---@field timeout? number seconds, the client's own unless told
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent (`cdfworkflow.DryRequest[]`)
 
 --- Starts an execution of a workflow version: a token, a session, the run. At most once, or with `request_id` exactly
 --- once (README «Promises»): where the answer is lost after the run may have started, the error's kind is "ambiguous".
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
----@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
 ---@return cdfworkflow.Error? err
 function Executions:run(workflow_external_id, version, opts)
   return self.client:_start(workflow_external_id, version, opts)

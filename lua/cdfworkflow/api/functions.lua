@@ -203,7 +203,7 @@ end
 
 takes.call = {
   { "fn", check.function_name, required = true },
-  { "data", check.object, default = {} },
+  { "data", check.json_object, default = {} },
   { "opts", options.of({
     session_options.ALL,
     { "wait", check.boolean, to = "waiting", as = "wanted" },
@@ -214,7 +214,7 @@ takes.call = {
 --- Calls a function. The call goes on by itself; `wait = true` waits for it, and `calls:response` gives what the
 --- function returned.
 ---@param fn string|integer external id (text) or id (number)
----@param data? table the function's `data`
+---@param data? table|userdata the function's `data`
 ---@param opts? cdfworkflow.FunctionCallOptions
 ---@return cdfworkflow.FunctionCall|nil function_call
 ---@return cdfworkflow.Error? err kind "timeout" with `err.call`, the last seen, when it took too long
@@ -222,7 +222,7 @@ function Functions:call(fn, data, opts)
   local waiting = opts.waiting
   opts.waiting, opts.repeats, opts.nonce_in = nil, "unsafe", "nonce"
   local ok, err = check.json(data, "data")
-  if ok then ok, err = self.client:_check("POST", "/functions/1/call", { data = data }, opts) end
+  if ok then ok, err = self.client:_acceptable("POST", "/functions/1/call", { data = data }, opts) end
   if not ok then return nil, err end
   local id, function_call
   id, err = Functions._id_of(self.client, fn)

@@ -5,6 +5,7 @@
 local answer = require "cdfworkflow.api.answer"
 local by_function = require "cdfworkflow.api.schedule_by_function"
 local check = require "cdfworkflow.check"
+local dry_run = require "cdfworkflow.call.dry_run"
 local options = require "cdfworkflow.options"
 local session_options = require "cdfworkflow.api.session_options"
 local starter = require "cdfworkflow.api.starter"
@@ -17,7 +18,7 @@ local schedule = { takes = {} }
 ---@field cron string five UNIX fields
 ---@field timezone? string IANA name, "UTC" unless told; with `via = "trigger"` only
 ---@field name? string "Scheduled trigger: <workflow_external_id>" unless told; a schedule of that name is replaced
----@field input? table of each run
+---@field input? table|userdata of each run
 ---@field metadata? table<string, string> of each run
 ---@field via? "trigger"|"function" the first unless told; the second for projects without triggers
 ---@field client_credentials? { client_id: string, client_secret: string }|userdata whose rights the runs have; a must
@@ -27,6 +28,8 @@ local schedule = { takes = {} }
 ---  secrets cannot be changed, a new client secret asks for a function under a new external id
 ---@field data_set_id? integer with `via = "function"`: the data set for the function's file
 ---@field deploy_timeout? number with `via = "function"`: seconds to wait for the function, 1200 unless told
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent; with `via = "function"` as
+---  they are once the starter function is deployed
 
 ---@class cdfworkflow.Schedule
 ---@field via "trigger"|"function"
@@ -99,7 +102,7 @@ schedule.takes.schedule = {
     { "cron", check.string, required = true },
     { "timezone", check.string },
     { "name", check.identifier },
-    { "input", check.object },
+    { "input", check.json_object },
     { "metadata", check.metadata },
     { "via", VIA, default = "trigger" },
     session_options.CLIENT_CREDENTIALS,
@@ -107,6 +110,7 @@ schedule.takes.schedule = {
     FUNCTION,
     { "data_set_id", check.number },
     { "deploy_timeout", check.patience, default = 1200 },
+    { "dry_run", check.boolean },
   }, rule), required = true },
 }
 
@@ -115,9 +119,13 @@ schedule.takes.schedule = {
 --- replaced; where something goes wrong, there is the old one or the new one, or for a moment both, but never none.
 ---@param client table
 ---@param opts cdfworkflow.ScheduleOptions
----@return cdfworkflow.Schedule|nil schedule
+---@return cdfworkflow.Schedule|cdfworkflow.DryRequest[]|nil schedule
 ---@return cdfworkflow.Error? err
 function schedule.schedule(client, opts)
+  if opts.dry_run then
+    opts.dry_run = nil
+    return dry_run.requests(client, function(double) return double:_schedule(opts) end)
+  end
   opts.name = opts.name or "Scheduled trigger: " .. opts.workflow_external_id
   if opts.via == "trigger" then return by_trigger(client, opts) end
   return by_function.schedule(client, opts)

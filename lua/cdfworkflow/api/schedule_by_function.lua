@@ -47,7 +47,7 @@ local function check_input(input)
   local ok, err = check.json(input, "input")
   if not ok then return nil, err end
   local text = core.encode(input, "input")
-  if text:sub(1, 1) ~= "{" then
+  if not text:find "^%s*{" then
     return check.invalid("input", "input must be a JSON object, not an array", "a JSON object")
   end
   if #text <= LONGEST_INPUT then return true end
@@ -92,7 +92,7 @@ local function prepare(client, opts)
   local wanted
   wanted, err = wanted_of(opts)
   if not wanted then return nil, err end
-  ok, err = client:_check(creation(wanted, 1, nil, opts))
+  ok, err = client:_acceptable(creation(wanted, 1, nil, opts))
   if not ok then return nil, err end
   return wanted
 end

@@ -50,7 +50,7 @@ local SCHEDULE = options.resource({
   { "description", check.text(500) },
   { "functionId", options.item("id", check.id "a function") },
   { "functionExternalId", options.item("externalId", check.text(255, 1)) },
-  { "data", check.object },
+  { "data", check.json_object },
 })
 
 takes.create = {
@@ -69,7 +69,7 @@ function Schedules:create(schedule, opts)
     "a schedule needs either functionId or functionExternalId")
   if not ok then return nil, err end
   opts.repeats, opts.nonce_in, opts.result = "unsafe", "items.nonce", "item"
-  ok, err = self.client:_check("POST", "/functions/schedules", { items = { schedule } }, opts)
+  ok, err = self.client:_acceptable("POST", "/functions/schedules", { items = { schedule } }, opts)
   if not ok then return nil, err end
   schedule.functionId, err = Functions._id_of(self.client, schedule.functionId or schedule.functionExternalId)
   if not schedule.functionId then return nil, err end

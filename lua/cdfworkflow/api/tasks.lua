@@ -13,7 +13,7 @@ local takes = {}
 takes.update = {
   { "task_id", check.task, required = true },
   { "status", check.word { "COMPLETED", "FAILED", "FAILED_WITH_TERMINAL_ERROR" }, required = true },
-  { "output", check.object },
+  { "output", check.json_object },
 }
 
 --- Tells CDF how a function task ended whose definition says `isAsyncComplete = true`; until then the task stays
@@ -21,7 +21,7 @@ takes.update = {
 ---@param task_id string|cdfworkflow.TaskExecution a UUID, or the task execution that bears it
 ---@param status "COMPLETED"|"FAILED"|"FAILED_WITH_TERMINAL_ERROR" FAILED uses the attempts that are left, the last
 ---  does not
----@param output? table merged into the task's own output
+---@param output? table|userdata merged into the task's own output
 ---@return cdfworkflow.TaskExecution|nil task
 ---@return cdfworkflow.Error? err
 function Tasks:update(task_id, status, output)

@@ -4,6 +4,8 @@
 
 local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
+local dry_run = require "cdfworkflow.call.dry_run"
+local json = require "cdfworkflow.json"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
@@ -36,7 +38,7 @@ local BATCH = {
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
 
-local ATTEMPT, PAUSE = 30, 1 -- seconds that one takes at most, and between two
+local ATTEMPT = 30 -- seconds that one takes at most
 
 local function check_rule(rule, opts)
   for member, range in pairs(BATCH[rule.triggerType] or {}) do
@@ -53,6 +55,17 @@ local function check_rule(rule, opts)
       :format(opts.session), "client_credentials")
   end
   return true
+end
+
+--- CDF refuses record stream triggers whose session is none of client credentials (CDF.md section 8), which a login
+--- without a secret cannot make.
+local function add_hint(client, rule, opts, err)
+  local secretless = opts.client_credentials == nil and not client:_has_secret()
+  if err.status == 403 and rule.triggerType == "recordStream" and secretless then
+    err.message = err.message .. "; a record stream trigger needs a session of client credentials, which this login "
+      .. "cannot make, having no client secret: give it client_credentials of its own"
+  end
+  return err
 end
 
 --- Whether what CDF has holds all that was sent; it fills in more.
@@ -72,7 +85,7 @@ local function read_back(self, item, timeout)
     } })
   end, math.huge)
   for _, trigger in ipairs(triggers or {}) do
-    if trigger.externalId == item.externalId and holds(trigger, item) then return trigger end
+    if trigger.externalId == item.externalId and holds(trigger, json.plain(item)) then return trigger end
   end
 end
 
@@ -85,7 +98,7 @@ end
 local function upsert_once(self, item, opts)
   local deadline = self.client:_now() + self.client.timeout
   local function left() return deadline - self.client:_now() end
-  local doubt
+  local pause, doubt = 1, nil
   repeat
     opts.timeout = math.min(math.max(left() / 2, 0.1), ATTEMPT)
     local stored, err = send(self, item, opts)
@@ -98,8 +111,9 @@ local function upsert_once(self, item, opts)
     elseif not doubt and not err.retryable then
       return nil, err
     end
-    if left() < 2 * PAUSE then return nil, doubt or err end
-    self.client:_sleep(PAUSE)
+    if left() < 2 * pause then return nil, doubt or err end
+    self.client:_sleep(pause)
+    pause = pause * 2
   until false
 end
 
@@ -108,31 +122,42 @@ local TRIGGER = options.resource({
   { "triggerRule", check.object, required = true },
   { "workflowExternalId", check.identifier, required = true },
   { "workflowVersion", check.identifier, required = true },
-  { "input", check.object },
+  { "input", check.json_object },
   { "metadata", check.metadata },
 }, READ_ONLY)
 
 takes.upsert = {
   { "trigger", TRIGGER, required = true },
-  { "opts", options.of(session_options.ALL, session_options.rule) },
+  { "opts", options.of({ session_options.ALL, { "dry_run", check.boolean } }, session_options.rule) },
 }
+
+---@class cdfworkflow.UpsertTriggerOptions : cdfworkflow.SessionOptions
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent
 
 --- Creates the trigger, or replaces it. Every run that it starts uses the session that is made for it now: after a
 --- secret was changed, upsert the trigger again. Client credentials are the kind to prefer, since other sessions
 --- expire; record stream triggers take no other.
 ---@param trigger cdfworkflow.Trigger
----@param opts? cdfworkflow.SessionOptions
----@return cdfworkflow.Trigger|nil stored
+---@param opts? cdfworkflow.UpsertTriggerOptions
+---@return cdfworkflow.Trigger|cdfworkflow.DryRequest[]|nil stored
 ---@return cdfworkflow.Error? err
 function Triggers:upsert(trigger, opts)
   local ok, err = check_rule(trigger.triggerRule, opts)
   if not ok then return nil, err end
+  if opts.dry_run then
+    opts.dry_run = nil
+    return dry_run.requests(self.client, function(double) return double.workflows.triggers:_upsert(trigger, opts) end)
+  end
   for _, member in ipairs { "input", "metadata" } do
-    if trigger[member] and next(trigger[member]) == nil then trigger[member] = nil end -- an empty one says nothing
+    local given = trigger[member]
+    if type(given) == "table" and next(given) == nil then trigger[member] = nil end -- an empty one says nothing
   end
   opts.nonce_in, opts.result = "items.authentication", "item"
   if opts.nonce and opts.nonce ~= "" then return upsert_once(self, trigger, opts) end
-  return send(self, trigger, opts)
+  local stored
+  stored, err = send(self, trigger, opts)
+  if not stored then return nil, add_hint(self.client, trigger.triggerRule, opts, err) end
+  return stored
 end
 
 local function fetcher(self, opts)

@@ -3,22 +3,27 @@
 -- happened. No rule about tokens, retries or time lives here.
 
 local core = require "cdfworkflow.core"
+local interrupt = require "cdfworkflow.call.interrupt"
 local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
 local token_store = require "cdfworkflow.call.token_store"
 
 local drive = {}
 
---- Asks the credentials' Lua function, which may yield: that is why Lua calls it, not C.
+--- Asks the credentials' Lua function, which may yield: that is why Lua calls it, not C. A text, or nil and why there
+--- is none; behind it what else the function gave.
+local function ask(fn)
+  local ok, text, more = pcall(fn)
+  if not ok then return nil, "the function for it failed: " .. tostring(text) end
+  if type(text) == "string" then return text, more end
+  return nil, text == nil and more and tostring(more) or "the function for it gave no string"
+end
+
 local function ask_for_token(call, transport, token_function)
-  local ok, token, expires_at = pcall(token_function)
-  if not ok then return call:step("token_failed", transport:now(), tostring(token)) end
-  if type(token) ~= "string" then
-    local reason = token == nil and expires_at and tostring(expires_at) or "it gave no string"
-    return call:step("token_failed", transport:now(), reason)
-  end
+  local token, expires_at = ask(token_function)
+  if not token then return call:step("token_failed", transport:now(), expires_at) end
   if expires_at ~= nil and type(expires_at) ~= "number" then
-    return call:step("token_failed", transport:now(), "it gave no number for when the token ends")
+    return call:step("token_failed", transport:now(), "the function for it gave no number for when it ends")
   end
   local lifetime = expires_at and math.max(expires_at - core.time(), 0)
   return call:step("token", transport:now(), token, lifetime)
@@ -59,16 +64,27 @@ local function exchange(call, client, request, phase)
   return call:step("answer", now, core.time(), response)
 end
 
+--- The token request, with what proves who the client is where it has no secret.
+local function request_token(call, client, request)
+  local assertion_function = core.assertion(client.core)
+  if assertion_function then
+    local assertion, problem = ask(assertion_function)
+    if assertion then problem = call:assertion(assertion) end
+    if problem then return call:step("token_failed", client.transport:now(), problem) end
+  end
+  return exchange(call, client, request, "token")
+end
+
 --- A token request, unless another process has put a good token into the store.
 local function exchange_token(call, client, request, denied)
   local store = token_store.of(client)
-  if not store then return exchange(call, client, request, "token") end
+  if not store then return request_token(call, client, request) end
   local transport = client.transport
   local began = transport:now()
   local token, lifetime = store:obtain(denied, request.timeout)
   if token then return call:step("token", transport:now(), token, lifetime) end
   request.timeout = request.timeout - (transport:now() - began)
-  local ok, action, value, phase, flag, surplus = protected(exchange, call, client, request, "token")
+  local ok, action, value, phase, flag, surplus = protected(request_token, call, client, request)
   store:keep()
   if not ok then error(action, 0) end
   return action, value, phase, flag, surplus
@@ -115,7 +131,7 @@ function drive.run(call, client)
   local ok, result, err = protected(carry, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
-  error(result, 0)
+  interrupt.pass_on(result)
 end
 
 return drive

@@ -4,6 +4,7 @@
 
 local PriorityQueue = require "cdfworkflow.priority_queue"
 local core = require "cdfworkflow.core"
+local interrupt = require "cdfworkflow.call.interrupt"
 local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
 
@@ -230,7 +231,7 @@ local function run_here(functions, ended)
   local ok, err = protected(self.loop, self)
   if ok then return end
   self:abandon()
-  error(err, 0)
+  interrupt.pass_on(err)
 end
 
 --- `gather.run` with the functions in a list.

@@ -5,6 +5,7 @@
 
 local core = require "cdfworkflow.core"
 local findings = require "cdfworkflow.definition.findings"
+local plain = require("cdfworkflow.json").plain
 local rules = require "cdfworkflow.definition.rules"
 local task_types = require "cdfworkflow.definition.task_types"
 local suggest = require "cdfworkflow.suggest"
@@ -490,6 +491,7 @@ end
 ---@return cdfworkflow.Finding[]
 local function lint(definition)
   local report = { findings = {}, scopes = {}, anywhere = {}, ids = {}, count = 0 }
+  definition = plain(definition)
   if type(definition) ~= "table" then
     report_error(report, "wrong-type", "", ("a definition must be a table, not %s"):format(shown(definition)))
   elseif definition.workflowDefinition ~= nil then

@@ -39,6 +39,7 @@ local PUBLISHED_BODY = 100 * 1024
 ---@field is_list? boolean an empty one is sent as `[]`
 ---@field is_tasks? boolean a list of tasks
 ---@field not_empty? boolean an empty object says nothing, and is not sent
+---@field default? any what CDF assumes where it is left out
 
 ---@type cdfworkflow.TaskType[]
 local task_types = {}
@@ -60,9 +61,9 @@ add {
   type = "function", builder = "fn", holder = "function", output = { "callId", "functionId", "response" },
   members = {
     { "externalId", name_text, required = true, builder = "functionExternalId" },
-    { "data", all(any_object, size(MAX_DATA, report_warning)), not_empty = true },
+    { "data", all(any_object, size(MAX_DATA, report_warning)), not_empty = true, default = {} },
   },
-  beside = { { "isAsyncComplete", boolean } },
+  beside = { { "isAsyncComplete", boolean, default = false } },
 }
 
 -- }====
@@ -83,8 +84,8 @@ add {
   type = "transformation", builder = "transformation", holder = "transformation", output = { "jobId" },
   members = {
     { "externalId", name_text, required = true, builder = "transformationExternalId" },
-    { "concurrencyPolicy", one_of { "fail", "waitForCurrent", "restartAfterCurrent" } },
-    { "useTransformationCredentials", boolean },
+    { "concurrencyPolicy", one_of { "fail", "waitForCurrent", "restartAfterCurrent" }, default = "fail" },
+    { "useTransformationCredentials", boolean, default = false },
   },
 }
 
@@ -152,9 +153,9 @@ add {
   members = {
     { "resourcePath", all(name_text, published_text(128)), required = true },
     { "method", one_of({ "GET", "POST", "PUT" }, true), required = true },
-    { "queryParameters", query_parameters },
+    { "queryParameters", query_parameters, default = {} },
     { "body", all(any_object, request_size) },
-    { "requestTimeoutInMillis", all(milliseconds, long_enough) },
+    { "requestTimeoutInMillis", all(milliseconds, long_enough), default = 10000 },
     { "cdfVersionHeader", version_header },
   },
 }

@@ -10,6 +10,7 @@ local mistake = require "cdfworkflow.mistake"
 ---@field handle userdata
 ---@field waiting table<integer, userdata|boolean|table> by transfer id: who receives the answer, or true while a
 ---  blocked caller waits, and then the answer
+---@field on_turn? fun() called several times a second while somebody waits; what it raises ends the wait
 local Curl = {}
 Curl.__index = Curl
 
@@ -48,6 +49,7 @@ local function turn(self, seconds)
   if self.closed then return end
   self.handle:wait(math.min(seconds, SLICE))
   collect(self)
+  if self.on_turn then self.on_turn() end
 end
 
 local function wait_for(self, id)

@@ -3,6 +3,7 @@
 -- on reading back, and makes the hash.
 
 local core = require "cdfworkflow.core"
+local defaults = require "cdfworkflow.definition.defaults"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
 local refusals = require "cdfworkflow.simulator.lib.refusals"
@@ -50,7 +51,7 @@ end
 
 local function inner_tasks(task)
   local kind = task_types.types[task.type]
-  return kind and kind.fills_tasks and task.parameters[kind.holds].tasks or nil
+  return kind and kind.holds_definitions and task.parameters[kind.holds].tasks or nil
 end
 
 local function check_inner(task, tasks)
@@ -95,46 +96,12 @@ local function copy(value)
   return result
 end
 
-local function default(holder, name, value)
-  if holder[name] == nil then
-    holder[name] = value
-  end
-end
-
-local fill_tasks
-
-local function fill_parameters(kind, parameters)
-  local own = parameters[kind.holds]
-  for name, value in pairs(kind.defaults_beside or {}) do
-    default(parameters, name, value)
-  end
-  for name, value in pairs(kind.defaults or {}) do
-    default(own, name, value)
-  end
-  if kind.fills_tasks and own.tasks then
-    fill_tasks(own.tasks)
-  end
-end
-
-function fill_tasks(tasks)
-  for _, task in ipairs(tasks) do
-    default(task, "retries", 3)
-    default(task, "timeout", 3600)
-    default(task, "onFailure", "abortWorkflow")
-    default(task, "dependsOn", core.array({}))
-    local kind = task_types.types[task.type]
-    if kind then
-      fill_parameters(kind, task.parameters)
-    end
-  end
-end
-
 ---@param definition table as sent, checked
 ---@return table # a copy with defaults and hash
 function graph.complete(definition)
   local complete = copy(definition)
   complete.hash = nil
-  fill_tasks(complete.tasks)
+  defaults.fill(complete.tasks)
   complete.hash = canonical.hash(canonical.text(complete), 40)
   return complete
 end
@@ -153,7 +120,7 @@ function graph.take_in(tasks)
       return ("task %s has no %s among its parameters"):format(task.externalId, kind.holds)
     end
   end
-  fill_tasks(tasks)
+  defaults.fill(tasks)
 end
 
 graph.copy = copy

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The task types of CDF as the simulator knows them (CDF.md sections 6 and 20), each in one place: what its parameters
--- may hold, what CDF fills in, and what one attempt does. The client has a table of its own: neither is to believe
--- what the other does of CDF.
+-- may hold, and what one attempt does. The client has a table of its own: neither is to believe what the other does of
+-- CDF.
 
 local attempt = require "cdfworkflow.simulator.engine.attempt"
 local core = require "cdfworkflow.core"
@@ -19,12 +19,10 @@ local absent_to_nil, answered = attempt.absent_to_nil, attempt.answered
 ---@field holds string the member of `parameters` that holds what is the type's own
 ---@field own cdfworkflow.simulator.Check of that member
 ---@field beside? table<string, cdfworkflow.simulator.Check> of the other members that are looked at
----@field defaults? table<string, any> what CDF fills into its own object
----@field defaults_beside? table<string, any> what CDF fills in beside it
 ---@field input? fun(parameters: table): table the task's input where it is not just its parameters
 ---@field run? fun(site: cdfworkflow.simulator.Site, input: table): cdfworkflow.simulator.Outcome none in containers
 ---@field is_container? boolean it stands for other tasks, and must not stand inside a task that does
----@field fills_tasks? boolean the tasks that a definition holds inside it are filled in like its own
+---@field holds_definitions? boolean a definition may hold the tasks inside it
 
 local task_types = {}
 
@@ -64,7 +62,7 @@ end
 types["function"] = {
   holds = "function",
   own = open_object({ "externalId" }, { externalId = text { min = 1 }, data = either(ANY_OBJECT, REFERENCE) }),
-  beside = { isAsyncComplete = BOOLEAN }, defaults_beside = { isAsyncComplete = false },
+  beside = { isAsyncComplete = BOOLEAN },
   -- Real answers name the member asyncComplete in a task's input, isAsyncComplete in definitions (CDF.md section 6).
   input = function(parameters)
     local is_async = parameters.isAsyncComplete == true or parameters.asyncComplete == true
@@ -112,7 +110,6 @@ types.transformation = {
     concurrencyPolicy = text { enum = { "fail", "waitForCurrent", "restartAfterCurrent" } },
     useTransformationCredentials = BOOLEAN,
   }),
-  defaults = { concurrencyPolicy = "fail", useTransformationCredentials = false },
   run = run_transformation,
 }
 
@@ -153,7 +150,6 @@ types.cdf = {
     requestTimeoutInMillis = either(integer(0), REFERENCE),
     cdfVersionHeader = TEXT,
   }),
-  defaults = { requestTimeoutInMillis = 10000 },
   run = run_request,
 }
 
@@ -180,7 +176,7 @@ types.subworkflow = {
     end
     return VARIANTS(value, where)
   end,
-  is_container = true, fills_tasks = true,
+  is_container = true, holds_definitions = true,
 }
 
 -- simulation ------------------------------------------------------------------------------------------------------
