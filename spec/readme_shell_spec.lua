@@ -24,10 +24,8 @@ describe("README.md, from a shell:", function()
     sim = program.world()
     folder = program.folder()
     env = program.settings(sim.url)
-    shell.run(("mkdir -p %s/bin %s/modules"):format(folder, folder))
-    program.write(folder .. "/bin/cdfworkflow", ("#!/bin/sh\nexec %s %s \"$@\"\n"):format(shell.lua,
-      program.ROOT .. "lua/cdfworkflow/program/bin/cdfworkflow"))
-    shell.run(("chmod +x %s/bin/cdfworkflow"):format(folder))
+    program.install(folder)
+    shell.run("mkdir " .. folder .. "/modules")
     program.write(folder .. "/site.json", '{"site":"north"}')
     program.write(folder .. "/modules/w.Workflow.yaml", "externalId: w\ndescription: of {{ site }}\n")
   end)
@@ -37,14 +35,7 @@ describe("README.md, from a shell:", function()
     shell.run("rm -r " .. folder)
   end)
 
-  local function sh(script)
-    local words = { "env", "-i", ("PATH=%s/bin:$PATH"):format(folder), "LC_ALL=C.UTF-8" }
-    for name, value in pairs(env) do words[#words + 1] = name .. "=" .. shell.quote(value) end
-    for _, name in ipairs { "LUA_PATH", "LUA_CPATH" } do
-      words[#words + 1] = name .. "=" .. shell.quote(os.getenv(name))
-    end
-    return shell.run(("cd %s && %s sh -ec %s"):format(folder, table.concat(words, " "), shell.quote(script)))
-  end
+  local function sh(script) return program.sh_in(folder, script, env) end
 
   it("the line at the top works", function()
     local said, status = sh(README:match "\n```sh\n(.-)\n```")
@@ -78,8 +69,8 @@ describe("README.md, from a shell:", function()
     end
     for _, exit in ipairs(exits.TABLE) do
       local meaning = assert(told[exit.code], exit.code)
-      local word = exit.meaning:match "^[%w_]+"
-      assert.truthy(meaning:find(word, 1, true) or exit.code == 143, exit.code .. ": " .. meaning)
+      local begins = meaning:find(exit.meaning:match "^[%w_]+", 1, true)
+      assert.truthy(begins or exit.code == 143, exit.code .. ": " .. meaning)
     end
   end)
 end)

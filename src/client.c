@@ -236,12 +236,14 @@ void cdfw_client_push_token_error(lua_State *L, int index) {
 static void push_secret_digest(lua_State *L, const cdfw_client *client, const char *identity) {
   static const unsigned rounds = 10000; /* 15 ms, once for each client that uses a store */
   static const char hex[] = "0123456789abcdef";
-  const cdfw_buffer *secret = &client->credentials->client_secret;
+  const cdfw_credentials *credentials = client->credentials;
+  const cdfw_buffer *secret =
+      cdfw_credentials_has_pair(credentials) ? &credentials->client_secret : &credentials->proof;
   unsigned char digest[CDFW_DIGEST_SIZE];
   char text[2 * CDFW_DIGEST_SIZE];
   cdfw_digest_stretch(cdfw_buffer_text(secret), secret->length, identity, strlen(identity), rounds,
                       digest);
-  for (int i = 0; i < CDFW_DIGEST_SIZE; i++) {
+  for (size_t i = 0; i < CDFW_DIGEST_SIZE; i++) {
     text[2 * i] = hex[digest[i] >> 4];
     text[2 * i + 1] = hex[digest[i] & 15];
   }

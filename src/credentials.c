@@ -22,6 +22,7 @@ static cdfw_credentials *push_empty(lua_State *L) {
   cdfw_buffer_init(&credentials->scope, LONGEST_VALUE, false);
   cdfw_buffer_init(&credentials->audience, LONGEST_VALUE, false);
   cdfw_buffer_init(&credentials->resource, LONGEST_VALUE, false);
+  cdfw_buffer_init(&credentials->proof, LONGEST_VALUE, true);
   cdfw_buffer_init(&credentials->label, LONGEST_VALUE, false);
   luaL_getmetatable(L, credentials_class);
   lua_setmetatable(L, -2);
@@ -191,6 +192,7 @@ static int read_client(lua_State *L, cdfw_credentials *credentials) {
   int results = read_assertion(L, 2)
                     ? read_option(L, 1, "client_id", &credentials->client_id, text_problem)
                     : read_pair(L, 1, credentials);
+  if (results == 0) results = read_option(L, 1, "proof", &credentials->proof, text_problem);
   if (results == 0) results = read_option(L, 1, "label", &credentials->label, text_problem);
   if (results == 0) results = read_option(L, 1, "resource", &credentials->resource, text_problem);
   if (results == 0)
@@ -228,8 +230,9 @@ static bool has(lua_State *L, const char *name) {
   return present;
 }
 
-/* core.credentials{ token =, label = } or { client_id =, client_secret = | assertion =, token_url =
-   | tenant_id =, scopes =, audience =, resource =, label = } → credentials | nil, err */
+/* core.credentials{ token =, label = } or { client_id =, client_secret = | assertion = and proof =,
+   token_url = | tenant_id =, scopes =, audience =, resource =, label = } → credentials | nil, err
+ */
 int cdfw_credentials_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -300,6 +303,7 @@ static int credentials_gc(lua_State *L) {
   cdfw_buffer_free(&credentials->scope);
   cdfw_buffer_free(&credentials->audience);
   cdfw_buffer_free(&credentials->resource);
+  cdfw_buffer_free(&credentials->proof);
   cdfw_buffer_free(&credentials->label);
   return 0;
 }

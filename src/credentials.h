@@ -23,6 +23,8 @@ typedef struct cdfw_credentials {
   cdfw_buffer scope;     /* joined by spaces; empty: none */
   cdfw_buffer audience;  /* empty: none */
   cdfw_buffer resource;  /* the same */
+  cdfw_buffer proof;     /* with an assertion: what tells whoever may make it from others, such as a
+                            key; only its digest leaves here */
   cdfw_buffer label;     /* what `tostring` calls them; empty: after their kind */
   bool scope_of_cluster; /* Entra ID without scopes: "<base_url>/.default" */
 } cdfw_credentials;

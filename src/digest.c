@@ -31,9 +31,9 @@ static uint32_t turn(uint32_t value, int bits) {
 
 /* The 64 words that a block of 16 is spread to. */
 static void spread(uint32_t words[64], const unsigned char *block) {
-  for (int i = 0; i < 16; i++)
-    words[i] = (uint32_t)block[4 * i] << 24 | (uint32_t)block[4 * i + 1] << 16 |
-               (uint32_t)block[4 * i + 2] << 8 | block[4 * i + 3];
+  for (int i = 0; i < 16; i++, block += 4)
+    words[i] =
+        (uint32_t)block[0] << 24 | (uint32_t)block[1] << 16 | (uint32_t)block[2] << 8 | block[3];
   for (int i = 16; i < 64; i++) {
     uint32_t a = words[i - 15], b = words[i - 2];
     words[i] = words[i - 16] + (turn(a, 7) ^ turn(a, 18) ^ a >> 3) + words[i - 7] +

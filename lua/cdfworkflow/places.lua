@@ -22,9 +22,10 @@ local function add_object(tree)
   end
 end
 
---- The folder that holds this library, as the script has found it.
-local tree = ...
-
-package.path = patterns(tree) .. ";" .. package.path
-if tonumber(version) >= 5.4 then package.path = package.path .. ";" .. OLDER end
-add_object(tree)
+--- Makes Lua find the library in this folder.
+---@param tree string the folder that holds `cdfworkflow/`, as the script has found it
+return function(tree)
+  package.path = patterns(tree) .. ";" .. package.path
+  if tonumber(version) >= 5.4 then package.path = package.path .. ";" .. OLDER end
+  add_object(tree)
+end

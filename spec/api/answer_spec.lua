@@ -13,15 +13,21 @@ describe("answer", function()
 
   it("knows both of CDF's ways to say that something is not there", function()
     assert.is_true(answer.is_missing { status = 404, code = 404 })
-    assert.is_false(answer.is_missing { status = 404 }, "a proxy's page")
-    assert.is_true(answer.is_missing { status = 400, missing = { { id = 1 } } })
-    assert.is_false(answer.is_missing { status = 400 })
+    assert.is_true(answer.is_missing { status = 400, code = 400, missing = { { id = 1 } } })
+    assert.is_false(answer.is_missing { status = 400, code = 400 })
+  end)
+
+  it("takes no proxy's word for it", function()
+    assert.is_false(answer.is_missing { status = 404 })
+    assert.is_false(answer.is_missing { kind = "transport" })
   end)
 
   it("calls an answer without its members a protocol error", function()
     assert.equal("protocol", select(2, answer.first("trigger", {})).kind)
     assert.equal("protocol", select(2, answer.first("trigger", { items = {} })).kind)
-    assert.equal("protocol", select(2, answer.items("triggers", { items = "x" })).kind)
+    for _, items in ipairs { "x", { a = 1 }, { {}, 5 } } do
+      assert.equal("protocol", select(2, answer.items("triggers", { items = items })).kind)
+    end
   end)
 
   it("passes the error of a call on", function()

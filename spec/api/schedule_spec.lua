@@ -305,6 +305,7 @@ describe("a schedule by a function that is replaced", function()
   local KINDS = {
     before = { drop = "before" }, after = { drop = "after" }, html = HTML, broken = { status = 500 },
     refused = { status = 403 }, busy = { status = 429 }, cut = { truncate = 3 },
+    elsewhere = { status = 404, body = "<html>not here</html>" },
     odd = { status = 200, body = { items = {} } },
   }
   local OPERATIONS = {
@@ -355,7 +356,7 @@ describe("a schedule by a function that is replaced", function()
         end
       end
     end
-    assert.equal((#OPERATIONS * 8 - 5) * 3, count)
+    assert.equal((#OPERATIONS * 9 - 5) * 3, count)
   end)
 
   it("nor when two things go wrong", function()
@@ -490,8 +491,11 @@ describe("client:unschedule by name", function()
     assert(client:schedule(starter_schedule()))
     assert.is_true(client:unschedule "nightly")
     assert.equal(1, #function_schedules(client))
-    sim:fault { match = { operation = "deleteTriggers" }, status = 403 }
-    assert.equal(403, select(2, client:unschedule "nightly").status)
+    for _, fault in ipairs { { status = 403 }, { status = 404, body = "<html>not here</html>" } } do
+      fault.match = { operation = "deleteTriggers" }
+      sim:fault(fault)
+      assert.equal(fault.status, select(2, client:unschedule "nightly").status)
+    end
   end)
 end)
 

@@ -142,8 +142,7 @@ describe("a secret in a text", function()
   it("that is not there changes nothing", function()
     for _, text in ipairs {
       "", "secre", "s e c r e t", "se%63re", "%", "%7", "\\", "\\u00", "\\ud83d\\u", "&", "&#", "&#x", "&#x;",
-      "&#99999999;",
-      "&amp", "Secret", "c2Vjcm", "%C3%A9", "&#233;", "\0\1", ("%25"):rep(1000),
+      "&#99999999;", "&amp", "Secret", "c2Vjcm", "%C3%A9", "&#233;", "\0\1", ("%25"):rep(1000),
     } do
       assert.is_false(rooms.redact(text, "secret"))
     end

@@ -22,10 +22,8 @@ describe("the example for", function()
     sim = program.world()
     folder = program.folder()
     settings = program.settings(sim.url)
-    shell.run(("mkdir -p %s/bin %s/etc %s/credentials %s/modules"):format(folder, folder, folder, folder))
-    -- The program as it is once installed, in the given environment.
-    program.write(folder .. "/bin/cdfworkflow", ("#!/bin/sh\nexec %s %s \"$@\"\n"):format(shell.lua,
-      program.ROOT .. "lua/cdfworkflow/program/bin/cdfworkflow"))
+    shell.run(("mkdir -p %s/etc %s/credentials %s/modules"):format(folder, folder, folder))
+    program.install(folder)
     program.write(folder .. "/bin/logger", "#!/bin/sh\nsed 's/^/logged: /'\n")
     shell.run(("chmod +x %s/bin/*"):format(folder))
     program.write(folder .. "/etc/daily-report.json", '{"site":"north"}')
@@ -42,15 +40,7 @@ describe("the example for", function()
     shell.run("rm -r " .. folder)
   end)
 
-  local function sh(script, variables)
-    local words = { "env", "-i", ("PATH=%s/bin:$PATH"):format(folder) }
-    for _, name in ipairs { "LUA_PATH", "LUA_CPATH" } do
-      words[#words + 1] = name .. "=" .. shell.quote(os.getenv(name))
-    end
-    for name, value in pairs(variables) do words[#words + 1] = name .. "=" .. shell.quote(value) end
-    words[#words + 1] = "sh -c " .. shell.quote(script)
-    return shell.run(("cd %s && "):format(folder) .. table.concat(words, " "))
-  end
+  local function sh(script, variables) return program.sh_in(folder, script, variables) end
 
   local function here(text) return (text:gsub("/etc/cdfworkflow/", folder .. "/etc/")) end
 
@@ -98,7 +88,7 @@ describe("the example for", function()
     local script = (read "ci.yml"):match "\n        run: |\n(.-)\n  deploy"
     local variables = { GITHUB_RUN_ID = "4711", GITHUB_STEP_SUMMARY = folder .. "/summary" }
     for name, value in pairs(settings) do variables[name] = value end
-    local said, status = sh("set -e\n" .. script, variables)
+    local said, status = sh(script, variables)
     assert.equal(0, status, said)
     assert.equal("+ workflow from-ci\n", (shell.run(("cat %s/summary"):format(folder))))
     assert.equal(4, #steps)

@@ -285,6 +285,23 @@ function ask.schedules(self, request)
   return answer(200, ('{"items":[%s]}'):format(table.concat(items, ",")))
 end
 
+--- By their ids: one unknown id makes the whole request fail, unless it is told to ignore it (CDF.md section 16).
+function ask.schedules_by_id(self, request)
+  local body = core.decode(request.body)
+  local items = {}
+  for _, wanted in ipairs(body.items) do
+    local found
+    for _, schedule in ipairs(self.schedules) do
+      if schedule.id == wanted.id then found = schedule end
+    end
+    if not found and not body.ignoreUnknownIds then
+      return answer(400, ('{"error":{"code":400,"message":"Not found","missing":[{"id":%d}]}}'):format(wanted.id))
+    end
+    items[#items + 1] = found and schedule_json(found)
+  end
+  return answer(200, ('{"items":[%s]}'):format(table.concat(items, ",")))
+end
+
 function ask.data(self, request)
   local id = tonumber(request.url:match "/schedules/(%d+)/input_data$")
   for _, schedule in ipairs(self.schedules) do
@@ -319,6 +336,7 @@ local KINDS = {
   { "POST", "/files$", "deploy" },
   { "POST", "/functions/schedules$", "schedule" },
   { "POST", "/functions/schedules/list$", "schedules" },
+  { "POST", "/functions/schedules/byids$", "schedules_by_id" },
   { "GET", "/input_data$", "data" },
   { "POST", "/functions/schedules/delete$", "unschedule" },
   { "POST", "^https://idp.example/token$", "token" },

@@ -99,7 +99,7 @@ function explorer.read(line)
   local planned, chosen = rest:match "^(.-)%s*|%s*(.*)$"
   local plan, choices = {}, {}
   for word in (planned or rest):gmatch "%S+" do
-    local kind, nth, fault = word:match "^(%w+)#(%d+)=(%S+)$"
+    local kind, nth, fault = word:match "^([%w_]+)#(%d+)=(%S+)$"
     plan[#plan + 1] = { kind = kind or "clock", nth = tonumber(nth) or 1, fault = fault or word }
     faults.get(plan[#plan].fault)
   end
@@ -155,19 +155,18 @@ local function settled(w, choices, index)
   return fixed
 end
 
-function Search:tally(w, outcome, scenario, blamed, line)
-  local figures = self.figures
+function Search:tally(w, outcome, scenario, plan, blamed)
+  local figures, options = self.figures, self.options
   figures.sequences = figures.sequences + 1
   figures.requests = figures.requests + #w.exchanges
   figures.starts = figures.starts + #scenario.effects(w)
-  if self.options.visited then self.options.visited(line) end
+  if options.visited then options.visited(explorer.line(scenario, plan, w.chosen)) end
   local became = outcome.err and (outcome.err.kind == "ambiguous" and "ambiguous" or "refused") or "known"
   figures[became] = figures[became] + 1
-  local took = outcome.ended - outcome.began
-  if took > figures.worst then figures.worst, figures.worst_line = took, line end
+  figures.worst = math.max(figures.worst, outcome.ended - outcome.began)
   if blamed[1] then
     figures.violations = figures.violations + 1
-    if self.options.found then self.options.found(line, blamed, w) end
+    if options.found then options.found(explorer.line(scenario, plan, w.chosen), blamed, w) end
   end
 end
 
@@ -203,7 +202,7 @@ end
 function Search:visit(scenario, plan, choices, since)
   local w, outcome, blamed = explorer.run(scenario, plan, choices, self.options.make)
   if w.next <= #plan then return end -- the jitter has led elsewhere: the plan's last fault met nothing
-  self:tally(w, outcome, scenario, blamed, explorer.line(scenario, plan, w.chosen))
+  self:tally(w, outcome, scenario, plan, blamed)
   self:other_nature(w, scenario, plan, choices)
   if #plan < self.options.depth then self:more_faults(w, scenario, plan, choices, since) end
 end

@@ -13,6 +13,7 @@ local GROUPS = {
   run = "effect", retry = "effect", upsert = "effect", schedule = "effect", unschedule = "effect",
   session = "session", revoke = "revoke", token = "token",
   list = "read", read = "read", triggers = "read", functions = "read", schedules = "read", data = "read",
+  schedules_by_id = "read",
 }
 
 -- {==== What a client hears ====

@@ -4,7 +4,7 @@
 
 local judge = {}
 
-local LOOKS = { list = true, read = true, triggers = true, schedules = true, data = true }
+local LOOKS = { list = true, read = true, triggers = true, schedules = true, data = true, schedules_by_id = true }
 local PASSING = { transport = true, timeout = true, throttled = true }
 
 local NONCE_LIFE = 60 -- seconds for which a nonce can surely be sent again
@@ -48,6 +48,8 @@ end
 
 -- {==== Sessions ====
 
+local LEAVES_OPEN = { doubt = true, ["put off"] = true, foreign = true }
+
 --- A session may be taken back where CDF itself has refused its nonce, or 429 was the end, and nothing else was ever
 --- said of it that leaves open what became of it.
 local function may_revoke(world, session, index)
@@ -55,7 +57,7 @@ local function may_revoke(world, session, index)
   for i = 1, index - 1 do
     local exchange = world.exchanges[i]
     if exchange.nonce == session.nonce then
-      if exchange.heard ~= "refused" and exchange.heard ~= "clean" then return false end
+      if LEAVES_OPEN[exchange.heard] then return false end
       if exchange.status then is_refused = true end
     end
   end
@@ -76,15 +78,28 @@ end
 
 -- {==== What an ideal client could have known ====
 
---- Something that no time mends: a look, a token or a session was refused.
+local REPEATED = { [429] = true, [502] = true, [503] = true, [504] = true }
+
+--- How many requests came to nothing.
+local function vain(list)
+  local count = 0
+  for _, exchange in ipairs(list) do
+    if exchange.heard ~= "done" then count = count + 1 end
+  end
+  return count
+end
+
+--- Something that no time mends: a look, a token or a session was refused; or a token or a session was answered in a
+--- way that is not repeated (DESIGN section 5: «Retries»).
 local function is_shut_out(list)
   local denials = 0
   for _, exchange in ipairs(list) do
     local heard = exchange.heard
     if heard == "denied" then denials = denials + 1 end
-    local matters = LOOKS[exchange.kind] or exchange.kind == "token" or exchange.kind == "session"
+    local first = exchange.kind == "token" or exchange.kind == "session"
     local no_use = heard == "refused" or heard == "foreign" or exchange.failure == "tls"
-    if matters and no_use then return true end
+    if (LOOKS[exchange.kind] or first) and no_use then return true end
+    if first and heard == "doubt" and exchange.status and not REPEATED[exchange.status] then return true end
   end
   return denials >= 2
 end
@@ -105,10 +120,22 @@ local function answered(world, nonce)
   return exchange and exchange.ended
 end
 
+--- Whether what was there before was read, and what is there after the doubt as well.
+local function read_back(list, doubt)
+  local before, after = false, false
+  for _, exchange in ipairs(list) do
+    if exchange.kind == "triggers" and exchange.heard == "done" then
+      if exchange.at < doubt.at then before = true else after = true end
+    end
+  end
+  return before and after
+end
+
 --- When, at the latest, a client that looks and repeats could have settled the matter; math.huge: never.
 local function knowable(world, scenario, list, effects)
   local quiet = world.troubled
   local taken, doubt = effects[#effects], last_doubt(list, scenario.effect)
+  if scenario.reads_back and not read_back(list, doubt) then return math.huge end
   if scenario.reads_back and taken and taken.at > doubt.ended then return math.huge end -- it came later
   if taken then
     local lag = scenario.lags and world.chosen.listed == "late" and LAG or 0
@@ -130,7 +157,7 @@ local function judge_ambiguity(world, scenario, outcome, effects, blame)
   end
   if is_shut_out(list) then return end
   local deadline = outcome.began + scenario.timeout
-  if #exchanges(world, outcome, scenario.effect) >= MOST_ATTEMPTS and scenario.renews == "at once" then return end
+  if scenario.renews == "at once" and vain(list) >= MOST_ATTEMPTS then return end
   local by = knowable(world, scenario, list, effects)
   if by == math.huge then return end
   if by <= deadline then
@@ -159,23 +186,19 @@ end
 
 -- {==== Errors that need not have been ====
 
-local REPEATED = { [429] = true, [502] = true, [503] = true, [504] = true }
-
 --- Trouble that would have passed, on a request that may be repeated.
 local function judge_failure(world, scenario, outcome, blame)
   local err = outcome.err
   local passing = PASSING[err.kind] or err.kind == "api" and REPEATED[err.status]
   local list = exchanges(world, outcome)
-  local last = list[#list]
+  local last
+  for i = #list, 1, -1 do last = last or list[i].kind ~= "revoke" and list[i] end
+  if scenario.reads_back then return end -- three requests share the time there is
   if not passing or not last or scenario.unsafe and last.kind == scenario.effect then return end
   -- settled: it was in doubt, has not been carried out, and its nonce is not replaced
   if not scenario.renews and last_doubt(list, scenario.effect) and LOOKS[last.kind] then return end
   local left = outcome.began + scenario.timeout - math.max(outcome.ended, world.troubled)
-  local vain = 0
-  for _, exchange in ipairs(list) do
-    if exchange.heard ~= "done" then vain = vain + 1 end
-  end
-  if left > PATIENCE and vain < MOST_ATTEMPTS then
+  if left > PATIENCE and vain(list) < MOST_ATTEMPTS then
     blame(("given up as %s %.0f s before the deadline"):format(err.kind, left))
   end
 end
@@ -184,9 +207,10 @@ end
 local function judge_old_nonce(world, scenario, outcome, blame)
   local list = exchanges(world, outcome, scenario.effect)
   local last = list[#list]
-  local session = last and last.heard == "refused" and last.fault == nil and last.status == 400
-    and world.cdf.by_nonce[last.nonce]
-  if session and not session.bound and answered(world, session.nonce) and last.at - session.created > NONCE_LIFE then
+  if not last or last.heard ~= "refused" or last.fault or last.status ~= 400 then return end
+  if any(list, function(one) return one.nonce == last.nonce and one.heard == "doubt" end) then return end
+  local session = world.cdf.by_nonce[last.nonce]
+  if answered(world, session.nonce) and not session.bound and last.at - session.created > NONCE_LIFE then
     blame "given up over a nonce that was only old"
   end
 end
@@ -230,8 +254,10 @@ local function judge_schedule(world, scenario, outcome, _, blame)
   if new > 1 then blame(("%d schedules were made"):format(new)) end
   if outcome.result and new == 0 then blame "told as done, but nothing was done" end
   if outcome.result and old > 0 then blame "told as done, but the old schedule is still there" end
-  if is_plain(outcome) and new > 0 then blame("done, but told as " .. outcome.err.kind) end
-  if is_plain(outcome) and scenario.replaces and old == 0 then
+  -- the old one may not have gone, and the new one is there: the error says so
+  local told = is_plain(outcome) and tostring(outcome.err.message):find("is there as well; calling again", 1, true)
+  if is_plain(outcome) and new > 0 and not told then blame("done, but told as " .. outcome.err.kind) end
+  if is_plain(outcome) and scenario.replaces and old == 0 and not told then
     blame "the old schedule is gone, told as a plain error"
   end
   local doubt = any(exchanges(world, outcome), function(one)
@@ -284,7 +310,7 @@ local function judge_time(world, scenario, outcome, blame)
   local most = scenario.timeout * (scenario.calls or 1)
   if took > most + TOLERANCE then blame(("took %.1f s of %d"):format(took, most)) end
   local count = #exchanges(world, outcome)
-  local fair = MOST_REQUESTS + MOST_A_MINUTE * math.max(took / 60 - 1, 0)
+  local fair = MOST_REQUESTS * (scenario.reads_back and 2 or 1) + MOST_A_MINUTE * math.max(took / 60 - 1, 0)
   if count > fair then blame(("%d requests in %.0f s"):format(count, took)) end
 end
 

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4 luajit
 -- The commands that look, change or schedule, one after the other; run, retry, wait, watch, lint, graph and deploy have
 -- specs of their own.
 
@@ -160,6 +161,9 @@ describe("the command", function()
     assert.equal("each morning  paused  0 6 * * 1-5  Europe/Oslo  daily-report  1  trigger\n", good "schedules")
     good("resume", "each morning")
     assert.matches("  on  ", good "schedules")
+    local outcome = run("unschedule", "eahc morning")
+    assert.equal(6, outcome.status)
+    assert.equal('cdfworkflow: there is no schedule eahc morning; did you mean "each morning"?\n', outcome.err)
     good("unschedule", "each morning")
     assert.equal("", good "schedules")
     assert.equal(6, run("unschedule", "each morning").status)

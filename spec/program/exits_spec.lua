@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4 luajit
 -- The exit statuses of the program, each by its own cause; the table of the code is the law of DESIGN section 8.
 
 local exits = require "cdfworkflow.program.exits"

@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4 luajit
 -- Following runs as a person sees it: a tree that is drawn anew on a terminal, lines elsewhere, and nothing broken on
 -- terminals that are small, dumb or without UTF-8.
 
@@ -7,7 +8,7 @@ local screen = require "screen"
 
 local UUID = "%x+%-%x+%-%x+%-%x+%-%x+"
 
-describe("following", function()
+describe("following #timed", function()
   local sim, env
 
   setup(function()

@@ -38,7 +38,7 @@ local function interrupted(words, there, signal, env)
   return outcome
 end
 
-describe("a signal", function()
+describe("a signal #timed", function()
   local sim, env
 
   setup(function()

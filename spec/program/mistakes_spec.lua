@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4
 -- What the best-known programs of this kind get wrong, each as a named spec, and what a shell, cron or a pipe can do
 -- to a program.
 
@@ -9,7 +10,7 @@ local stub_cdf = require "stub_cdf"
 
 local UUID = "%x+%-%x+%-%x+%-%x+%-%x+"
 
-describe("no peer's mistake:", function()
+describe("no peer's mistake: #timed", function()
   local sim, env
 
   setup(function()

@@ -353,6 +353,6 @@ describe("lua_close with a call under way", function()
 
   it("tells of a run that was interrupted at the keyboard #timed", function()
     local lines, _, said = abandon("interrupt", "run", "timeout -s INT 0.7")
-    assert.same({ told.run }, lines, said)
+    assert.same({ "cdfworkflow: interrupted", told.run }, lines, said)
   end)
 end)

@@ -240,6 +240,15 @@ describe("a login without a secret", function()
       { token_store = store })
     assert(second:request("GET", "/x"))
     assert.equal(1, #other.requests)
+    local elsewhere = path .. "-2"
+    local file = assert(io.open(elsewhere, "w"))
+    file:write("d.e.f")
+    file:close()
+    local third, another = client({ client_id = "me", tenant_id = "t", client_assertion_file = elsewhere },
+      { TOKEN, OK }, { token_store = store })
+    os.remove(elsewhere)
+    assert.is_nil((third:request("GET", "/x")))
+    assert.equal(0, #another.requests) -- the file is gone, and nobody else's token comes in its place
   end)
 
   it("is rehearsed with its assertion, redacted", function()

@@ -51,11 +51,17 @@ local function read(path)
   return text
 end
 
----The environment of the program, as words for `env`: nothing of the spec's own but where Lua finds things.
-local function environment(variables)
+--- Where Lua finds things, and what a watcher (watched.sh) tells the programs that it watches.
+local PASSED = { "PATH", "LUA_PATH", "LUA_CPATH", "BUILD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
+  "VALGRIND_OPTS", "GC_PAUSE" }
+
+---An environment with nothing of the spec's own in it, as words for a shell: `env -i NAME=value …`.
+---@param variables? table<string, string>
+---@return string
+function program.environment(variables)
   local words = { "env", "-i" }
-  local all = { PATH = os.getenv "PATH", LC_ALL = "C.UTF-8", TERM = "xterm", HOME = "/nonexistent" }
-  for _, name in ipairs { "LUA_PATH", "LUA_CPATH", "BUILD", "LUA_INIT" } do all[name] = os.getenv(name) end
+  local all = { LC_ALL = "C.UTF-8", TERM = "xterm", HOME = "/nonexistent" }
+  for _, name in ipairs(PASSED) do all[name] = os.getenv(name) end
   for name, value in pairs(variables or {}) do all[name] = value end
   for name, value in pairs(all) do words[#words + 1] = name .. "=" .. shell.quote(value) end
   return table.concat(words, " ")
@@ -66,9 +72,29 @@ end
 ---@param variables table<string, string>
 ---@return string
 function program.command(words, variables)
-  local parts = { environment(variables), shell.lua, SCRIPT }
+  local parts = { program.environment(variables), shell.lua, SCRIPT }
   for _, word in ipairs(words) do parts[#parts + 1] = shell.quote(word) end
   return table.concat(parts, " ")
+end
+
+---Puts the program into a folder as it is once installed: `bin/cdfworkflow`.
+---@param folder string
+function program.install(folder)
+  shell.run("mkdir -p " .. folder .. "/bin")
+  program.write(folder .. "/bin/cdfworkflow", ("#!/bin/sh\nexec %s %s \"$@\"\n"):format(shell.lua, SCRIPT))
+  shell.run(("chmod +x %s/bin/cdfworkflow"):format(folder))
+end
+
+---Runs shell text in a folder with `program.install`, as a person, cron or systemd would.
+---@param folder string
+---@param script string
+---@param variables table<string, string>
+---@return string output of both streams
+---@return integer status
+function program.sh_in(folder, script, variables)
+  local all = { PATH = folder .. "/bin:" .. os.getenv "PATH" }
+  for name, value in pairs(variables) do all[name] = value end
+  return shell.run(("cd %s && %s sh -ec %s"):format(folder, program.environment(all), shell.quote(script)))
 end
 
 ---@class spec.program.Outcome

@@ -9,6 +9,9 @@ local simulator = require "cdfworkflow.simulator"
 
 if jit then jit.off() end -- a trace of LuaJIT's that runs out of memory crashes LuaJIT itself
 
+-- The embedded CDF's clock: what was started is looked for from a time on that both agree on.
+core.time = function() return 1767225600 end
+
 local M = { operations = {} }
 
 local SECRET = "canary-secret-7531"
@@ -271,6 +274,41 @@ on_client("run, other credentials", function(c)
   return c.client:run("wf", "1", { client_credentials = { client_id = "id", client_secret = SECRET } })
 end, a_version)
 on_client("run, request_id", function(c) return c.client:run("wf", "1", { request_id = "r-1" }) end, a_version)
+on_client("run, look_back", function(c)
+  return c.client:run("wf", "1", { request_id = "r-1", look_back = 600 })
+end, function(owner)
+  a_version(owner)
+  assert(owner:run("wf", "1", { request_id = "r-1" }))
+end)
+
+--- What one that needs doing before becomes, and a fault that meets it once.
+local function with_fault(before, fault)
+  return function(owner, sim)
+    local given = before(owner, sim)
+    sim:fault(fault)
+    return given
+  end
+end
+
+local UPSTREAM = "upstream connect error or disconnect/reset before headers. reset reason: connection termination"
+local PAGE = "<html>not here</html>"
+
+on_client("run, request_id, the answer lost", function(c)
+  return c.client:run("wf", "1", { request_id = "r-1" })
+end, with_fault(a_version, { match = { operation = "run" }, drop = "after" }))
+on_client("run, request_id, a balancer's 503", function(c)
+  return c.client:run("wf", "1", { request_id = "r-1" })
+end, with_fault(a_version, { match = { operation = "run" }, status = 503, body = UPSTREAM }))
+on_client("run, a balancer's 503", function(c)
+  local execution, err = c.client:run("wf", "1")
+  if execution or err.kind ~= "ambiguous" then return execution, err end
+  return err.message
+end, with_fault(a_version, { match = { operation = "run" }, status = 503, body = UPSTREAM }))
+on_client("run, request_id, kept by a proxy", function(c)
+  local execution, err = c.client:run("wf", "1", { request_id = "r-1" })
+  if execution or err.kind ~= "api" then return execution, err end
+  return { err.status, err.message }
+end, with_fault(a_version, { match = { operation = "run" }, status = 403, body = PAGE }))
 on_client("run, refused", function(c)
   local execution, err = c.client:run("none", "1")
   if execution or err.kind ~= "api" then return execution, err end
@@ -306,14 +344,21 @@ on_client("executions: cancel", function(c)
   local execution, err = c.client.workflows.executions:cancel(c.given.id, "because")
   return execution and execution.status, err
 end, an_execution)
-on_client("executions: retry", function(c)
-  local execution, err = c.client.workflows.executions:retry(c.given.id)
-  return execution and execution.id, err
-end, function(owner)
+local function cancelled(owner)
   local execution = an_execution(owner)
   assert(owner.workflows.executions:cancel(execution.id))
   return execution
-end)
+end
+
+on_client("executions: retry", function(c)
+  local execution, err = c.client.workflows.executions:retry(c.given.id)
+  return execution and execution.id, err
+end, cancelled)
+
+on_client("executions: retry, request_id, the answer lost", function(c)
+  local execution, err = c.client.workflows.executions:retry(c.given.id, { request_id = "r-1" })
+  return execution and execution.status, err
+end, with_fault(cancelled, { match = { path = "/retry$" }, drop = "after" }))
 
 on_client("executions: run_many", function(c)
   local list = { { "wf", "1", { request_id = "a" } }, { "none", "1" }, { "wf", "1", { input = { x = 1 } } } }
@@ -367,6 +412,14 @@ local function a_trigger(owner)
 end
 
 on_client("triggers: upsert", function(c) return c.client.workflows.triggers:upsert(TRIGGER) end, a_version)
+on_client("triggers: upsert, the answer lost", function(c) return c.client.workflows.triggers:upsert(TRIGGER) end,
+  with_fault(a_version, { match = { method = "POST", path = "/workflows/triggers$" }, drop = "after" }))
+on_client("triggers: upsert, own nonce, the answer lost", function(c)
+  return c.client.workflows.triggers:upsert(TRIGGER, { nonce = c.given.nonce })
+end, with_fault(function(owner)
+  a_version(owner)
+  return assert(owner.sessions:create())
+end, { match = { method = "POST", path = "/workflows/triggers$" }, drop = "after" }))
 on_client("triggers: list", function(c) return c.client.workflows.triggers:list() end, a_trigger)
 on_client("triggers: each", function(c)
   local ids = {}

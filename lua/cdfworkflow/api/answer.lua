@@ -50,11 +50,16 @@ function answer.done(body, err)
   return true
 end
 
---- Whether CDF says that what was asked for is not there, in one of its two ways (CDF.md section 16). A page with 404
---- by something in between, which has no code of CDF's, says nothing of the kind.
+--- Whether the error is what CDF itself said: it has the code of CDF's envelope. Proxies in front of CDF have none.
+---@return boolean
+function answer.is_own(err)
+  return err.status ~= nil and type(err.code) == "number"
+end
+
+--- Whether CDF says that what was asked for is not there; it does so in two ways (CDF.md section 16).
 ---@return boolean
 function answer.is_missing(err)
-  return err.status == 404 and err.code ~= nil or type(err.missing) == "table" and #err.missing > 0
+  return answer.is_own(err) and (err.status == 404 or type(err.missing) == "table" and #err.missing > 0)
 end
 
 --- A list that stays one in JSON also when it is empty.

@@ -273,7 +273,7 @@ local function make(client, fn_id, wanted, opts)
   made, err = create()
   if made then return made end
   if err.kind ~= "ambiguous" and err.kind ~= "protocol" then
-    if err.kind == "api" and type(err.code) == "number" then revoke(client, session) end
+    if err.kind == "api" and answer.is_own(err) then revoke(client, session) end
     return nil, err
   end
   made = look(client, fn_id, wanted)

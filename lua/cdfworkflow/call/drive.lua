@@ -131,7 +131,7 @@ function drive.run(call, client)
   local ok, result, err = protected(carry, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
-  interrupt.pass_on(result)
+  return interrupt.pass_on(result)
 end
 
 return drive

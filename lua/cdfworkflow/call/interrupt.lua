@@ -27,11 +27,13 @@ local function is_caught()
   return false
 end
 
---- Raises what ended a wait, for the caller to see. Does not return.
+--- Raises what ended a wait, for the caller to see. Does not return. To be called as a tail call, so that nobody holds
+--- the call any more: a run that was given up says so when it is collected, and Lua 5.1 closes no state at its end.
 ---@param err any what pcall gave
 function interrupt.pass_on(err)
   if is_interrupt(err) and not is_caught() then
     io.stderr:write "cdfworkflow: interrupted\n"
+    collectgarbage()
     os.exit(STATUS, true)
   end
   error(err, 0)

@@ -71,6 +71,14 @@ local function read(paths)
   return { certificate = its_certificate, key = key }
 end
 
+--- What whoever may sign with the key has, and nobody else.
+---@param path string of the key
+---@return string|nil key as PEM
+---@return string? problem
+function certificate.proof(path)
+  return block(path, "[A-Z ]*PRIVATE KEY", "private key")
+end
+
 local function digest_of(kind, bytes)
   local digest = require("openssl.digest").new(kind)
   digest:update(bytes)

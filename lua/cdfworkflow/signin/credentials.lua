@@ -95,10 +95,11 @@ local function of_client(opts, more)
 end
 
 --- One that proves who it is by an assertion, which is tried once here, so that a missing file is noticed early.
-local function with_assertion(opts, form, label, assertion)
+--- `proof` tells it from others who say that they are the same client, where they share tokens.
+local function with_assertion(opts, form, label, assertion, proof)
   local _, problem = assertion()
   if problem then return invalid(form, problem) end
-  return core.credentials(of_client(opts, { assertion = assertion, label = label }))
+  return core.credentials(of_client(opts, { assertion = assertion, proof = proof, label = label }))
 end
 
 local MAKERS = {}
@@ -120,16 +121,17 @@ end
 function MAKERS.client_assertion_file(opts)
   local path = opts.client_assertion_file
   return with_assertion(opts, "client_assertion_file", "client assertion",
-    function() return secret_file.text(path) end)
+    function() return secret_file.text(path) end, path)
 end
 
 function MAKERS.certificate(opts)
   local made, err = core.credentials(of_client(opts, { assertion = function() end }))
   if not made then return nil, err end
-  return with_assertion(opts, "certificate", "client certificate", require("cdfworkflow.signin.certificate").assertion {
+  local certificate = require "cdfworkflow.signin.certificate"
+  return with_assertion(opts, "certificate", "client certificate", certificate.assertion {
     certificate = opts.certificate, key = opts.key, client_id = opts.client_id,
     token_url = core.describe(made).token_url,
-  })
+  }, certificate.proof(opts.key))
 end
 
 --- Credentials of the caller. Secrets live in C memory: no field, `tostring` or error shows one. One of these forms:

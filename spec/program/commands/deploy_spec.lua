@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4 luajit
 -- cdfworkflow deploy, lint and graph on files as the CDF Toolkit keeps them.
 
 local core = require "cdfworkflow.core"
