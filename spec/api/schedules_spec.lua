@@ -53,7 +53,7 @@ describe("client.functions.schedules", function()
   end)
 
   it("takes a schedule wherever its id is", function()
-    local client = fake.new { {}, {}, {}, {} }
+    local client = fake.new { {}, {}, { id = 51 } }
     local schedules = client.functions.schedules
     assert(schedules:delete { id = 51, name = "nightly" })
     assert(schedules:delete { via = "function", name = "nightly", resource = { id = 51 } })

@@ -54,8 +54,8 @@ local function check_input(input)
   return check.invalid("input", ("input is larger than %d bytes of JSON"):format(LONGEST_INPUT), LONGEST_INPUT)
 end
 
---- The schedule as CDF is to have it, without its function. Its data is what CDF would give back, so that the two can
---- be compared: [] and {} told apart, numbers exact.
+--- The schedule as CDF is to have it, without its function: the data as it is sent, and as CDF would give it back, so
+--- that the two can be compared: [] and {} told apart, numbers exact.
 ---@return table|nil wanted
 ---@return cdfworkflow.Error? err
 local function wanted_of(opts)
@@ -65,16 +65,16 @@ local function wanted_of(opts)
   }
   local ok, err = check.json(data, "data")
   if not ok then return nil, err end
-  return { name = opts.name, cronExpression = opts.cron, data = core.decode(core.encode(data)) }
+  return { name = opts.name, cronExpression = opts.cron, sent = data, data = core.decode(core.encode(data)) }
 end
 
 --- The request that creates the schedule for a function.
 local function creation(wanted, function_id, nonce, opts)
   local item = {
-    name = wanted.name, cronExpression = wanted.cronExpression, data = wanted.data, functionId = function_id,
+    name = wanted.name, cronExpression = wanted.cronExpression, data = wanted.sent, functionId = function_id,
   }
   return "POST", "/functions/schedules", { items = { item } }, {
-    repeats = "unsafe", nonce_in = "items.nonce", nonce = nonce, result = "item",
+    repeats = "run", nonce_in = "items.nonce", nonce = nonce, result = "item",
     client_credentials = not nonce and opts.client_credentials or nil,
   }
 end
@@ -255,10 +255,22 @@ local function revoke(client, session)
   client:_call("POST", "/sessions/revoke", { items = { { id = session.id } } }, { timeout = REVOKE_TIMEOUT })
 end
 
---- Makes the schedule, once: its nonce binds once, so a second attempt after a lost answer cannot make another one.
+--- CDF itself has refused the one attempt there was: whatever it was, it was not done.
+local function is_plain_refusal(err)
+  return err.kind == "api" and answer.is_own(err) and err.status < 500 and err.attempts == 1
+end
+
+--- An attempt may have made the schedule, or CDF has put it off so often that its nonce has aged.
+local function is_open(err)
+  return err.kind == "ambiguous" or err.kind == "protocol" or err.retryable and err.status and err.status ~= 429
+end
+
+--- Makes the schedule with one session, once: its nonce binds once, so a second attempt after a lost answer cannot make
+--- another one.
 ---@return cdfworkflow.StarterSchedule|nil made
 ---@return cdfworkflow.Error? err
-local function make(client, fn_id, wanted, opts)
+---@return boolean? again nothing of it came to CDF
+local function make_once(client, fn_id, wanted, opts)
   local session, err = client.sessions:create { client_credentials = opts.client_credentials }
   if not session then return nil, err end
   local born = client:_now()
@@ -272,15 +284,26 @@ local function make(client, fn_id, wanted, opts)
   local made
   made, err = create()
   if made then return made end
-  if err.kind ~= "ambiguous" and err.kind ~= "protocol" then
-    if err.kind == "api" and answer.is_own(err) then revoke(client, session) end
-    return nil, err
+  if not is_open(err) then
+    if is_plain_refusal(err) then revoke(client, session) end
+    return nil, err, err.retryable
   end
   made = look(client, fn_id, wanted)
   if made then return made end
   made, err = create()
   if made then return made end
   return settle(client, fn_id, wanted, born, err)
+end
+
+--- With a new session each time, as long as nothing came to CDF, in the time of one call.
+local function make(client, fn_id, wanted, opts)
+  local deadline, pause = client:_now() + client.timeout, 1
+  while true do
+    local made, err, again = make_once(client, fn_id, wanted, opts)
+    if not again or client:_now() + pause >= deadline then return made, err end
+    client:_sleep(pause)
+    pause = math.min(2 * pause, LONGEST_PAUSE)
+  end
 end
 
 --- Whether the schedule is there; nil when that cannot be told.
@@ -291,12 +314,13 @@ local function is_there(client, id)
   return nil
 end
 
---- Takes the new schedule back where the old one is surely there, and says how things are; true where it is not there
---- after all.
+--- Takes the new schedule back where the old one is surely there and stays, and says how things are; true where it is
+--- not there after all. A deletion that was lost may still come, so then the new one stays.
 local function take_back(client, made, old, err)
-  local there = is_there(client, old.resource.id)
-  if there == false then return true end
-  local taken = there and made.is_new and client.functions.schedules:delete(made.resource.id)
+  if is_there(client, old.resource.id) == false then return true end
+  local stays = is_plain_refusal(err)
+  local taken = stays and made.is_new and client.functions.schedules:delete(made.resource.id)
+  if not stays then err.kind = "ambiguous" end
   err.message = ("the old schedule %.0f could not be deleted: %s; %s"):format(old.resource.id, err.message,
     taken and "the new one was taken back" or
     ("the one that was asked for, %.0f, is there as well; calling again leaves one of them"):format(made.resource.id))

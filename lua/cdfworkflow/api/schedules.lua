@@ -142,7 +142,10 @@ takes.input_data = { { "id", ID, required = true } }
 ---@return { id: integer, data?: table }|nil body
 ---@return cdfworkflow.Error? err
 function Schedules:input_data(id)
-  return self.client:_call("GET", "/functions/schedules/" .. check.digits(id) .. "/input_data")
+  local body, err = self.client:_call("GET", "/functions/schedules/" .. check.digits(id) .. "/input_data")
+  if not body then return nil, err end
+  if body.id == nil then return answer.protocol "CDF's answer holds no schedule" end -- not: one without data
+  return body
 end
 
 return method.class(Schedules, "client.functions.schedules", takes)

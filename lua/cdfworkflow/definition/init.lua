@@ -95,9 +95,9 @@ local function builder(kind)
   end)
 end
 
---- Builders for the tasks of a workflow definition, one for each task type of CDF (task_types.lua). Members bear CDF's
---- own names; a misspelt one raises. A task of a type that CDF got later is written as a plain table, and passes
---- through as it is.
+--- Builders for the tasks of a workflow definition, one for each task type of CDF (task_types/). Members bear CDF's own
+--- names; a misspelt one raises. A task of a type that CDF got later is written as a plain table, and passes through as
+--- it is.
 ---
 --- ```lua
 --- local task = cdf.task

@@ -4,20 +4,25 @@
 -- its published description forbids while definitions in use hold it (CDF.md section 20).
 
 local core = require "cdfworkflow.core"
-local findings = require "cdfworkflow.definition.findings"
 local plain = require("cdfworkflow.json").plain
 local rules = require "cdfworkflow.definition.rules"
-local task_types = require "cdfworkflow.definition.task_types"
 local suggest = require "cdfworkflow.suggest"
+local task_types = require "cdfworkflow.definition.task_types"
 
-local report_error, report_warning = findings.error, findings.warning
-local shown, at, sentence, sorted_keys = findings.shown, findings.at, findings.sentence, findings.sorted_keys
-local must, text, identifier, members, entries = rules.must, rules.text, rules.identifier, rules.members, rules.entries
+local at, entries, members, must, shown = rules.at, rules.entries, rules.members, rules.must, rules.shown
+local report_error, report_warning = rules.report_error, rules.report_warning
+local sentence, sorted_keys = rules.sentence, rules.sorted_keys
 
 local MAX_TASKS = 200
 local PUBLISHED_TASKS = 100 -- in one list
 local MAX_DEPENDENCIES = 100
 local MAX_DEPTH = 128
+
+---@class cdfworkflow.Finding
+---@field severity "error"|"warning" error: CDF refuses it, or it cannot run as written
+---@field code string what kind of finding it is, such as `unknown-dependency`
+---@field path string where in the table, such as `tasks[3].dependsOn[1].externalId`
+---@field message string one sentence for a person
 
 --- A task as seen here: its table, where it stands, and the list ("scope") that it belongs to.
 ---@class cdfworkflow.lint.Node
@@ -54,18 +59,14 @@ end
 
 for _, kind in ipairs(task_types) do
   local own, required = rules_of(kind.members)
-  types[kind.type] = {
-    holder = kind.holder, output = kind.output, holds_tasks = kind.holds_tasks, look = kind.look,
-    rules = own, required = required, beside = rules_of(kind.beside),
-  }
+  types[kind.type] = { kind = kind, rules = own, required = required, beside = rules_of(kind.beside) }
 end
 
 local type_names = sorted_keys(types)
 
---- What every task may hold.
 local task_rules = {
-  externalId = identifier, type = true, parameters = true, dependsOn = true, name = text(255),
-  description = text(500), retries = rules.whole_number(0, 10), timeout = rules.timeout,
+  externalId = rules.identifier, type = true, parameters = true, dependsOn = true, name = rules.text(255),
+  description = rules.text(500), retries = rules.whole_number(0, 10), timeout = rules.timeout,
   onFailure = rules.one_of { "abortWorkflow", "skipTask" },
 }
 
@@ -73,7 +74,7 @@ local task_rules = {
 local function held(task)
   local known = types[task.type]
   local parameters = type(task.parameters) == "table" and task.parameters
-  local inner = known and parameters and parameters[known.holder]
+  local inner = known and parameters and parameters[known.kind.holder]
   return type(inner) == "table" and inner or nil
 end
 
@@ -116,7 +117,7 @@ local function dependency(report, node, link, path, seen)
   if type(link) ~= "table" then
     return must(report, path, '{ externalId = "…" } (cdf.definition makes that of an id)', link)
   end
-  members(report, link, path, { externalId = identifier }, { "externalId" })
+  members(report, link, path, { externalId = rules.identifier }, { "externalId" })
   local id, id_path = link.externalId, at(path, "externalId")
   if type(id) ~= "string" then return end
   if seen[id] then
@@ -239,7 +240,7 @@ end
 local function adds_tasks(node)
   local inner = held(node.task)
   local known = types[node.task.type]
-  return known and known.holds_tasks and not (inner and type(inner.tasks) == "table")
+  return known and known.kind.holds_tasks and not (inner and type(inner.tasks) == "table")
 end
 
 local function unknown_task(report, node, path, reference, id)
@@ -281,14 +282,14 @@ local function output_member(report, target, member, path, reference)
   local known = types[target.task.type]
   local parameters = target.task.parameters
   local is_async = type(parameters) == "table" and parameters.isAsyncComplete
-  if not known or not known.output or is_async then return end
+  if not known or not known.kind.output or is_async then return end
   local responds = false
-  for _, name in ipairs(known.output) do
+  for _, name in ipairs(known.kind.output) do
     if name == member then return end
     responds = responds or name == "response"
   end
-  local has = #known.output > 0 and "has " .. sentence(known.output, "and") or "is always empty"
-  local hint = suggest.hint(member, known.output)
+  local has = #known.kind.output > 0 and "has " .. sentence(known.kind.output, "and") or "is always empty"
+  local hint = suggest.hint(member, known.kind.output)
   if hint == "" and responds then hint = ("; did you mean output.response.%s?"):format(member) end
   report_error(report, "unknown-output", path,
     ("%s: the output of a %s task %s%s"):format(shown(reference), target.task.type, has, hint))
@@ -332,7 +333,7 @@ end
 local function inner_tasks(node)
   local inner = held(node.task)
   if inner and type(inner.tasks) == "table" then
-    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].holder), "tasks")
+    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].kind.holder), "tasks")
   end
 end
 
@@ -342,12 +343,13 @@ local function parameters(report, node)
   if task.parameters == nil then return end
   if type(task.parameters) ~= "table" then return must(report, path, "an object", task.parameters) end
   if known then
-    local own = { [known.holder] = function(_, value, inner_path)
+    local holder, look = known.kind.holder, known.kind.look
+    local by_name = { [holder] = function(_, value, inner_path)
       members(report, value, inner_path, known.rules, known.required)
     end }
-    for name, rule in pairs(known.beside) do own[name] = rule end
-    members(report, task.parameters, path, own, { known.holder })
-    if known.look and held(task) then known.look(report, held(task), at(path, known.holder)) end
+    for name, rule in pairs(known.beside) do by_name[name] = rule end
+    members(report, task.parameters, path, by_name, { holder })
+    if look and held(task) then look(report, held(task), at(path, holder)) end
   end
   if inner_tasks(node) then return end
   local json, why = core.encode(task.parameters, path)
@@ -372,7 +374,7 @@ local function task_type(report, node)
     report_warning(report, "unknown-type", path,
       ("%s is no task type known here; it is passed on as it is%s"):format(shown(value),
         suggest.hint(value, type_names)))
-  elseif holder and types[value].holds_tasks then
+  elseif holder and types[value].kind.holds_tasks then
     report_error(report, "nesting", path,
       ("a %s task must not stand inside a %s task"):format(value, holder.task.type))
   end
@@ -445,7 +447,7 @@ local function count(report, scope)
 end
 
 local function check_definition(report, definition, path)
-  members(report, definition, path, { tasks = true, description = text(500), hash = true }, { "tasks" })
+  members(report, definition, path, { tasks = true, description = rules.text(500), hash = true }, { "tasks" })
   if type(definition) ~= "table" or definition.tasks == nil then return end
   collect(report, definition.tasks, at(path, "tasks"))
   for _, scope in ipairs(report.scopes) do
@@ -457,14 +459,14 @@ end
 
 --- `client.workflows.versions:upsert` makes text of an integer.
 local function version(report, value, path)
-  if not rules.is_whole(value, 0, 2 ^ 53) then identifier(report, value, path) end
+  if not rules.is_whole(value, 0, 2 ^ 53) then rules.identifier(report, value, path) end
 end
 
 --- A version as it is upserted or read back, or an execution, which holds the definition that it runs.
 local function check_version(report, resource)
   if resource.engineExecutionId == nil then
     members(report, resource, "", {
-      workflowExternalId = identifier, version = version, workflowDefinition = true,
+      workflowExternalId = rules.identifier, version = version, workflowDefinition = true,
       createdTime = true, lastUpdatedTime = true,
     }, { "workflowExternalId", "version" })
   end

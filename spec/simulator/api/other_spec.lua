@@ -35,6 +35,12 @@ describe("simulator.other", function()
       asked.headers["x-mine"], asked.project, asked.client_id })
   end)
 
+  it("gives a function the text of what is no JSON, and refuses JSON that is none", function()
+    local x = new { ["PUT /bytes"] = function(request) return { size = #request.body } end }
+    assert.same({ size = 4 }, select(2, x:try("PUT", "/bytes", "\0\1{}", { ["content-type"] = "application/zip" })))
+    assert.equal(400, (x:try("PUT", "/bytes", "{")))
+  end)
+
   it("is for those who may enter the project, whatever their capabilities", function()
     local x = new { ["GET /timeseries"] = {} }
     assert.equal(401, (x:try("GET", "/timeseries", nil, { authorization = "" })))

@@ -73,6 +73,18 @@ describe("simulator.schedules", function()
       { calls[1].status, calls[1].scheduledTime, calls[1].startTime })
   end)
 
+  it("make their call out of turn when they are told to, and keep their time", function()
+    local _, answer = create { cronExpression = "30 * * * *", data = { a = 7 } }
+    local made, start = answer.items[1], x.sim:now()
+    x.sim:advance(60)
+    x.sim:fire_schedule(made.id)
+    x.sim:advance(0)
+    assert.same({ { a = 7, time = start + 60000, schedule = made.id } }, seen)
+    x.sim:advance(29 * 60)
+    assert.equal(start + 1800000, seen[2].time)
+    assert.has_error(function() x.sim:fire_schedule(1) end, "there is no schedule 1")
+  end)
+
   it("make calls that fail when their session is revoked", function()
     local _, answer = create { cronExpression = "* * * * *" }
     x:call("POST", "/sessions/revoke", { items = { { id = answer.items[1].sessionId } } })

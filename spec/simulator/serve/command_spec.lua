@@ -102,7 +102,7 @@ describe("cdfworkflow-sim", function()
   it("has a help with every option and the words for faults", function()
     local help = run(server.command { "--help" })
     for _, option in ipairs { "host", "port", "project", "client-id", "client-secret", "token", "load", "fault",
-      "state", "certificate", "key", "seed", "clock", "control", "log", "headless", "print-env" } do
+      "state", "certificate", "key", "seed", "clock", "control", "log", "headless", "print-env", "page-actions" } do
       assert.matches("--" .. option, help, 1, true)
     end
     for _, words in ipairs { "run:503x2", "CDF_URL", "token URL", "/_simulator/reset", "requests  ", "/metrics" } do
@@ -186,6 +186,21 @@ describe("cdfworkflow-sim", function()
     start("--headless")
     assert.equal(404, ask("/").error.code)
     assert.equal(404, ask("/ui/my-project/executions").error.code)
+  end)
+
+  it("lets its page act on this machine only, unless it is told otherwise", function()
+    local function has_forms()
+      local html = run(("curl -sg --noproxy '*' -H 'Host: localhost' '%s/'"):format(sim.url))
+      assert.matches("my%-project", html)
+      sim:stop()
+      return html:find('method="post"', 1, true) ~= nil
+    end
+    start()
+    assert.is_true(has_forms())
+    start("--host", "::ffff:127.0.0.1") -- this machine too, in words that the program does not know as such
+    assert.is_false(has_forms())
+    start("--host", "::ffff:127.0.0.1", "--page-actions")
+    assert.is_true(has_forms())
   end)
 
   it("lets the given client sign in, into the given projects", function()
@@ -365,12 +380,16 @@ describe("cdfworkflow-sim", function()
     end)
 
     it("the packages that are missing", function()
-      local script = server.command { "--port", "0" }
-      local without = script:gsub("/usr/share/lua/5%.[23]/%?%.lua;", "")
-      assert.matches("lua%-http is needed to serve the simulator: install the rock `http`", run(without .. " 2>&1"))
-      write("argparse.lua", "error 'not here'")
-      without = script:gsub("LUA_PATH_5_4='", "%0" .. folder .. "/?.lua;")
-      assert.matches("argparse is needed: install the rock `argparse`", run(without .. " 2>&1"))
+      local function without(name)
+        os.execute("mkdir -p " .. folder .. "/without/http")
+        write("without/" .. name .. ".lua", "error 'not here'")
+        local script = server.command { "--port", "0" }
+        local said = run("timeout 60 " .. script:gsub("LUA_PATH_5_4='", "%0" .. folder .. "/without/?.lua;") .. " 2>&1")
+        os.execute("rm -r " .. folder .. "/without")
+        return said
+      end
+      assert.matches("lua%-http is needed to serve the simulator: install the rock `http`", without "http/server")
+      assert.matches("argparse is needed: install the rock `argparse`", without "argparse")
     end)
   end)
 

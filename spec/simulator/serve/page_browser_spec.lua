@@ -14,14 +14,18 @@ local function task(id, name, need)
 end
 return {
   functions = {
-    quick = function(data) return { rows = 120, plant = data.plant }, 1 end,
+    quick = function(data) return { rows = 120, plant = data.plant }, 0.5 end,
     slow = function() return { done = true }, 600 end,
+    split = function() return { tasks = { task("part", "slow") } }, 1 end,
   },
   versions = {
     { workflowExternalId = "forecast", version = "1", workflowDefinition = { tasks = {
       task("read", "quick"), task("work", "slow", "read"), task("report", "quick", "work") } } },
     { workflowExternalId = "forecast", version = "2", workflowDefinition = { tasks = {
       task("read", "quick"), task("work", "slow", "read") } } },
+    { workflowExternalId = "parts", version = "1", workflowDefinition = { tasks = { task("split", "split"),
+      { externalId = "fan", type = "dynamic", dependsOn = { { externalId = "split" } },
+        parameters = { dynamic = { tasks = "${split.output.response.tasks}" } } } } } },
   },
 }]]
 
@@ -37,9 +41,10 @@ local function api(path, body)
   return assert(core.decode(answer))
 end
 
-local function start_run()
+local function start_run(workflow)
   local nonce = api("/sessions", { items = { { tokenExchange = true } } }).items[1].nonce
-  return api("/workflows/forecast/versions/1/run", { authentication = { nonce = nonce }, input = { plant = "north" } })
+  return api(("/workflows/%s/versions/1/run"):format(workflow or "forecast"),
+    { authentication = { nonce = nonce }, input = { plant = "north" } })
 end
 
 setup(function()
@@ -82,7 +87,7 @@ local function shown_run()
   return api("/workflows/executions/" .. chromium:url():match "/executions/([%x-]+)")
 end
 
-describe("a run in a browser", function()
+describe("a run in a browser #timed", function()
   it("is started, watched and cancelled by clicking", function()
     chromium:look {}
     start_by_clicking()
@@ -135,7 +140,7 @@ describe("a run in a browser", function()
   end)
 end)
 
-describe("a page that refreshes itself", function()
+describe("a page that refreshes itself #timed", function()
   it("leaves alone what is typed and focused, and shows what is new", function()
     chromium:look {}
     chromium:go { url = sim.url .. "/ui/my-project/executions?workflow=forecast" }
@@ -150,9 +155,25 @@ describe("a page that refreshes itself", function()
     chromium:see { css = "tbody tr:nth-child(2)#e-" .. run.id } -- the newer one stands above it
     assert.equal("f-from", chromium:evaluate { script = "document.activeElement.id" })
   end)
+
+  it("keeps open what has moved, and focused what is left", function()
+    local run = start_run "parts"
+    chromium:look {}
+    chromium:go { url = sim.url .. "/ui/my-project/executions/" .. run.id }
+    chromium:click { css = "tr:has-text('split') summary" }
+    chromium:see { css = "h2 >> text=Tasks of fan" } -- appeared above the open one
+    chromium:see { css = "tr:has-text('split') details[open] pre" }
+
+    local second = start_run "parts"
+    chromium:go { url = sim.url .. "/ui/my-project/executions?status=RUNNING&workflow=parts" }
+    chromium:evaluate { script = ("document.querySelector('#e-%s a').focus()"):format(run.id) }
+    api(("/workflows/executions/%s/cancel"):format(second.id), { reason = "x" })
+    chromium:miss { css = "#e-" .. second.id } -- it stood above
+    assert.matches(run.id, chromium:evaluate { script = "document.activeElement.href || ''" }, 1, true)
+  end)
 end)
 
-describe("a form in a browser", function()
+describe("a form in a browser #timed", function()
   it("is not taken from another page", function()
     local run = start_run()
     local action = sim.url .. "/ui/my-project/executions/" .. run.id
@@ -188,7 +209,7 @@ describe("a form in a browser", function()
   end)
 end)
 
-describe("a simulator that has ended", function()
+describe("a simulator that has ended #timed", function()
   it("leaves a page that says so, with what it showed last", function()
     chromium:look {}
     chromium:go { url = sim.url .. "/" }

@@ -192,6 +192,22 @@ for _, kind in ipairs {
       assert.equal("404 application/json", (select(2, ask("/uixyz", nil, "%{http_code} %{content_type}"))))
       assert.equal("404", (select(2, ask("/", "-X POST"))))
     end)
+
+    it("shows the page under its own names only, and acts on its own forms only", function()
+      assert.equal("403", (select(2, ask("/", "-H 'Host: rebound.example'"))))
+      local form = "-d 'deed=advance&seconds=60&token=%s'"
+      local function clock() return (ask "/"):match("<time>(.-)</time>") end
+      local before = clock()
+      assert.equal("403", (select(2, ask("/ui/controls", form:format "guessed"))))
+      local token = ask("/"):match('name="token" value="(%x+)"')
+      assert.equal(32, #token)
+      assert.equal("403", (select(2, ask("/ui/controls", form:format(token) .. " -H 'Origin: https://evil.example'"))))
+      assert.equal(before, clock())
+      local _, facts = ask("/ui/controls", form:format(token) .. " -H 'Origin: " .. sim.url .. "'",
+        "%{http_code} %{redirect_url}")
+      assert.equal("303 " .. sim.url .. "/ui/controls?notice=1", facts)
+      assert.not_equal(before, clock())
+    end)
   end)
 end
 

@@ -11,14 +11,14 @@ local router = require "cdfworkflow.simulator.api.router"
 
 local other = {}
 
----What a handler gets.
+--- What a handler gets.
 ---@class cdfworkflow.simulator.OtherRequest
 ---@field method string
 ---@field path string below the project, percent-encoded
 ---@field params table<string, string> what stands for `{name}` in the path
 ---@field query table<string, string>
 ---@field headers table<string, string> lower-case names
----@field body any JSON; nil where there is none
+---@field body any JSON, or the text of a body that says it is something else; nil where there is none
 ---@field project string
 ---@field client_id string who asks
 
@@ -30,6 +30,14 @@ function other.new()
   return router.new()
 end
 
+local function body_of(call)
+  local kind = (call.headers["content-type"] or "application/json"):lower()
+  if call.body_text == "" then
+    return nil
+  end
+  return kind:find("^application/json") and body.read(call) or call.body_text
+end
+
 local function request_of(call)
   local path = call.request.path:match("^/api/v1/projects/[^/]*([^?#]*)")
   local params = {}
@@ -38,8 +46,7 @@ local function request_of(call)
   end
   return {
     method = call.request.method, path = path, params = params, query = call.query, headers = call.headers,
-    body = call.body_text ~= "" and body.read(call) or nil, project = call.project.name,
-    client_id = call.principal.client_id,
+    body = body_of(call), project = call.project.name, client_id = call.principal.client_id,
   }
 end
 

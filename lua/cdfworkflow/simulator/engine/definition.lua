@@ -106,7 +106,7 @@ function graph.complete(definition)
   return complete
 end
 
----Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
+--- Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
 ---@param tasks table[]
 ---@return string|nil problem what is wrong with one of them
 function graph.take_in(tasks)

@@ -31,7 +31,7 @@ end
 
 local function new_parser(argparse)
   local parser = argparse("cdfworkflow-sim", "Cognite Data Fusion's data workflows, embedded: a server to try and "
-    .. "test against, with a page to look at.", EPILOG)
+    .. "test against, with a page that shows what happens and acts.", EPILOG)
   parser:usage_max_width(110):help_max_width(110)
   parser:option("--host", "Address to listen on.", "127.0.0.1")
   parser:option("--port", "Port to listen on; 0 finds a free one.", "8080"):convert(integer_in(0, 65535))
@@ -132,7 +132,7 @@ local function serve(args)
   return outcome.ok, "the state could not be saved"
 end
 
----Runs the program.
+--- Runs the program.
 ---@param arguments string[]
 ---@return integer status 0 after an orderly stop, 1 when something went wrong, 2 for a wrong command line
 function command.main(arguments)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- A simulator's state as lines of JSON, however large it is: the first line says what it is, each other one holds a
--- piece and where it stands, the last how much there was. Nobody needs a text of the whole.
+-- A simulator's state as lines of JSON, however large it is: the first line says what it is, each other one holds some
+-- members of an object or items of an array and where that stands, the last how much there was.
 
 local core = require "cdfworkflow.core"
 
@@ -9,8 +9,8 @@ local pieces = {}
 local FORMAT = 2
 local FIRST = '{"cdfworkflow-sim state":%d}\n'
 local LAST = '{"bytes":%d,"sum":"%08x"}\n'
-local DEPTH = 5 -- projects, name, engine, executions, id: an execution is one piece, unless it is too large
-local SLICE = 1000 -- items of an array
+local DEPTH = 4 -- projects, name, engine, executions: what lies in there is written whole, unless it is too large
+local SLICE = 200 -- items of an array, or members of an object, in a piece
 
 -- Adler-32, eight bytes a step. The remainders are taken once a block, which keeps the sums exact in a double.
 local Sum = {}
@@ -46,21 +46,6 @@ end
 -- Writing
 ---------------------------------------------------------------------------------------------------------------------
 
-local function is_array(value)
-  return core.is_array(value) or value[1] ~= nil
-end
-
-local function slice(value, from)
-  local items = core.array {}
-  for i = from, math.min(from + SLICE - 1, #value) do items[#items + 1] = value[i] end
-  return items
-end
-
-local function line(path, value, from)
-  local text, problem = core.encode({ at = core.array(path), value = value, from = from }, "piece")
-  return text and text .. "\n", problem
-end
-
 local function deeper(path, name)
   local longer = {}
   for i, step in ipairs(path) do longer[i] = step end
@@ -68,33 +53,61 @@ local function deeper(path, name)
   return longer
 end
 
-local split -- both ways: what cannot be written in one piece is split
-
-local function write_piece(emit, path, value, from)
-  local text, problem = line(path, value, from)
-  if text then return emit(text) end
-  if type(value) == "table" and not from and next(value) ~= nil then return split(emit, path, value) end
-  return nil, ("cannot write state.%s: %s"):format(table.concat(path, "."), tostring(problem))
+local function write_piece(emit, path, piece)
+  piece.at = core.array(path)
+  local text, problem = core.encode(piece, "piece")
+  if text then return emit(text .. "\n") end
+  local where = "state" .. table.concat(path, "."):gsub("^.", ".%0")
+  return nil, (tostring(problem):gsub("^piece%.%a+", (where:gsub("%%", "%%%%"))))
 end
 
-function split(emit, path, value)
-  if is_array(value) then
-    for from = 1, #value, SLICE do
-      local ok, problem = write_piece(emit, path, slice(value, from), from)
-      if not ok then return nil, problem end
-    end
-    return true
-  end
-  for name, member in pairs(value) do
-    local inner = deeper(path, name)
-    local whole = type(member) ~= "table" or next(member) == nil or #inner >= DEPTH
-    local ok, problem = (whole and write_piece or split)(emit, inner, member)
+local split -- both ways: what cannot be written in one piece is split
+
+local function write_member(emit, path, name, value)
+  local ok, problem = write_piece(emit, path, { members = { [name] = value } })
+  if ok or type(value) ~= "table" or next(value) == nil then return ok, problem end
+  return split(emit, deeper(path, name), value)
+end
+
+-- Some members of one object at a time, one by one where they are too large together.
+local function write_members(emit, path, members)
+  if next(members) == nil or write_piece(emit, path, { members = members }) then return true end
+  for name, value in pairs(members) do
+    local ok, problem = write_member(emit, path, name, value)
     if not ok then return nil, problem end
   end
   return true
 end
 
----Writes a state, a line at a time.
+local function write_items(emit, path, list)
+  for from = 1, #list, SLICE do
+    local items = core.array {}
+    for i = from, math.min(from + SLICE - 1, #list) do items[#items + 1] = list[i] end
+    local ok, problem = write_piece(emit, path, { items = items, from = from })
+    if not ok then return nil, problem end
+  end
+  return true
+end
+
+function split(emit, path, value)
+  if core.is_array(value) or value[1] ~= nil then return write_items(emit, path, value) end
+  local members, size, ok, problem = {}, 0, true, nil
+  for name, member in pairs(value) do
+    if type(member) == "table" and next(member) ~= nil and #path < DEPTH then
+      ok, problem = split(emit, deeper(path, name), member)
+    else
+      members[name], size = member, size + 1
+    end
+    if ok and size == SLICE then
+      ok, problem = write_members(emit, path, members)
+      members, size = {}, 0
+    end
+    if not ok then return nil, problem end
+  end
+  return write_members(emit, path, members)
+end
+
+--- Writes a state, a line at a time.
 ---@param state table
 ---@param write fun(line: string): any, string? gives nil and a message to stop
 ---@return boolean|nil ok, string|nil message
@@ -116,21 +129,25 @@ end
 
 local function hold(state, path)
   local holder = state
-  for i = 1, #path - 1 do
-    holder[path[i]] = holder[path[i]] or {}
-    holder = holder[path[i]]
+  for _, step in ipairs(path) do
+    holder[step] = holder[step] or {}
+    holder = holder[step]
   end
-  return holder, path[#path]
+  return holder
+end
+
+local function put_items(state, piece)
+  local last = table.remove(piece.at)
+  local holder = hold(state, piece.at)
+  local list = holder[last] or core.array {}
+  holder[last] = list
+  for i, item in ipairs(piece.items) do list[piece.from + i - 1] = item end
 end
 
 local function put(state, piece)
-  local holder, name = hold(state, piece.at)
-  if not piece.from then
-    holder[name] = piece.value
-    return
-  end
-  holder[name] = holder[name] or core.array {}
-  for i, item in ipairs(piece.value) do holder[name][piece.from + i - 1] = item end
+  if piece.items then return put_items(state, piece) end
+  local holder = hold(state, piece.at)
+  for name, value in pairs(piece.members) do holder[name] = value end
 end
 
 local function read_first(text)
@@ -159,7 +176,7 @@ local function check_last(last, sum)
   end
 end
 
----Reads a state.
+--- Reads a state.
 ---@param read fun(): string|nil the next line, with its end
 ---@return table|nil state, string|nil message
 function pieces.read(read)

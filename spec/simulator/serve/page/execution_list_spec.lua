@@ -81,6 +81,14 @@ describe("the list of executions", function()
       assert.same({ "half", "long", "bad", "good" }, filtered "workflow=&status=&from=&to=")
     end)
 
+    it("workflow, whose name is typed where there are very many", function()
+      assert.matches('<select id="f-workflow"', world:get(path), 1, true)
+      assert.matches('<input id="f-workflow" name="workflow" value="&lt;gone&gt;"', world:get(path
+        .. "?workflow=%3Cgone%3E"), 1, true)
+      for i = 1, 97 do world:api("/workflows", { items = { { externalId = "w" .. i } } }) end
+      assert.matches('<input id="f-workflow"', world:get(path), 1, true)
+    end)
+
     it("status, as the page tells it", function()
       assert.same({ "good" }, filtered "status=COMPLETED")
       assert.same({ "half" }, filtered "status=COMPLETED_WITH_ERRORS")

@@ -63,6 +63,7 @@ describe("an execution on the page", function()
     local html, id = world:view(execution), world:execution(execution.id).executedTasks[1].id
     assert.matches('<a href="#t-' .. id .. '"><g class="live"><title>a:', html, 1, true)
     assert.matches('<tr id="t-' .. id .. '">', html, 1, true)
+    assert.matches('<code class="id">' .. id .. "</code>", html, 1, true)
     assert.matches('href="' .. world:path("executions", execution.id, "tasks", id) .. '"', html, 1, true)
     assert.is_nil(html:find('<a href="#[^"]*"><g class="idle"'))
   end)
@@ -124,6 +125,18 @@ describe("an execution on the page", function()
     html = world:view(broken)
     assert.matches("<title>part-2: not run</title>", html, 1, true)
     assert.matches("Task fan failed · part-1: no", html, 1, true) -- the culprit, not what held it
+  end)
+
+  it("is drawn whatever a function has made of its tasks", function()
+    local core = require "cdfworkflow.core"
+    world.sim:function_handler("odd", function()
+      return { tasks = { call("part-1", "quick", { dependsOn = core.null, name = core.null, retries = core.null }) } }
+    end)
+    world:define("w", { call("make", "odd"), { externalId = "fan", type = "dynamic", dependsOn = {
+      { externalId = "make" } }, parameters = { dynamic = { tasks = "${make.output.response.tasks}" } } } })
+    local execution = world:start "w"
+    world.sim:advance(60)
+    assert.matches("<title>part-1: completed</title>", world:view(execution), 1, true)
   end)
 
   it("is marked while it is queued", function()

@@ -148,7 +148,7 @@ describe("the page", function()
 
   it("refreshes itself where there is something to watch and nothing to type", function()
     local paths = full_world()
-    assert.matches('<body data-refresh="2">', world:get(paths[1]), 1, true)
+    assert.matches('<body data-refresh="1">', world:get(paths[1]), 1, true)
     for _, position in ipairs { 2, 5, 10 } do -- controls, a task, the start of a run
       assert.matches('<body data-refresh="">', world:get(paths[position]), 1, true)
     end
@@ -279,6 +279,7 @@ describe("an action on the page", function()
       assert.is_nil(html:find('method="post"', 1, true), path)
       assert.is_nil(html:find(support.TOKEN, 1, true), path)
       assert.is_nil(html:find("Start a", 1, true), path)
+      assert.matches("This page only shows", html, 1, true)
     end
     assert.equal(404, world:ask(world:path("workflows", "w", "run")).status)
     local response = world:send(world:path("executions", execution.id), { deed = "cancel" })

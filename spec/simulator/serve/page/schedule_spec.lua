@@ -58,6 +58,14 @@ describe("a schedule trigger on the page", function()
     assert.matches("<dt>Next (UTC)</dt><dd>2026-01-01 05:00:00</dd>", html, 1, true)
   end)
 
+  it("shows no secret in what it tells", function()
+    local fn = world:api("/functions/byids", { items = { { externalId = "quick" } } }).items[1]
+    local schedule = world:api("/functions/schedules", { items = { { name = "password: canary", functionId = fn.id,
+      cronExpression = "0 * * * *", nonce = world:nonce() } } }).items[1]
+    local html = world:act(world:path("schedules", ("%.0f"):format(schedule.id)), { deed = "fire" })
+    assert.matches("The function was called for password: …", html, 1, true)
+  end)
+
   it("says why no run was started", function()
     local path = trigger("daily", CRON)
     world:api("/workflows/versions/delete", { items = { { workflowExternalId = "w", version = "1" } } })
@@ -108,8 +116,9 @@ describe("a schedule of a function on the page", function()
     assert.matches("The function was called for hourly &lt;x&gt;.", html, 1, true)
     assert.same({ { plant = "north" } }, called)
     assert.matches("<dt>Next (UTC)</dt><dd>2026-01-01 01:00:00</dd>", html, 1, true)
-    assert.matches('<span class="status live">running</span>', html, 1, true)
-    world.sim:advance(3601)
+    world.sim:advance(60)
+    assert.matches('<span class="status done">completed</span>', world:get(path), 1, true)
+    world.sim:advance(3600)
     assert.equal(2, #called)
   end)
 end)

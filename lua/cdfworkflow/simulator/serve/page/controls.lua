@@ -44,8 +44,8 @@ local function faults(view)
     }
   end
   local all = #rows > 1 and forms.button(view, PATH, { deed = "clear" }, "Clear all", { tone = "bad" }) or ""
-  return "<h2>Ordered faults</h2>" .. parts.table(FAULTS, rows, "No fault waits for a request.")
-    .. (all ~= "" and '<div class="deeds">' .. all .. "</div>" or "")
+  return parts.section("Ordered faults", parts.table(FAULTS, rows, "No fault waits for a request.")
+    .. (all ~= "" and '<div class="deeds">' .. all .. "</div>" or ""))
 end
 
 local function clock_form(view, problem)

@@ -16,7 +16,7 @@ local execution_page = {}
 
 local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
----The stored execution that a path names.
+--- The stored execution that a path names.
 ---@param view cdfworkflow.simulator.View
 ---@return table|nil
 function execution_page.find(view)
@@ -48,7 +48,8 @@ local function task_row(view, execution, entry)
   local folds = parts.fold("i-" .. id, "Input", entry.input) .. parts.fold("o-" .. id, "Output", entry.output)
   return {
     id = "t-" .. id, parts.badge(entry.status),
-    parts.link(task_path(view, execution, entry), reading.task_name(entry)) .. reasons(entry) .. parts.folds(folds),
+    parts.link(task_path(view, execution, entry), reading.task_name(entry))
+      .. fill('<div><code class="id">{id}</code></div>', entry) .. reasons(entry) .. parts.folds(folds),
     markup.escape(entry.taskType), ("%d"):format(entry.attempts), parts.moment(entry.startTime),
     parts.elapsed(entry, view.now),
   }
@@ -57,7 +58,7 @@ end
 local function tasks(view, execution)
   local rows = {}
   for i, entry in ipairs(execution.executedTasks) do rows[i] = task_row(view, execution, entry) end
-  return "<h2>Tasks</h2>" .. parts.table(HEADS, rows, "No task has begun.")
+  return parts.section("Tasks", parts.table(HEADS, rows, "No task has begun."))
 end
 
 local function buttons(view, execution)
@@ -106,12 +107,17 @@ local function facts(view, execution)
   }
 end
 
+-- The more there is to show, the less often.
+local function refresh_of(execution)
+  return 1 + math.floor(#execution.executedTasks / 50)
+end
+
 local function show(view)
   local execution = execution_page.find(view)
   if not execution then return nil end
   return {
     title = execution.workflowExternalId .. " " .. execution.version,
-    refresh = execution.status == "RUNNING" and 1 or nil,
+    refresh = execution.status == "RUNNING" and refresh_of(execution) or nil,
     body = buttons(view, execution) .. facts(view, execution) .. graphs.of_execution(execution, view.now)
       .. timeline.draw(execution, view.now) .. tasks(view, execution),
   }

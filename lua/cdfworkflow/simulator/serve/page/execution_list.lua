@@ -15,6 +15,7 @@ local fill = markup.fill
 local execution_list = {}
 
 local PAGE = 25
+local MOST_CHOICES = 100
 
 ---------------------------------------------------------------------------------------------------------------------
 -- Finding
@@ -41,10 +42,10 @@ end
 local function fits(execution, filter)
   return (not filter.workflow or execution.workflowExternalId == filter.workflow)
     and (not filter.version or execution.version == filter.version)
-    and (not filter.status or reading.status(execution) == filter.status)
+    and (not filter.status or reading.has_status(execution, filter.status))
 end
 
----Executions that fit, newest first.
+--- Executions that fit, newest first.
 ---@param project cdfworkflow.simulator.Project
 ---@param filter cdfworkflow.simulator.ExecutionFilter
 ---@param most integer how many are wanted
@@ -89,7 +90,7 @@ local HEADS = {
   { "Took", class = "time" },
 }
 
----A table of executions.
+--- A table of executions.
 ---@param view cdfworkflow.simulator.View
 ---@param executions table[]
 ---@param empty string
@@ -140,14 +141,14 @@ local function read_filter(query)
   return filter, problems
 end
 
-local function workflow_options(project, chosen)
-  local options, known = { { "", "all" } }, false
-  for _, id in ipairs(values.sorted_names(project.state.workflows)) do
-    options[#options + 1] = { id, id }
-    known = known or id == chosen
-  end
-  if chosen and not known then options[#options + 1] = { chosen, chosen } end
-  return options
+-- Names to choose from; where there are very many, or the one asked for is gone, the name is typed.
+local function workflow_field(project, chosen)
+  local field = { name = "workflow", label = "Workflow", kind = "text", sample = "all" }
+  local names = project.state.workflows
+  if project:count(names) > MOST_CHOICES or chosen and not names[chosen] then return field end
+  field.kind, field.options = "select", { { "", "all" } }
+  for i, id in ipairs(values.sorted_names(names)) do field.options[i + 1] = { id, id } end
+  return field
 end
 
 local function status_options()
@@ -159,8 +160,7 @@ end
 local function filter_form(view, problems)
   local query = view.query
   local fields = {
-    { name = "workflow", label = "Workflow", kind = "select",
-      options = workflow_options(view.project, some(query.workflow)) },
+    workflow_field(view.project, some(query.workflow)),
     { name = "status", label = "Status", kind = "select", options = status_options() },
     { name = "from", label = "Created from (UTC)", kind = "moment" },
     { name = "to", label = "to (UTC)", kind = "moment" },
@@ -194,7 +194,7 @@ local function show(view)
   local body = filter_form(view, problems)
     .. execution_list.table(view, found, cut and "None of them fits." or "No execution.")
     .. parts.pager(before and page_path(view), more and page_path(view, more), note)
-  return { title = "Executions", refresh = 2, body = body }
+  return { title = "Executions", refresh = 1, body = body }
 end
 
 execution_list.routes = {

@@ -43,7 +43,7 @@ local function row(view, call)
   }
 end
 
----A table of the latest calls that are wanted, and the way to older ones.
+--- A table of the latest calls that are wanted, and the way to older ones.
 ---@param view cdfworkflow.simulator.View
 ---@param wanted fun(call: table): boolean
 ---@return string html
@@ -53,8 +53,9 @@ function function_calls.latest(view, wanted)
   local rows = {}
   for i, call in ipairs(found) do rows[i] = row(view, call) end
   local older = more and markup.with_query(view.path, { { "before", ("%d"):format(more) } })
-  return "<h2>Calls</h2>" .. parts.table(HEADS, rows, cut and "None among those that were looked at." or "No call yet.")
-    .. parts.pager(before and view.path, older, cut and ("Looked at %d calls."):format(newest.MOST_LOOKS) or nil)
+  local empty = cut and "None among those that were looked at." or "No call yet."
+  local note = cut and ("Looked at %d calls."):format(newest.MOST_LOOKS) or nil
+  return parts.section("Calls", parts.table(HEADS, rows, empty) .. parts.pager(before and view.path, older, note))
 end
 
 return function_calls

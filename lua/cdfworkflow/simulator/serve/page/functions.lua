@@ -34,7 +34,7 @@ local function show_all(view)
       markup.escape(fn.name), answers(view, fn), parts.moment(fn.createdTime), parts.moment(fn.lastCalled),
     }
   end
-  return { title = "Functions", refresh = 2, body = parts.table(HEADS, rows, "No function yet.") }
+  return { title = "Functions", refresh = 1, body = parts.table(HEADS, rows, "No function yet.") }
 end
 
 local function names_of(map)
@@ -46,11 +46,11 @@ local function show(view)
   local fn = view.project.state.functions[view.params.fn]
   if not fn then return nil end
   return {
-    title = fn.externalId or fn.name, refresh = 2,
+    title = fn.externalId or fn.name, refresh = 1,
     body = parts.facts {
       { "Status", parts.badge(functions.status(view.project, fn)) },
       { "Id", ("<code>%.0f</code>"):format(fn.id) },
-      { "Name", markup.escape(fn.name) }, { "Description", markup.escape(fn.description) },
+      { "Name", markup.escape(fn.name) }, { "Description", parts.text(fn.description) },
       { "What answers", answers(view, fn) }, { "Runtime", markup.escape(fn.runtimeVersion or fn.runtime) },
       { "Path", markup.escape(fn.functionPath) }, { "Created (UTC)", parts.moment(fn.createdTime) },
       { "Last called (UTC)", parts.moment(fn.lastCalled) }, { "Secrets", names_of(fn.secrets) },

@@ -3,24 +3,28 @@
 -- box leads to its task.
 
 local drawing = require "cdfworkflow.simulator.serve.drawing"
-local markup = require "cdfworkflow.simulator.serve.markup"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local reading = require "cdfworkflow.simulator.serve.page.reading"
 local task_graph = require "cdfworkflow.simulator.engine.graph"
 
 local graphs = {}
 
-local function needs_of(definition)
+--- The external ids of the tasks that a task waits for. What a function has made may have anything there.
+---@param definition table
+---@return string[]
+function graphs.needs_of(definition)
   local needs = {}
-  for i, need in ipairs(definition.dependsOn or {}) do needs[i] = need.externalId end
+  for i, need in ipairs(type(definition.dependsOn) == "table" and definition.dependsOn or {}) do
+    needs[i] = need.externalId
+  end
   return needs
 end
 
 local function box(definition)
   local name = type(definition.name) == "string" and definition.name
   return {
-    id = definition.externalId, needs = needs_of(definition), tone = "idle", title = name or definition.externalId,
-    sub = definition.type, word = "", short = definition.type,
+    id = definition.externalId, needs = graphs.needs_of(definition), title = name or definition.externalId,
+    tone = "idle", sub = definition.type, word = "", short = definition.type,
   }
 end
 
@@ -39,8 +43,7 @@ end
 
 local function part(title, tasks)
   if #tasks == 0 then return "" end
-  return markup.fill('<h2>{title}</h2><div class="card graph">{!drawn}</div>',
-    { title = title, drawn = drawing.draw(tasks) })
+  return parts.section(title, '<div class="card graph">' .. drawing.draw(tasks) .. "</div>")
 end
 
 ---@param definitions table[] tasks of a version
@@ -59,7 +62,7 @@ local function part_of_run(title, definitions, entries, owner, now)
   return part(title, tasks)
 end
 
----The definition's own graph, and one for each task that has made tasks.
+--- The definition's own graph, and one for each task that has made tasks.
 ---@param execution table the stored record
 ---@param now integer
 ---@return string html

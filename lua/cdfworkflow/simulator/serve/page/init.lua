@@ -6,6 +6,7 @@ local guard = require "cdfworkflow.simulator.serve.page.guard"
 local layout = require "cdfworkflow.simulator.serve.page.layout"
 local options = require "cdfworkflow.options"
 local router = require "cdfworkflow.simulator.api.router"
+local values = require "cdfworkflow.simulator.serve.page.values"
 
 local page = {}
 
@@ -30,7 +31,7 @@ Page.__index = Page
 local View = {}
 View.__index = View
 
----The same view with another project.
+--- The same view with another project.
 ---@param name string
 ---@return cdfworkflow.simulator.View
 function View:of_project(name)
@@ -68,7 +69,7 @@ function page.new(given)
   }, Page)
 end
 
----Whether a request is for the page.
+--- Whether a request is for the page.
 ---@param request cdfworkflow.simulator.Request
 ---@return boolean
 function page.is_for(request)
@@ -104,7 +105,7 @@ end
 -- Notices are kept here and named by a number, so that no address can put words into the page.
 local function lead_on(self, outcome)
   self.last = self.last + 1
-  self.notices[self.last] = { tone = outcome.tone, text = outcome.said }
+  self.notices[self.last] = { tone = outcome.tone, text = (values.mask(outcome.said)) }
   self.notices[self.last - MOST_NOTICES] = nil
   local location = ("%s?notice=%d"):format(outcome.go, self.last)
   return response(303, "text/plain; charset=utf-8", "", { location = location })
@@ -154,7 +155,7 @@ local function carry_out(self, view, request, operation)
   return html(view, outcome)
 end
 
----Answers a request for the page.
+--- Answers a request for the page.
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response
 function Page:answer(request)

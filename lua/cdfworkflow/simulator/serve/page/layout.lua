@@ -24,7 +24,8 @@ local PAGE = [[
 {!notice}<h1>{heading}</h1>
 {!body}
 </main>
-<footer>{!still}<span class="lost">The simulator does not answer; this is what it showed last.</span></footer>
+<footer>{!still}{!only_shows}
+<span class="lost">The simulator does not answer; this is what it showed last.</span></footer>
 </body></html>
 ]]
 
@@ -76,7 +77,10 @@ end
 ---@field refresh integer? seconds after which the page looks again; none where there is something to be typed
 ---@field status integer? of the answer; default 200
 
----The whole page.
+local ONLY_SHOWS = "<span>This page only shows: more than this machine is listened to, and --page-actions was not "
+  .. "given. </span>"
+
+--- The whole page.
 ---@param view cdfworkflow.simulator.View
 ---@param text cdfworkflow.simulator.PageText
 ---@return string html
@@ -86,6 +90,7 @@ function layout.whole(view, text)
     title = text.title .. " · cdfworkflow-sim", heading = text.title,
     refresh = text.refresh or "", body = text.body, clock = parts.moment(view.now), moves = moves(view),
     project = project_name(view), navigation = navigation(view), notice = notice(view), still = still,
+    only_shows = view.page.guard.acts and "" or ONLY_SHOWS,
   })
 end
 

@@ -14,11 +14,10 @@ local function project_part(view)
   local latest, older = execution_list.find(view.project, {}, LATEST)
   local workflows, more = workflow_list.table(view, 0, WORKFLOWS)
   local name = view.project.name
-  return markup.fill("<h2>Latest executions</h2>{!executions}{!all}<h2>Workflows</h2>{!workflows}{!rest}", {
-    executions = execution_list.table(view, latest, "No execution yet."),
-    all = parts.pager(nil, older and markup.path("ui", name, "executions")),
-    workflows = workflows, rest = parts.pager(nil, more and markup.path("ui", name, "workflows")),
-  })
+  local all, rest = markup.path("ui", name, "executions"), markup.path("ui", name, "workflows")
+  return "<h2>" .. parts.link(all, "Latest executions") .. "</h2>"
+    .. execution_list.table(view, latest, "No execution yet.") .. parts.pager(nil, older and all)
+    .. "<h2>" .. parts.link(rest, "Workflows") .. "</h2>" .. workflows .. parts.pager(nil, more and rest)
 end
 
 local function show(view)
@@ -27,7 +26,7 @@ local function show(view)
     local heading = i > 1 and markup.fill("<h1>{name}</h1>", { name = name }) or ""
     texts[i] = heading .. project_part(view:of_project(name))
   end
-  return { title = names[1], refresh = 2, body = table.concat(texts, "\n") }
+  return { title = names[1], refresh = 1, body = table.concat(texts, "\n") }
 end
 
 overview.routes = {

@@ -20,13 +20,22 @@ function reading.errors(execution)
   return count
 end
 
----A completed run whose optional tasks failed is not shown as one that went well.
+--- A completed run whose optional tasks failed is not shown as one that went well.
 ---@param execution table
 ---@return string # a status
 function reading.status(execution)
   if execution.queued then return "QUEUED" end
   if execution.status == "COMPLETED" and reading.errors(execution) > 0 then return "COMPLETED_WITH_ERRORS" end
   return execution.status
+end
+
+--- Whether an execution is shown with a status; asks its tasks only where they could make the difference.
+---@param execution table
+---@param status string as reading.status tells it
+---@return boolean
+function reading.has_status(execution, status)
+  local stored = (status == "QUEUED" and "RUNNING") or (status == "COMPLETED_WITH_ERRORS" and "COMPLETED") or status
+  return execution.status == stored and reading.status(execution) == status
 end
 
 ---@param execution table
@@ -44,7 +53,7 @@ local function culprit(execution)
   end
 end
 
----Why an execution did not go well, in a line: its own reason, and that of the task that is to blame.
+--- Why an execution did not go well, in a line: its own reason, and that of the task that is to blame.
 ---@param execution table
 ---@return string|nil
 function reading.why(execution)
@@ -76,14 +85,14 @@ function reading.tasks_of(execution, parent)
   return entries
 end
 
----The status of a task that has not begun: it waits, or, where what it belongs to is over, it will not run.
+--- The status of a task that has not begun: it waits, or, where what it belongs to is over, it will not run.
 ---@param owner table the execution, or the stored task that made it
 ---@return "WAITING"|"NOT_RUN"
 function reading.not_begun(owner)
   return owner.endTime and "NOT_RUN" or "WAITING"
 end
 
----Every attempt at a task, the earlier ones first; the last is the task as it is now, once it has begun.
+--- Every attempt at a task, the earlier ones first; the last is the task as it is now, once it has begun.
 ---@param entry table
 ---@return { status: string, startTime: integer, endTime: integer?, reason: string? }[]
 function reading.attempts(entry)

@@ -34,7 +34,7 @@ local function history(view, external_id)
       id and parts.link(execution_list.path(view.project, id), id) or "–",
     }
   end
-  return "<h2>Latest runs</h2>" .. parts.table(HISTORY, rows, "It has not fired.")
+  return parts.section("Latest runs", parts.table(HISTORY, rows, "It has not fired."))
 end
 
 local function is_schedule(trigger)
@@ -52,16 +52,16 @@ end
 local function items_form(view, trigger, problem)
   if is_schedule(trigger) or not view.page.guard.acts then return "" end
   local items, note = forms.echo(view.form.items, "json")
-  return "<h2>Let data come</h2>" .. forms.form(view, view.path, {
+  return parts.section("Let data come", forms.form(view, view.path, {
     { name = "items", label = "Items (JSON)", kind = "area", value = items, error = problem or note,
       sample = '[{ "externalId": "sensor-7" }]', hint = "A list, for ${workflow.input.items}." },
-  }, "Fire", { members = { deed = "fire" } })
+  }, "Fire", { members = { deed = "fire" } }))
 end
 
 local function trigger_page(view, trigger, problem)
   local resource = trigger.resource
   return {
-    title = resource.externalId, status = problem and 422 or nil, refresh = is_schedule(trigger) and 2 or nil,
+    title = resource.externalId, status = problem and 422 or nil, refresh = is_schedule(trigger) and 1 or nil,
     body = trigger_buttons(view, trigger) .. parts.facts {
       { "State", schedule_list.state(trigger) },
       { "Starts", parts.link(markup.path("ui", view.project.name, "workflows", resource.workflowExternalId, "versions",
@@ -123,11 +123,11 @@ local function show_schedule(view)
   local resource = schedule.resource
   local now = forms.button(view, view.path, { deed = "fire" }, "Run now")
   return {
-    title = resource.name, refresh = 2,
+    title = resource.name, refresh = 1,
     body = (now ~= "" and '<div class="deeds">' .. now .. "</div>" or "") .. parts.facts {
       { "Function", schedule_list.function_link(view, resource.functionId) },
       { "When", markup.escape(resource.cronExpression .. " UTC") }, { "In words", markup.escape(resource.when) },
-      { "Next (UTC)", parts.moment(schedule.next_fire) }, { "Description", markup.escape(resource.description or "") },
+      { "Next (UTC)", parts.moment(schedule.next_fire) }, { "Description", parts.text(resource.description) },
       { "Created (UTC)", parts.moment(resource.createdTime) }, { "Session", session_link(view, resource.sessionId) },
       { "Data", parts.fold("data", "Show", schedule.data) },
     } .. function_calls.latest(view, function(call) return call.scheduleId == resource.id end),

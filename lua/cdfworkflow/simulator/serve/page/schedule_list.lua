@@ -58,25 +58,23 @@ local function trigger_row(view, trigger)
   }
 end
 
-local function triggers(view, wanted, empty)
+local function triggers(view, wanted)
   local rows = {}
   for _, trigger in ipairs(view.project:in_order(view.project.state.triggers)) do
     if wanted(trigger.resource) then rows[#rows + 1] = trigger_row(view, trigger) end
   end
-  return parts.table(TRIGGERS, rows, empty)
+  return parts.section("Triggers", parts.table(TRIGGERS, rows, "No trigger."))
 end
 
----The triggers of a workflow.
+--- The triggers of a workflow.
 ---@param view cdfworkflow.simulator.View
 ---@param workflow string external id
 ---@return string html
 function schedule_list.triggers_of(view, workflow)
-  return "<h2>Triggers</h2>" .. triggers(view, function(resource)
-    return resource.workflowExternalId == workflow
-  end, "No trigger.")
+  return triggers(view, function(resource) return resource.workflowExternalId == workflow end)
 end
 
----The name of a function, and the way to it.
+--- The name of a function, and the way to it.
 ---@param view cdfworkflow.simulator.View
 ---@param id integer
 ---@return string html
@@ -86,7 +84,7 @@ function schedule_list.function_link(view, id)
   return parts.link(markup.path("ui", view.project.name, "functions", text), fn and (fn.externalId or fn.name) or text)
 end
 
----The schedules of a function, or of all.
+--- The schedules of a function, or of all.
 ---@param view cdfworkflow.simulator.View
 ---@param function_id integer|nil
 ---@return string html
@@ -102,12 +100,12 @@ function schedule_list.schedules_of(view, function_id)
       }
     end
   end
-  return "<h2>Schedules of functions</h2>" .. parts.table(SCHEDULES, rows, "No schedule.")
+  return parts.section("Schedules of functions", parts.table(SCHEDULES, rows, "No schedule."))
 end
 
 local function show(view)
-  return { title = "Schedules", refresh = 2, body = "<h2>Triggers</h2>"
-    .. triggers(view, function() return true end, "No trigger.") .. schedule_list.schedules_of(view) }
+  local all = triggers(view, function() return true end)
+  return { title = "Schedules", refresh = 1, body = all .. schedule_list.schedules_of(view) }
 end
 
 schedule_list.routes = {

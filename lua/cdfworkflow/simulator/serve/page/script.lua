@@ -16,25 +16,29 @@ return [[
       if (name !== "open" && old.getAttribute(name) !== value) old.setAttribute(name, value);
     }
   }
-  // What has an id is found again by it, wherever it stands now; the rest by its place.
+  function removeUntil(at, end) {
+    while (at !== end) {
+      const gone = at;
+      at = at.nextSibling;
+      gone.remove();
+    }
+  }
+  // What has an id is found again by it, and what stood before it is gone; the rest goes by its place. Nothing that
+  // stays is ever moved, since that would take the focus from it.
   function children(old, next) {
     const named = new Map([...old.children].filter((e) => e.id).map((e) => [e.id, e]));
     let at = old.firstChild;
     for (const wanted of [...next.childNodes]) {
       const found = wanted.id ? named.get(wanted.id) : at;
-      if (!found || !sameKind(found, wanted)) {
+      if (!found || found.parentNode !== old || !sameKind(found, wanted)) {
         old.insertBefore(wanted, at);
         continue;
       }
-      if (found === at) at = at.nextSibling;
-      else old.insertBefore(found, at);
+      removeUntil(at, found);
+      at = found.nextSibling;
       update(found, wanted);
     }
-    while (at) {
-      const gone = at;
-      at = at.nextSibling;
-      gone.remove();
-    }
+    removeUntil(at, null);
   }
   function update(old, next) {
     if (old.isEqualNode(next)) return;

@@ -39,7 +39,7 @@ local function show_all(view)
   local rows = {}
   for i, session in ipairs(answer.items) do rows[i] = row(view, session) end
   local next_page = answer.nextCursor and markup.with_query(view.path, { { "cursor", answer.nextCursor } })
-  return { title = "Sessions", refresh = 2, body = parts.table(HEADS, rows, "No session yet.")
+  return { title = "Sessions", refresh = 1, body = parts.table(HEADS, rows, "No session yet.")
     .. parts.pager(cursor and view.path, next_page) }
 end
 
@@ -65,7 +65,7 @@ local function show(view)
   if not answer then return nil end
   local session = answer.items[1]
   return {
-    title = "Session " .. view.params.session, refresh = 2,
+    title = "Session " .. view.params.session, refresh = 1,
     body = parts.facts {
       { "Status", parts.badge(session.status) }, { "Type", markup.escape(parts.words(session.type)) },
       { "Client", markup.escape(session.clientId or "") }, { "Held by", holder(view, view.params.session) },

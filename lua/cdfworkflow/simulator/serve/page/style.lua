@@ -40,7 +40,7 @@ thead th { border-top: 0; } td { overflow-wrap: anywhere; } td.wide { width: 42%
 td.time, td.number, td.word { white-space: nowrap; font-variant-numeric: tabular-nums; }
 tr:target { background: var(--press); }
 code, pre { font: 13px/1.45 ui-monospace, monospace; overflow-wrap: anywhere; }
-pre { margin: 6px 0 0; white-space: pre-wrap; }
+pre { margin: 6px 0 0; white-space: pre-wrap; } code.id { color: var(--faint); font-size: 12px; }
 .facts { display: grid; grid-template-columns: repeat(auto-fill, minmax(250px, 1fr)); gap: 10px 24px; margin: 0;
   padding: 14px 16px; }
 .facts dt { color: var(--faint); font-size: 13px; } .facts dd { margin: 0; overflow-wrap: anywhere; }

@@ -35,13 +35,12 @@ local function attempts(view, entry)
       parts.reason(attempt.reason),
     }
   end
-  return "<h2>Attempts</h2>" .. parts.table(ATTEMPTS, rows, "The task has not begun.")
+  return parts.section("Attempts", parts.table(ATTEMPTS, rows, "The task has not begun."))
 end
 
 local function data(title, value)
   if type(value) ~= "table" or next(value) == nil then return "" end
-  return markup.fill('<h2>{title}</h2><div class="card data">{!json}</div>',
-    { title = title, json = parts.json(value, MOST_JSON) })
+  return parts.section(title, '<div class="card data">' .. parts.json(value, MOST_JSON) .. "</div>")
 end
 
 local function can_complete(execution, entry)
@@ -57,11 +56,11 @@ local function completion(view, execution, entry, problems)
   if not can_complete(execution, entry) or not view.page.guard.acts then return "" end
   local output, note = forms.echo(view.form.output, "json")
   local problem = problems and problems.output
-  return "<h2>Report the outcome</h2>" .. forms.form(view, view.path, {
+  return parts.section("Report the outcome", forms.form(view, view.path, {
     { name = "status", label = "Status", kind = "select", options = STATUSES, value = view.form.status },
     { name = "output", label = "Output (JSON)", kind = "area", value = output, sample = '{ "rows": 120 }',
       error = problem and problem .. (note and " " .. note or "") or note, hint = "Added to the output of the task." },
-  }, "Report", { problem = problems and problems.whole })
+  }, "Report", { problem = problems and problems.whole }))
 end
 
 local function page_of(view, execution, entry, problems)

@@ -89,7 +89,8 @@ function timeline.draw(execution, now)
   local lanes = {}
   for i, entry in ipairs(execution.executedTasks) do lanes[i] = lane(entry, span) end
   if table.concat(lanes) == "" then return "" end
-  return '<h2>Timeline</h2><div class="card timeline">' .. scale(span) .. table.concat(lanes, "\n") .. "</div>"
+  local drawn = scale(span) .. table.concat(lanes, "\n")
+  return parts.section("Timeline", '<div class="card timeline">' .. drawn .. "</div>")
 end
 
 return timeline

@@ -13,7 +13,7 @@ local workflow_page = {}
 
 local LATEST = 10
 
----The versions of a workflow, the newest first.
+--- The versions of a workflow, the newest first.
 ---@param project cdfworkflow.simulator.Project
 ---@param workflow string external id
 ---@return table[] # version resources
@@ -25,7 +25,7 @@ function workflow_page.versions(project, workflow)
   return resources
 end
 
----The button that leads to the form which starts a run.
+--- The button that leads to the form which starts a run.
 ---@param view cdfworkflow.simulator.View
 ---@param workflow string
 ---@param version string|nil
@@ -53,19 +53,18 @@ local function versions(view, workflow)
     rows[i] = {
       parts.link(markup.path("ui", view.project.name, "workflows", workflow, "versions", version.version),
         version.version),
-      ("%d"):format(#(definition.tasks or {})), markup.escape(definition.description or ""),
+      ("%d"):format(#(definition.tasks or {})), parts.text(definition.description),
       parts.moment(version.createdTime), parts.moment(version.lastUpdatedTime),
     }
   end
-  return "<h2>Versions</h2>" .. parts.table(VERSIONS, rows, "No version yet."), #rows
+  return parts.section("Versions", parts.table(VERSIONS, rows, "No version yet.")), #rows
 end
 
 local function latest(view, filter)
   local found, more, cut = execution_list.find(view.project, filter, LATEST)
   local all = markup.with_query(markup.path("ui", view.project.name, "executions"), { { "workflow", filter.workflow } })
-  return "<h2>Latest executions</h2>"
-    .. execution_list.table(view, found, cut and "None among the latest of the project." or "No execution yet.")
-    .. parts.pager(nil, more and all)
+  local empty = cut and "None among the latest of the project." or "No execution yet."
+  return parts.section("Latest executions", execution_list.table(view, found, empty) .. parts.pager(nil, more and all))
 end
 
 local function show_workflow(view)
@@ -74,12 +73,13 @@ local function show_workflow(view)
   if not entry then return nil end
   local resource = entry.resource
   local listed, count = versions(view, id)
+  local at_most = parts.text(resource.maxConcurrentExecutions)
   return {
-    title = id, refresh = 2,
+    title = id, refresh = 1,
     body = (count > 0 and workflow_page.start_button(view, id) or "") .. parts.facts {
-      { "Description", markup.escape(resource.description or "") },
+      { "Description", parts.text(resource.description) },
       { "Running", ("%d"):format(view.project.engine:running(id)) },
-      { "At most at the same time", tostring(resource.maxConcurrentExecutions or "as many as the project may") },
+      { "At most at the same time", at_most ~= "" and at_most or "as many as the project may" },
       { "Created (UTC)", parts.moment(resource.createdTime) },
       { "Changed (UTC)", parts.moment(resource.lastUpdatedTime) },
     } .. listed .. schedule_list.triggers_of(view, id) .. latest(view, { workflow = id }),
@@ -95,17 +95,11 @@ local TASKS = {
   { "On failure" }, { "Parameters" },
 }
 
-local function plain(value)
-  return type(value) ~= "table" and type(value) ~= "userdata" and value ~= nil and markup.escape(value) or "–"
-end
-
 local function task_row(task)
-  local needs = {}
-  for i, need in ipairs(task.dependsOn or {}) do needs[i] = need.externalId end
   return {
     id = "d-" .. task.externalId, markup.escape(task.externalId), markup.escape(task.type),
-    markup.escape(table.concat(needs, ", ")), plain(task.retries),
-    type(task.timeout) == "number" and parts.duration(task.timeout * 1000) or "–", plain(task.onFailure),
+    markup.escape(table.concat(graphs.needs_of(task), ", ")), parts.text(task.retries),
+    type(task.timeout) == "number" and parts.duration(task.timeout * 1000) or "", parts.text(task.onFailure),
     parts.fold("p-" .. task.externalId, "Show", task.parameters),
   }
 end
@@ -118,15 +112,15 @@ local function show_version(view)
   local definition, rows = version.workflowDefinition, {}
   for i, task in ipairs(definition.tasks or {}) do rows[i] = task_row(task) end
   return {
-    title = workflow .. " " .. name, refresh = 2,
+    title = workflow .. " " .. name, refresh = 1,
     body = workflow_page.start_button(view, workflow, name) .. parts.facts {
       { "Workflow", parts.link(markup.path("ui", view.project.name, "workflows", workflow), workflow) },
-      { "Version", markup.escape(name) }, { "Description", markup.escape(definition.description or "") },
-      { "Hash", "<code>" .. markup.escape(definition.hash or "") .. "</code>" },
+      { "Version", markup.escape(name) }, { "Description", parts.text(definition.description) },
+      { "Hash", "<code>" .. parts.text(definition.hash) .. "</code>" },
       { "Created (UTC)", parts.moment(version.createdTime) },
       { "Changed (UTC)", parts.moment(version.lastUpdatedTime) },
       { "Input", parts.fold("input", "Show", definition.input) },
-    } .. graphs.of_definition(definition.tasks or {}) .. "<h2>Tasks</h2>" .. parts.table(TASKS, rows, "No task.")
+    } .. graphs.of_definition(definition.tasks or {}) .. parts.section("Tasks", parts.table(TASKS, rows, "No task."))
       .. latest(view, { workflow = workflow, version = name }),
   }
 end

@@ -36,13 +36,13 @@ local function row(view, id, counts)
   local project = view.project
   local resource = project.state.workflows[id].resource
   return {
-    parts.link(markup.path("ui", project.name, "workflows", id), id), markup.escape(resource.description or ""),
-    ("%d"):format(#values.sorted_names(project.state.versions[id] or {})), ("%d"):format(counts[id] or 0),
+    parts.link(markup.path("ui", project.name, "workflows", id), id), parts.text(resource.description),
+    ("%d"):format(project:count(project.state.versions[id] or {})), ("%d"):format(counts[id] or 0),
     ("%d"):format(project.engine:running(id)),
   }
 end
 
----A table of some of the workflows, in the order of their names.
+--- A table of some of the workflows, in the order of their names.
 ---@param view cdfworkflow.simulator.View
 ---@param skip integer how many are left out
 ---@param most integer how many are shown
@@ -59,7 +59,7 @@ local function show(view)
   local skip = tonumber((view.query.skip or ""):match("^%d+$")) or 0
   local shown, more = workflow_list.table(view, skip, PAGE)
   local older = more and markup.with_query(view.path, { { "skip", ("%d"):format(skip + PAGE) } })
-  return { title = "Workflows", refresh = 2, body = shown .. parts.pager(skip > 0 and view.path, older, nil) }
+  return { title = "Workflows", refresh = 1, body = shown .. parts.pager(skip > 0 and view.path, older, nil) }
 end
 
 workflow_list.routes = {
