@@ -1,10 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the embedded CDF can carry: runs a second through HTTP, with three tasks each; and in process, with 10,000 and
 -- with 100,000 executions of three tasks, memory, a look for a run, the page, and the state out and in. What is worse
--- than linear shows in the last column, which would be above 10 (above 1 for what does not depend on how many there are).
+-- than linear shows in the last column, which would be above 10, or above 1 for what does not depend on their number.
 -- Takes SIM_RUNS (2000) and SIM_SIZE (100000) from the environment.
-
-package.path = "spec/support/?.lua;" .. package.path
 
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"

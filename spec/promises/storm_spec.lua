@@ -10,7 +10,7 @@ local core = require "cdfworkflow.core"
 local CLIENTS = 100
 local CREDIT = 20 -- repeats that a client has to begin with
 
----A client whose requests all get the same answer.
+--- A client whose requests all get the same answer.
 local function client_of(answer, options)
   local script = Script.new(setmetatable({}, { __index = function(_, i) return answer(i) end }))
   local settings = { project = "p", base_url = "https://cdf.example", transport = script,

@@ -31,7 +31,7 @@ local LOOKED_FOR = [[
   end
 ]]
 
----One run with a client of its own.
+--- One run with a client of its own.
 local function run(server, plan, options, request_id)
   local client = server:client(plan, options)
   local begun = core.now()
@@ -72,7 +72,7 @@ describe("an answer that is cut off", function()
     end
   ]]
 
-  ---Runs with each answer of `kind` cut at each offset until a whole one has come through.
+  --- Runs with each answer of `kind` cut at each offset until a whole one has come through.
   local function cut_everywhere(how, kind, check)
     local server = serve(CUT)
     local offset, whole = 0

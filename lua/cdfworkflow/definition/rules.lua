@@ -93,7 +93,8 @@ end
 function rules.published_text(most)
   return function(report, value, path)
     if type(value) ~= "string" then
-      rules.report_warning(report, "wrong-type", path, ("%s must be text, not %s"):format(last(path), rules.shown(value)))
+      rules.report_warning(report, "wrong-type", path,
+        ("%s must be text, not %s"):format(last(path), rules.shown(value)))
     elseif not rules.is_reference(value) and code_points(value) > most then
       rules.report_warning(report, "too-long", path, ("%s has %d characters; CDF's own API description allows %d")
         :format(last(path), code_points(value), most))

@@ -4,7 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local operations = require "cdfworkflow.simulator.api.operations"
-local options = require "cdfworkflow.options"
+local suggest = require "cdfworkflow.suggest"
 
 local rules = {}
 
@@ -39,7 +39,7 @@ local function one_of(...)
     for _, word in ipairs(words) do
       if value == word then return nil end
     end
-    return ("must be one of %s, not %s%s"):format(wanted, shown(value), options.hint(value, words))
+    return ("must be one of %s, not %s%s"):format(wanted, shown(value), suggest.hint(value, words))
   end
 end
 
@@ -106,8 +106,8 @@ local MATCH_CHECKS = {
 }
 
 local function check_members(given, members, checks, prefix)
-  local unknown = options.unknown(given, members)[1]
-  if unknown ~= nil then return ("unknown member %s%s"):format(shown(unknown), options.hint(unknown, members)) end
+  local unknown = suggest.unknown(given, members)[1]
+  if unknown ~= nil then return ("unknown member %s%s"):format(shown(unknown), suggest.hint(unknown, members)) end
   for _, name in ipairs(members) do
     local problem = given[name] ~= nil and checks[name] and checks[name](given[name])
     if problem then return prefix .. name .. " " .. problem end

@@ -52,7 +52,7 @@ function Poll:now() -- luacheck: no unused
   return core.now()
 end
 
---- {==== The pump ====
+-- {==== The pump ====
 
 --- Hands out one answer. Whoever gets it goes on at once, which takes time; so the host has its turn before the next.
 local function hand_out(self)
@@ -93,9 +93,9 @@ local function start_pump(self)
   return not lame and self.host.spawn(function() run_pump(self, pump, never) end)
 end
 
---- }====
+-- }====
 
---- {==== Those who wait ====
+-- {==== Those who wait ====
 
 --- A table and no closure, since nginx may end a coroutine that waits and use its stack for another.
 local Waiter = {}
@@ -154,7 +154,7 @@ function Poll:forget(id)
   if not self.closed then self.handle:cancel(id) end
 end
 
---- }====
+-- }====
 
 --- Closes the connections. Who still waits gets an error.
 function Poll:close()

@@ -133,7 +133,7 @@ local function perform(project, fn, call, data, more)
   end
 end
 
----Makes a call for a workflow task and tells what came of it.
+--- Makes a call for a workflow task and tells what came of it.
 ---@param project cdfworkflow.simulator.Project
 ---@param fn table the stored function
 ---@param data table
@@ -152,7 +152,7 @@ function calls.run_now(project, fn, data, context)
   }
 end
 
----Takes a call in; it is made when the simulator gets to it, so that it shows as running first.
+--- Takes a call in; it is made when the simulator gets to it, so that it shows as running first.
 ---@param project cdfworkflow.simulator.Project
 ---@param fn table the stored function
 ---@param given { data: table?, session: integer, scheduleId: integer?, scheduledTime: integer? }

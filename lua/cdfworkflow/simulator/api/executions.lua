@@ -16,7 +16,7 @@ local MOST_INPUT = 102400 -- bytes of compact JSON
 local DEFAULT_LIMIT = 100
 local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
----Starts an execution of a version; runs and triggers both come here.
+--- Starts an execution of a version; runs and triggers both come here.
 ---@param project cdfworkflow.simulator.Project
 ---@param version table the version resource
 ---@param given { input: table?, metadata: table?, session: integer }

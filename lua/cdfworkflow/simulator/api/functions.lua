@@ -110,8 +110,8 @@ local function store(project, item)
   return fn
 end
 
----Makes sure that there is a Ready function of this external id, since a Lua function stands for it. One that is
----created through the API later takes its place.
+--- Makes sure that there is a Ready function of this external id, since a Lua function stands for it. One that is
+--- created through the API later takes its place.
 ---@param project cdfworkflow.simulator.Project
 ---@param external_id string
 function functions.register(project, external_id)

@@ -1,9 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- All operations that there are: gathered from the rooms, each with its whole path and the check of its body.
 
-local options = require "cdfworkflow.options"
 local router = require "cdfworkflow.simulator.api.router"
 local schema = require "cdfworkflow.simulator.api.schema"
+local suggest = require "cdfworkflow.suggest"
 
 local operations = {}
 
@@ -58,7 +58,7 @@ function operations.named(name)
   if known[name] then
     return known[name]
   end
-  return nil, ("there is no operation %q%s"):format(tostring(name), options.hint(name, words))
+  return nil, ("there is no operation %q%s"):format(tostring(name), suggest.hint(name, words))
 end
 
 ---@param operation string operationId

@@ -11,7 +11,7 @@ local router = require "cdfworkflow.simulator.api.router"
 
 local other = {}
 
----What a handler gets.
+--- What a handler gets.
 ---@class cdfworkflow.simulator.OtherRequest
 ---@field method string
 ---@field path string below the project, percent-encoded

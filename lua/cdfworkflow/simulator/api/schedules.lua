@@ -111,7 +111,7 @@ local function fire(project, schedule, time)
   })
 end
 
----Makes the call of a schedule now, out of its turn.
+--- Makes the call of a schedule now, out of its turn.
 ---@param project cdfworkflow.simulator.Project
 ---@param id integer
 function schedules.fire(project, id)

@@ -89,7 +89,7 @@ function sessions.open(project, nonce)
   return session
 end
 
----Spends the nonce: from now on the session belongs to its consumer.
+--- Spends the nonce: from now on the session belongs to its consumer.
 ---@param project cdfworkflow.simulator.Project
 ---@param session cdfworkflow.simulator.Session
 ---@param holder string execution, call, trigger or schedule
@@ -100,8 +100,8 @@ function sessions.bind(project, session, holder)
   session.status = "ACTIVE"
 end
 
----Ends a session together with its holder. An execution or a call that uses the session of a trigger or a schedule
----leaves it alone.
+--- Ends a session together with its holder. An execution or a call that uses the session of a trigger or a schedule
+--- leaves it alone.
 ---@param project cdfworkflow.simulator.Project
 ---@param id integer
 ---@param holder string

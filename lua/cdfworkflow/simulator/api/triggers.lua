@@ -138,8 +138,8 @@ local function fire_batches(project, trigger)
   end
 end
 
----Fires a trigger now: a data trigger with items, a schedule trigger out of its turn. Items that come while a data
----trigger is paused are kept for its resumption.
+--- Fires a trigger now: a data trigger with items, a schedule trigger out of its turn. Items that come while a data
+--- trigger is paused are kept for its resumption.
 ---@param project cdfworkflow.simulator.Project
 ---@param external_id string
 ---@param items table[]?

@@ -11,7 +11,7 @@ local workflows = {}
 local MOST = 1000
 local DEFAULT_LIMIT = 100
 
----Stores a workflow, new or replaced.
+--- Stores a workflow, new or replaced.
 ---@param project cdfworkflow.simulator.Project
 ---@param item table the resource as sent
 ---@return table # the resource as CDF shows it

@@ -111,7 +111,7 @@ local HOLDS = {
   functionApp = "functionApp", jsonMapping = "jsonMapping",
 }
 
----Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
+--- Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
 ---@param tasks table[]
 ---@return string|nil problem what is wrong with one of them
 function graph.take_in(tasks)
