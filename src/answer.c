@@ -417,7 +417,7 @@ static const char *failure_kind(cdfw_failure failure) {
 
 static const char *failure_words(const cdfw_response *response) {
   static const char *const words[] = {"no failure",
-                                      "the server's name was not found",
+                                      "a name was not found",
                                       "no connection",
                                       "no secure connection",
                                       "the proxy refused",
@@ -431,12 +431,6 @@ static const char *failure_words(const cdfw_response *response) {
   return words[response->failure];
 }
 
-static const char *failure_hint(const cdfw_response *response) {
-  return response->failure == CDFW_FAILURE_TLS ? "; if the server's certificate comes from a "
-                                                 "private authority, name its file in ca_file"
-                                               : "";
-}
-
 /* What a success that is of no use still means. */
 static const char *effect_words(const cdfw_call *call, int status) {
   bool effect = status >= 200 && status < 300 && call->op.phase == CDFW_PHASE_CALL &&
@@ -448,10 +442,9 @@ static const char *effect_words(const cdfw_call *call, int status) {
 static void push_failure_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   const char *what = push_what(L, call);
   bool detailed = response->detail[0] != '\0';
-  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s%s", what,
+  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s", what,
                   failure_words(response), detailed ? " (" : "", response->detail,
-                  detailed ? ")" : "", failure_hint(response),
-                  effect_words(call, response->status));
+                  detailed ? ")" : "", effect_words(call, response->status));
 }
 
 static const char *answer_kind(const cdfw_call *call, int status) {

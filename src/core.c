@@ -9,6 +9,7 @@
 #include "error.h"
 #include "http.h"
 #include "json.h"
+#include "library.h"
 #include "object.h"
 #include "run.h"
 
@@ -54,6 +55,8 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L);
 
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
+  char problem[256];
+  if (!cdfw_library_fits(problem, sizeof problem)) return luaL_error(L, "%s", problem);
   cdfw_json_open(L);
   cdfw_error_open(L);
   cdfw_object_open(L);
@@ -66,5 +69,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   lua_setfield(L, -2, "null");
   lua_pushliteral(L, CDFW_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushstring(L, cdfw_library_version());
+  lua_setfield(L, -2, "libcurl");
   return 1;
 }
