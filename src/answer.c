@@ -431,6 +431,17 @@ static const char *failure_words(const cdfw_response *response) {
   return words[response->failure];
 }
 
+/* Only where nobody that is trusted vouches for a certificate does another authority help. */
+static const char *failure_hint(const cdfw_response *response) {
+  static const char *const signs[] = {"issuer", "self-signed", "self signed",
+                                      "verification failed"};
+  if (response->failure != CDFW_FAILURE_TLS) return "";
+  for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+    if (strstr(response->detail, signs[i]) != NULL)
+      return "; if the certificate comes from a private authority, name its file in ca_file";
+  return "";
+}
+
 /* What a success that is of no use still means. */
 static const char *effect_words(const cdfw_call *call, int status) {
   bool effect = status >= 200 && status < 300 && call->op.phase == CDFW_PHASE_CALL &&
@@ -442,9 +453,10 @@ static const char *effect_words(const cdfw_call *call, int status) {
 static void push_failure_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
   const char *what = push_what(L, call);
   bool detailed = response->detail[0] != '\0';
-  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s", what,
+  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s%s", what,
                   failure_words(response), detailed ? " (" : "", response->detail,
-                  detailed ? ")" : "", effect_words(call, response->status));
+                  detailed ? ")" : "", failure_hint(response),
+                  effect_words(call, response->status));
 }
 
 static const char *answer_kind(const cdfw_call *call, int status) {

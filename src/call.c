@@ -67,12 +67,16 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   return call;
 }
 
+/* It has been sent, and its end is not known yet. A forked child's copy of it is no loss. */
+static bool is_under_way(const cdfw_call *call) {
+  return !call->op.over && call->first_use != 0 && call->owner == (long)getpid();
+}
+
 /* A run that was under way and that nobody will hear of again: the one thing that must not happen
-   without a word, in a collector that can call nobody. A forked child's copy of it is no loss. */
+   without a word, in a collector that can call nobody. */
 static void report_abandoned(cdfw_call *call) {
   bool named = call->request_id.length > 0;
-  if (call->op.over || call->first_use == 0 || call->op.repeat != CDFW_REPEAT_RUN) return;
-  if (call->owner != (long)getpid()) return;
+  if (!is_under_way(call) || call->op.repeat != CDFW_REPEAT_RUN) return;
   /* One line, whatever the caller's id holds. */
   for (size_t i = 0; i < call->request_id.length; i++)
     if ((unsigned char)call->request_id.data[i] < ' ') call->request_id.data[i] = ' ';
@@ -523,11 +527,26 @@ static int call_leave(lua_State *L) {
 
 /* }==== */
 
-static const luaL_Reg call_methods[] = {{"step", call_step},
-                                        {"leave", call_leave},
-                                        {"__gc", call_gc},
-                                        {"__tostring", call_tostring},
-                                        {NULL, NULL}};
+/* call:at_stake() → what it is, its request id or nil; nothing when giving it up would do no harm:
+   when it has not been sent yet, or may be sent as often as one likes. */
+static int call_at_stake(lua_State *L) {
+  const cdfw_call *call = check(L);
+  size_t length;
+  if (!is_under_way(call) || call->op.repeat == CDFW_REPEAT_SAFE) return 0;
+  const char *path = cdfw_call_shown(call, &length);
+  lua_pushfstring(L, "%s ", call->method);
+  lua_pushlstring(L, path, length);
+  lua_concat(L, 2);
+  if (call->request_id.length > 0)
+    lua_pushlstring(L, call->request_id.data, call->request_id.length);
+  else
+    lua_pushnil(L);
+  return 2;
+}
+
+static const luaL_Reg call_methods[] = {{"step", call_step},           {"leave", call_leave},
+                                        {"at_stake", call_at_stake},   {"__gc", call_gc},
+                                        {"__tostring", call_tostring}, {NULL, NULL}};
 
 void cdfw_call_open(lua_State *L) {
   cdfw_object_class(L, call_class, call_methods);

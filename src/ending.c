@@ -177,33 +177,21 @@ static void tell_proxy(const cdfw_transfer *transfer, cdfw_response *response) {
     snprintf(response->detail, sizeof response->detail, "it answered %ld to CONNECT", status);
 }
 
-/* Nobody that is trusted vouches for the certificate. */
-static bool is_about_issuer(const char *words) {
-  return strstr(words, "issuer") != NULL || strstr(words, "self-signed") != NULL ||
-         strstr(words, "self signed") != NULL || strstr(words, "verification failed") != NULL;
-}
-
 static bool is_no_tls(const char *words) {
   return strstr(words, "wrong version number") != NULL ||
          strstr(words, "unexpected TLS packet") != NULL;
 }
 
-static void add_words(cdfw_response *response, const char *words) {
-  size_t length = strlen(response->detail);
-  snprintf(response->detail + length, sizeof response->detail - length, "%s", words);
-}
-
 static void tell_tls(const cdfw_transfer *transfer, CURLcode code, cdfw_response *response) {
-  const char *words = transfer->words, *alert = alert_in(words);
+  const char *alert = alert_in(transfer->words);
   if (alert != NULL)
     snprintf(response->detail, sizeof response->detail, "the server sent the TLS alert %.*s",
              (int)strcspn(alert, ","), alert);
-  else if (is_no_tls(words))
+  else if (is_no_tls(transfer->words))
     snprintf(response->detail, sizeof response->detail, "what answers there speaks no TLS");
   else if (code == CURLE_SSL_CACERT_BADFILE)
-    add_words(response, "; is ca_file right?");
-  else if (code == CURLE_PEER_FAILED_VERIFICATION && is_about_issuer(words))
-    add_words(response, "; if it comes from a private authority, name its file in ca_file");
+    snprintf(response->detail, sizeof response->detail, "ca_file cannot be used: %.200s",
+             transfer->words);
 }
 
 static const char *words_of(const cdfw_transfer *transfer, CURLcode code) {

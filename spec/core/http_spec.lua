@@ -426,7 +426,7 @@ describe("TLS", function()
 
   it("refuses a certificate that nobody vouches for, has expired, or is another's", function()
     for kind, message in pairs {
-      good = { "self%-signed certificate.*ca_file", "verification failed.*ca_file" }, -- OpenSSL's words, GnuTLS's
+      good = { "self%-signed certificate", "verification failed" }, -- OpenSSL's words, GnuTLS's
       expired = { "expired", "verification failed", "expiration date has passed" },
       elsewhere = { "127.0.0.1" },
     } do

@@ -1,96 +1,16 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Carries a call (a C state machine) through: does what it says next, by way of a transport, and tells it what
--- happened. No rule about tokens, retries or time lives here.
+-- Runs a call from begin to end for the one who made it.
 
+local Errand = require "cdfworkflow.call.errand"
+local carry = require "cdfworkflow.call.carry"
 local core = require "cdfworkflow.core"
 local protected = require "cdfworkflow.call.protected"
-local token_store = require "cdfworkflow.call.token_store"
 
 local drive = {}
 
---- Asks the credentials' Lua function, which may yield: that is why Lua calls it, not C.
-local function ask_for_token(call, transport, token_function)
-  local ok, token, expires_at = pcall(token_function)
-  if not ok then return call:step("token_failed", transport:now(), tostring(token)) end
-  if type(token) ~= "string" then
-    local reason = token == nil and expires_at and tostring(expires_at) or "it gave no string"
-    return call:step("token_failed", transport:now(), reason)
-  end
-  if expires_at ~= nil and type(expires_at) ~= "number" then
-    return call:step("token_failed", transport:now(), "it gave no number for when the token ends")
-  end
-  local lifetime = expires_at and math.max(expires_at - core.time(), 0)
-  return call:step("token", transport:now(), token, lifetime)
-end
-
-local function report(client, event)
-  if client.on_event then client.on_event(event) end
-end
-
---- Tells of a request, without what is secret in it; what it gives identifies the request when its answer is told of.
-local function report_request(client, request, phase)
-  if not client.on_event then return nil end
-  local event = request.redacted
-  local method, url = event.method, event.url
-  event.type, event.phase = "request", phase
-  client.on_event(event)
-  return method, url
-end
-
-local function exchange(call, client, request, phase)
-  local transport = client.transport
-  local started = transport:now()
-  local method, url = report_request(client, request, phase)
-  local response = transport:http(request)
-  local now = transport:now()
-  report(client, {
-    type = "response", phase = phase, method = method, url = url, status = response.status,
-    failure = response.failure, elapsed = now - started,
-  })
-  return call:step("answer", now, core.time(), response)
-end
-
---- A token request, unless another process has put a good token into the store.
-local function exchange_token(call, client, request, denied)
-  local store = token_store.of(client)
-  if not store then return exchange(call, client, request, "token") end
-  local transport = client.transport
-  local began = transport:now()
-  local token, lifetime = store:obtain(denied, request.timeout)
-  if token then return call:step("token", transport:now(), token, lifetime) end
-  request.timeout = request.timeout - (transport:now() - began)
-  local ok, action, value, phase, flag = protected(exchange, call, client, request, "token")
-  store:keep()
-  if not ok then error(action, 0) end
-  return action, value, phase, flag
-end
-
-local function nap(call, transport, seconds)
-  transport:sleep(seconds)
-  return call:step("woke", transport:now())
-end
-
-local function carry(call, client)
-  local transport = client.transport
-  local action, value, phase, denied = call:step("start", transport:now())
-  while true do
-    if action == "http" and phase == "token" then
-      action, value, phase, denied = exchange_token(call, client, value, denied)
-    elseif action == "http" then
-      action, value, phase, denied = exchange(call, client, value, phase)
-    elseif action == "sleep" then
-      report(client, { type = "retry", delay = value })
-      action, value, phase, denied = nap(call, transport, value)
-    elseif action == "join" then
-      action, value, phase, denied = nap(call, transport, value)
-    elseif action == "token" then
-      action, value, phase, denied = ask_for_token(call, transport, value)
-    elseif action == "done" then
-      return value
-    else
-      return nil, value
-    end
-  end
+local function start(call, client)
+  local errand = client.transport.sees_who_waits and Errand.new(call, client) or nil
+  return carry.on(call, client, errand, call:step("start", client.transport:now()))
 end
 
 --- Runs the call to its end.
@@ -100,9 +20,15 @@ end
 ---@return cdfworkflow.Error? err
 function drive.run(call, client)
   local transport = client.transport
-  local impossible = transport.check and transport:check()
-  if impossible then return nil, core.error { kind = "invalid", message = impossible, retryable = false } end
-  local ok, result, err = protected(carry, call, client)
+  if transport.check then
+    local impossible, kind = transport:check()
+    if impossible then
+      return nil, core.error {
+        kind = kind or "invalid", message = impossible, retryable = kind == "throttled", attempts = 0, elapsed = 0,
+      }
+    end
+  end
+  local ok, result, err = protected(start, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
   error(result, 0)
