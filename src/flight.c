@@ -80,20 +80,24 @@ static size_t on_body(char *data, size_t size, size_t count, void *user) {
 
 /* {==== What libcurl says ==== */
 
-/* That an HTTP/2 stream was refused is told by no code of libcurl's, but by its words (7.80 to 8.22
-   say REFUSED_STREAM when they want to send the request again, 8.20 on "refused by server"). A
-   server that goes away is told by 7.88 on. Words that are missed leave the request in doubt. */
+static bool begins_with(const char *data, size_t length, const char *words) {
+  return length >= strlen(words) && memcmp(data, words, strlen(words)) == 0;
+}
+
+/* That an HTTP/2 stream was refused is told by no code of libcurl's, but by its words when it wants
+   to send the request again. A server that goes away is told by 7.88 on. Words that are missed
+   leave the request in doubt. */
 static void hear(cdfw_transfer *transfer, const char *data, size_t length) {
-  char words[128];
   unsigned long last;
+  char words[80];
+  if (begins_with(data, length, "REFUSED_STREAM")) transfer->flight.refused = true;
+  if (!begins_with(data, length, "received GOAWAY") &&
+      !begins_with(data, length, "recveived GOAWAY")) /* so 7.88 */
+    return;
   snprintf(words, sizeof words, "%.*s", (int)(length < sizeof words ? length : sizeof words), data);
-  if (strstr(words, "REFUSED_STREAM") != NULL || strstr(words, " refused by server") != NULL)
-    transfer->flight.refused = true;
-  const char *going = strstr(words, "ived GOAWAY, ");
-  if (going != NULL && sscanf(going, "ived GOAWAY, error=%*u, last_stream=%lu", &last) == 1) {
-    transfer->flight.going = true;
-    transfer->flight.last_stream = (uint32_t)last;
-  }
+  if (sscanf(words, "%*s GOAWAY, error=%*u, last_stream=%lu", &last) != 1) return;
+  transfer->flight.going = true;
+  transfer->flight.last_stream = (uint32_t)last;
 }
 
 /* From 7.88 to 8.5 libcurl reads HTTP/2 frames until one brings something, and a server that sends
@@ -114,8 +118,10 @@ static int on_words(CURL *easy, curl_infotype type, char *data, size_t length, v
 
 /* libcurl speaks while it connects, since only then it asks OpenSSL to tell of records, and again
    once the request is out; not in between, when it would spell out its headers. */
-static void listen_to(const cdfw_transfer *transfer, bool listens) {
-  curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, listens ? 1L : 0L);
+static void listen_to(cdfw_transfer *transfer, bool listens) {
+  if (transfer->listens != listens)
+    curl_easy_setopt(transfer->easy, CURLOPT_VERBOSE, listens ? 1L : 0L);
+  transfer->listens = listens;
 }
 
 static int on_progress(void *user, curl_off_t size, curl_off_t got, curl_off_t body,
@@ -136,7 +142,7 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
   (void)purpose;
   cdfw_transfer *transfer = user;
   int descriptor = cdfw_driver_socket(transfer->driver, to->family, to->socktype, to->protocol);
-  listen_to(transfer, true);
+  listen_to(transfer, transfer->tls);
   transfer->flight.opened[1] = transfer->flight.opened[0];
   transfer->flight.opened[0] = descriptor;
   if (descriptor >= 0) return descriptor;
@@ -246,13 +252,13 @@ bool cdfw_flight_prepare(cdfw_transfer *transfer) {
 }
 
 void cdfw_flight_begin(cdfw_transfer *transfer) {
-  CURL *easy = transfer->easy;
   transfer->flight = (cdfw_flight){.head = CDFW_HEAD_STATUS, .opened = {-1, -1}};
   transfer->words[0] = '\0';
   listen_to(transfer, false);
-  curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);
+  /* Only a connection with TLS may speak HTTP/2, of which there is something to hear. */
+  curl_easy_setopt(transfer->easy, CURLOPT_NOPROGRESS, transfer->tls ? 0L : 1L);
   /* Asked for thus, libcurl does not send anything again because a kept connection broke, whatever
      the protocol; so if it wants to, the stream was refused. A libcurl without RTSP asks to. */
-  curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST,
+  curl_easy_setopt(transfer->easy, CURLOPT_RTSP_REQUEST,
                    transfer->repeatable ? (long)CURL_RTSPREQ_OPTIONS : (long)CURL_RTSPREQ_RECEIVE);
 }

@@ -85,10 +85,22 @@ static bool set_proxy(cdfw_transfer *transfer, const cdfw_settings *settings) {
          CDFW_NEED(transfer, CURLOPT_PROXY, cdfw_buffer_text(&settings->proxy));
 }
 
+/* HTTP/2 is only offered in the TLS handshake. Only there can waiting for the first connection pay,
+   because it may carry the others too; without TLS libcurl would wait for a whole answer. Without
+   TLS the server is on this machine, and no proxy is to see what it is told. */
+static bool set_scheme(cdfw_transfer *transfer, bool tls) {
+  transfer->tls = tls;
+  curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION,
+                   tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
+  curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
+  return CDFW_NEED(transfer, CURLOPT_NOPROXY, tls ? NULL : "*");
+}
+
 static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings) {
   set_comforts(transfer->easy);
   return set_constants(transfer) && set_protocols(transfer) && set_proxy(transfer, settings) &&
-         set_trust(transfer, &settings->ca_file) && cdfw_flight_prepare(transfer);
+         set_trust(transfer, &settings->ca_file) && set_scheme(transfer, true) &&
+         cdfw_flight_prepare(transfer);
 }
 
 cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver,
@@ -171,21 +183,10 @@ static bool load_times(cdfw_transfer *transfer, const cdfw_request *request) {
          CDFW_NEED(transfer, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_timeout));
 }
 
-/* HTTP/2 is only offered in the TLS handshake. Only there can waiting for the first connection pay,
-   because it may carry the others too; without TLS libcurl would wait for a whole answer. */
-static void load_version(CURL *easy, bool tls) {
-  curl_easy_setopt(easy, CURLOPT_HTTP_VERSION,
-                   tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
-  curl_easy_setopt(easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
-}
-
-/* Without TLS the server is on this machine, and no proxy is to see what it is told. */
 static bool load_target(cdfw_transfer *transfer, const cdfw_request *request) {
   const char *url = cdfw_buffer_text(&request->url);
   bool tls = strncasecmp(url, "https:", 6) == 0;
-  load_version(transfer->easy, tls);
-  return CDFW_NEED(transfer, CURLOPT_NOPROXY, tls ? NULL : "*") &&
-         CDFW_NEED(transfer, CURLOPT_FRESH_CONNECT, 0L) &&
+  return (tls == transfer->tls || set_scheme(transfer, tls)) &&
          CDFW_NEED(transfer, CURLOPT_CUSTOMREQUEST, request->method) &&
          CDFW_NEED(transfer, CURLOPT_URL, url);
 }
@@ -195,13 +196,16 @@ bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request,
   transfer->response = response;
   transfer->repeatable = strcmp(request->method, "GET") == 0;
   if (transfer->flaw != NULL) return false;
+  if (!load_times(transfer, request) || !load_headers(transfer, request) ||
+      !load_body(transfer, request) || !load_target(transfer, request))
+    return false;
   cdfw_flight_begin(transfer);
-  return load_times(transfer, request) && load_headers(transfer, request) &&
-         load_body(transfer, request) && load_target(transfer, request);
+  return true;
 }
 
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   cdfw_flight_begin(transfer);
+  transfer->spent = true; /* a handle that asks for connections of its own is not kept */
   curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));
 }

@@ -57,6 +57,8 @@ typedef struct cdfw_transfer {
   struct curl_slist *lines;       /* into `headers`, as libcurl wants them */
   size_t line_room;               /* elements allocated in `lines` */
   bool repeatable;                /* harmless to send twice: libcurl may do so by itself */
+  bool tls;                       /* the request goes by https, perhaps by HTTP/2 */
+  bool listens;                   /* libcurl is asked to say what it does */
   cdfw_response *response;        /* where the answer goes; its owner keeps it alive */
   cdfw_flight flight;
   char words[256]; /* libcurl's own about the failure (CURL_ERROR_SIZE) */

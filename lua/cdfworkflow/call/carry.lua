@@ -47,7 +47,7 @@ end
 ---@return any value
 ---@return string phase
 ---@return boolean denied
-function carry.answer(call, client, response, started, phase, method, url)
+local function answer(call, client, response, started, phase, method, url)
   local now = client.transport:now()
   report(client, {
     type = "response", phase = phase, method = method, url = url, status = response.status,
@@ -56,11 +56,13 @@ function carry.answer(call, client, response, started, phase, method, url)
   return call:step("answer", now, core.time(), response)
 end
 
+carry.answer = answer
+
 local function exchange(call, client, request, phase, errand)
   local started = client.transport:now()
   local method, url = report_request(client, request, phase)
   if errand then errand.asked = { started, phase, method, url } end
-  return carry.answer(call, client, client.transport:http(request, errand), started, phase, method, url)
+  return answer(call, client, client.transport:http(request, errand), started, phase, method, url)
 end
 
 --- A token request, unless another process has put a good token into the store.
