@@ -4,16 +4,19 @@
 #   make demo       installs what is missing, builds, starts the embedded CDF, runs the first example against it
 #   make test       installs what is missing, builds, runs all specs; ends in "N passed, N failed"
 #                   (one file on one Lua: make test SPECS=spec/core/json_spec.lua LUAS=5.4)
-#   make lint       luacheck, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
+#   make lint       luacheck, one hand, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
 #   make bench      spec/bench: time, CPU and memory against plain C; many runs; nginx and HAProxy under load
-#   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target (an hour in all)
+#   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
+#   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
 #   make torture    spec/torture: every allocation failed once
-#   make page       a screenshot of the embedded CDF's page in headless Chromium
-#   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4)
+#   make page       pictures of the embedded CDF's pages in headless Chromium
+#   make man        the manual pages, into build/man (needs scdoc)
+#   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4), with the manual pages
+#                   where scdoc is here, and the completion of the shells
 #   make format     clang-format over all C files
 #   make clean      removes build/
 #
@@ -29,7 +32,9 @@ LINK := -shared -Wl,-z,nodelete
 
 pc = $(if $(filter luajit,$(1)),luajit,lua$(1))
 KNOWN_LUAS := 5.4 5.3 5.1 luajit
-LUAS ?= $(shell for lua in $(KNOWN_LUAS); do pkg-config --exists $$(echo lua$$lua | sed s/lualuajit/luajit/) && echo $$lua; done)
+ifndef LUAS # looked for once, and where pkg-config is not here, none are
+LUAS := $(foreach lua,$(KNOWN_LUAS),$(shell pkg-config --exists $(call pc,$(lua)) 2>/dev/null && echo $(lua)))
+endif
 
 SOURCES := $(wildcard src/*.c)
 C_FILES = $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
@@ -113,13 +118,17 @@ stress:
 	@GC_PAUSE=0 spec/support/watched.sh stress "$(LUAS)" $(C_SPECS)
 	@GC_PAUSE=104 spec/support/watched.sh stress "$(LUAS)" $(SPECS)
 
-.PHONY: lint lint-lua lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
+.PHONY: lint lint-lua lint-hand lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
 lint:
 	@spec/support/install.sh lint
-	$(STEP) --keep-going lint-lua lint-symbols lint-format lint-cppcheck lint-tidy
+	$(STEP) --keep-going lint-lua lint-hand lint-symbols lint-format lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck --quiet lua spec rockspec
+
+# What luacheck does not look at: above functions `---@param …` and `--- words`, and fences `-- {==== Words ====`.
+lint-hand:
+	@! grep -rnE --include='*.lua' --exclude-dir=node_modules '^ *---[^ @-]|^ *--- *[{}]====' lua spec
 
 lint-compilers:
 	@$(MAKE) --no-print-directory build BUILD=build/lint/gcc CC=gcc CFLAGS="-O2 -Werror"
@@ -146,11 +155,19 @@ bench soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
-	@test $@ != bench || spec/bench/hosts.sh
+	@test $@ != bench || { spec/bench/program.sh && spec/bench/hosts.sh; }
+
+.PHONY: model
+model:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
+	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
 
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page
-page: build
+page:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
 	@spec/page_screenshot.sh
 
 fuzz:
@@ -161,7 +178,36 @@ PREFIX ?= /usr/local
 LUA_VERSION ?= 5.4
 .PHONY: install
 install:
-	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree $(PREFIX) rockspec/cdfworkflow-scm-1.rockspec
+	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree "$(PREFIX)" rockspec/cdfworkflow-scm-1.rockspec
+	@command -v scdoc >/dev/null && $(MAKE) --no-print-directory install-man || \
+	  echo "No manual pages: scdoc is not here" >&2
+	@$(MAKE) --no-print-directory install-completion || echo "No completion scripts" >&2
+
+# Manual pages: written in scdoc, beside the program.
+MANUALS := $(patsubst lua/cdfworkflow/program/man/%.scd,$(BUILD)/man/%,$(wildcard lua/cdfworkflow/program/man/*.scd))
+.PHONY: man install-man
+man: $(MANUALS)
+
+$(BUILD)/man/%: lua/cdfworkflow/program/man/%.scd
+	@mkdir -p $(@D)
+	scdoc <$< >$@.new
+	@mv $@.new $@
+
+install-man: man
+	@for page in $(MANUALS); do \
+	  install -D -m 644 "$$page" "$(DESTDIR)$(PREFIX)/share/man/man$${page##*.}/$${page##*/}"; \
+	done
+
+# What the installed program says to each shell, where that shell looks.
+.PHONY: install-completion
+install-completion:
+	@set -e; write() { \
+	  mkdir -p "$(DESTDIR)$(PREFIX)/$${2%/*}"; \
+	  "$(DESTDIR)$(PREFIX)/bin/cdfworkflow" completion "$$1" >"$(DESTDIR)$(PREFIX)/$$2"; \
+	}; \
+	write bash share/bash-completion/completions/cdfworkflow; \
+	write zsh share/zsh/site-functions/_cdfworkflow; \
+	write fish share/fish/vendor_completions.d/cdfworkflow.fish
 
 # What the rockspec calls. luarocks knows where its Lua and its libcurl are; the build may have been for another Lua.
 # A libcurl of one's own (luarocks make CURL_DIR=/opt/curl) is found there again when the module is loaded.
@@ -173,7 +219,7 @@ rock:
 	  LDFLAGS="-L$(CURL_LIBDIR) $(OWN_LIBDIR:%=-Wl,-rpath,%)"
 
 rock-install:
-	install -D -t $(LIBDIR)/cdfworkflow $(BUILD)/rock/cdfworkflow/core.so
+	install -D -t "$(LIBDIR)/cdfworkflow" $(BUILD)/rock/cdfworkflow/core.so
 	cd lua && find cdfworkflow -name '*.lua' -exec install -D -m 644 '{}' '$(LUADIR)/{}' ';'
 
 .PHONY: clean format

@@ -10,14 +10,16 @@ description = {
   summary = "Start, follow and schedule data-workflow runs in Cognite Data Fusion",
   detailed = [[
     A C core on libcurl and a small Lua layer: one call starts a data-workflow run, from a plain script, from
-    nginx/OpenResty, from HAProxy or from an event loop. An embedded CDF to try it against comes with it
-    (cdfworkflow-sim; serving it needs the rocks http and argparse).]],
+    nginx/OpenResty, from HAProxy, from an event loop, or from a shell with the program cdfworkflow (which reads YAML
+    where the rock lyaml is there). An embedded CDF to try it against comes with it (cdfworkflow-sim; serving it needs
+    the rock http).]],
   license = "Apache-2.0",
 }
 supported_platforms = { "linux" }
 dependencies = {
   "lua >= 5.1, < 5.5",
   "lua-cjson >= 2.1.0",
+  "argparse >= 0.7.0",
 }
 external_dependencies = {
   CURL = { library = "curl" },
@@ -40,6 +42,9 @@ build = {
     LUADIR = "$(LUADIR)",
   },
   install = {
-    bin = { ["cdfworkflow-sim"] = "lua/cdfworkflow/simulator/bin/cdfworkflow-sim" },
+    bin = {
+      ["cdfworkflow"] = "lua/cdfworkflow/program/bin/cdfworkflow",
+      ["cdfworkflow-sim"] = "lua/cdfworkflow/simulator/bin/cdfworkflow-sim",
+    },
   },
 }

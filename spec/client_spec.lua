@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The client object: its doors, what it shows and how it ends. What calls do is in call_spec.lua.
+-- The client object: its doors, what it shows and how it ends. What calls do is in core/call_spec.lua and others.
 
 local Script = require "script"
 local cdf = require "cdfworkflow"
@@ -46,6 +46,33 @@ describe("a client", function()
     })
     assert(client:request("GET", "/x"))
     assert.equal("https://api.cognitedata.com/api/v1/projects/a%2Fb%20c/x", client.transport.requests[1].url)
+  end)
+
+  it("refuses what cannot be sent before it looks anything up", function()
+    local client, script = client_with {}
+    local long, no_secret = ("n"):rep(5000), { client_id = "i", client_secret = "" }
+    local schedule = { name = "s", cronExpression = "* * * * *", functionExternalId = "fx" }
+    local trigger = { externalId = "t", workflowExternalId = "w", workflowVersion = "1",
+      triggerRule = { triggerType = "schedule", cronExpression = "* * * * *" } }
+    for _, call in ipairs {
+      function() return client.functions:call("fx", {}, { nonce = long }) end,
+      function() return client.functions:call("fx", {}, { client_credentials = no_secret }) end,
+      function() return client.functions:call("fx", { print }) end,
+      function() return client.functions:call("fx", {}, { session = "client_credentials" }) end,
+      function() return client.functions.schedules:create(schedule, { nonce = long }) end,
+      function() return client.functions.schedules:create(schedule, { session = "client_credentials" }) end,
+      function() return client.functions.calls:list("fx", { startTime = { min = print } }) end,
+      function() return client.workflows.triggers:upsert(trigger, { nonce = long }) end,
+      function()
+        return client:schedule { via = "function", workflow_external_id = "w", version = "1", cron = "* * * * *",
+          client_credentials = no_secret }
+      end,
+    } do
+      local result, err = call()
+      assert.is_nil(result)
+      assert.equal("invalid", err.kind)
+    end
+    assert.same({}, script.requests)
   end)
 
   it("has every namespace of the API", function()
@@ -108,14 +135,14 @@ describe("a client", function()
     client:close()
     client:close()
     assert.equal(1, closed)
-    for _, call in ipairs {
-      function() client:auth() end,
-      function() client:request("GET", "/x") end,
-      function() client.workflows:list() end,
-      function() client.workflows.executions:retry("059edaa4-a17a-4102-910e-2c3591500cce") end,
-      function() client.sessions:create() end,
+    for name, call in pairs {
+      ["client:auth"] = function() client:auth() end,
+      ["client:request"] = function() client:request("GET", "/x") end,
+      ["client.workflows:list"] = function() client.workflows:list() end,
+      ["client:retry"] = function() client:retry("059edaa4-a17a-4102-910e-2c3591500cce") end,
+      ["client.sessions:create"] = function() client.sessions:create() end,
     } do
-      assert.has_error(call, "this cdfworkflow client is closed")
+      assert.error_matches(call, name .. ": this cdfworkflow client is closed")
     end
   end)
 

@@ -88,7 +88,7 @@ describe("README.md", function()
   end
 end)
 
-describe("the program of DESIGN section 1", function()
+describe("the first program of the README", function()
   it("is the first block", function()
     local first = blocks(read("README.md"))[1]
     for _, word in ipairs { "cdf.client", "cdf.credentials", "client:run", "client:wait" } do

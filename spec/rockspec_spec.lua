@@ -2,6 +2,7 @@
 -- The rock: both rockspecs, and what luarocks makes of them in a tree of its own.
 -- Runs on: 5.4
 
+local core = require "cdfworkflow.core"
 local shell = require "shell"
 
 local function luarocks(arguments)
@@ -38,14 +39,21 @@ describe("the rock", function()
     return shell.run(("cd %s && %s %s"):format(elsewhere, paths, command))
   end
 
+  it("has the version of src/client.h, and so has the changelog's first part", function()
+    assert.equal(("rockspec/cdfworkflow-%s-1.rockspec\nrockspec/cdfworkflow-scm-1.rockspec\n"):format(core.version),
+      (shell.run "ls rockspec/*.rockspec"))
+    local changelog = shell.run "grep '^## ' CHANGELOG.md"
+    assert.equal(core.version, changelog:match "^## ([%d.]+)")
+  end)
+
   it("has rockspecs that luarocks finds right and that differ in the version only", function()
     local scm = rockspec "rockspec/cdfworkflow-scm-1.rockspec"
-    local release = rockspec "rockspec/cdfworkflow-0.1.0-1.rockspec"
+    local release = rockspec(("rockspec/cdfworkflow-%s-1.rockspec"):format(core.version))
     assert.equal("scm-1", scm.version)
-    assert.equal("0.1.0-1", release.version)
+    assert.equal(core.version .. "-1", release.version)
     release.version = scm.version
     assert.same(scm, release)
-    for _, name in ipairs { "scm-1", "0.1.0-1" } do
+    for _, name in ipairs { "scm-1", core.version .. "-1" } do
       local output, status = luarocks(("lint rockspec/cdfworkflow-%s.rockspec"):format(name))
       assert.equal(0, status, output)
     end
@@ -90,9 +98,32 @@ describe("the rock", function()
     assert.truthy(output:find("my-project", 1, true), output)
   end)
 
-  it("installs the embedded CDF as a program", function()
-    local output, status = run_with_the_rock(tree .. "/bin/cdfworkflow-sim --help")
-    assert.equal(0, status, output)
-    assert.truthy(output:find("--project", 1, true), output)
+  it("installs the programs, which find what they need whatever LUA_PATH says", function()
+    local settings = { "", "LUA_PATH= ", "LUA_PATH=/nowhere/?.lua ", "LUA_PATH_5_4='/nowhere/5.3/?.lua;;' " }
+    for _, setting in ipairs(settings) do
+      local bin = ("env -u LUA_PATH -u LUA_CPATH %s%s/bin/"):format(setting, tree)
+      local output, status = shell.run(("cd %s && %scdfworkflow --version"):format(elsewhere, bin))
+      assert.equal(0, status, output)
+      assert.matches("^cdfworkflow %d", output)
+      local sim = assert(io.popen(("cd %s && echo $$; exec %scdfworkflow-sim --port 0 2>&1"):format(elsewhere, bin)))
+      local pid, line = sim:read "*l", sim:read "*l"
+      os.execute("kill " .. pid)
+      sim:close()
+      assert.matches("^cdfworkflow%-sim listening on ", line)
+    end
+  end)
+
+  it("needs argparse, and names what is only recommended where it is missing", function()
+    assert.truthy(table.concat(rockspec("rockspec/cdfworkflow-scm-1.rockspec").dependencies, " "):find "argparse")
+    local preload = [[lua5.4 -e 'package.preload["%s"] = function() error "not here" end']]
+    local script = tree .. "/lib/luarocks/rocks-5.4/cdfworkflow/scm-1/bin/cdfworkflow"
+    local output, status = run_with_the_rock(preload:format "argparse" .. " " .. script .. " run x")
+    assert.equal(2, status)
+    assert.equal("cdfworkflow: argparse is needed: install the rock `argparse`, or Debian's lua-argparse\n", output)
+    shell.run(("echo 'a: 1' >%s/a.yaml"):format(elsewhere))
+    output, status = run_with_the_rock(preload:format "yaml" .. " " .. script .. " lint a.yaml")
+    assert.equal(2, status)
+    assert.equal("cdfworkflow: a.yaml: lyaml is needed to read YAML: install the rock `lyaml`, or Debian's lua-yaml\n",
+      output)
   end)
 end)

@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Answers of CDF and of token endpoints; see answer.h. Texts of CDF are passed on, a body that is
- * not CDF's (a proxy's page) never is. */
+ * Answers of CDF and of token endpoints; see answer.h. */
 #include "answer.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,8 +10,6 @@
 #include "json.h"
 #include "object.h"
 #include "text.h"
-
-enum { SHOWN_PATH = 120 /* characters of a path that errors show */ };
 
 /* {==== Responses made in Lua ==== */
 
@@ -41,7 +37,10 @@ static void copy_body(lua_State *L, int table, cdfw_response *response) {
   lua_getfield(L, table, "body");
   const char *body = lua_tolstring(L, -1, &length);
   if (body != NULL) cdfw_buffer_add(&response->body, body, length);
-  if (response->body.state == CDFW_BUFFER_FULL) response->failure = CDFW_FAILURE_TOO_LARGE;
+  if (response->body.state == CDFW_BUFFER_FULL) {
+    response->failure = CDFW_FAILURE_TOO_LARGE;
+    response->sent = true;
+  }
   if (response->body.state == CDFW_BUFFER_NO_MEMORY) luaL_error(L, "not enough memory");
   lua_pop(L, 1);
 }
@@ -55,7 +54,7 @@ static void copy_failure(lua_State *L, int table, const cdfw_call *call, cdfw_re
     response->sent = lua_isnil(L, -1) || lua_toboolean(L, -1);
     lua_getfield(L, table, "message");
     if (lua_isstring(L, -1)) {
-      cdfw_answer_redact(L, call);
+      cdfw_call_redact(L, call);
       strncat(response->detail, lua_tostring(L, -1), sizeof response->detail - 1);
     }
     lua_pop(L, 2);
@@ -82,18 +81,6 @@ const cdfw_response *cdfw_answer_check(lua_State *L, int index, const cdfw_call 
 
 /* }==== */
 
-void cdfw_answer_outcome(const cdfw_response *response, double wall, cdfw_outcome *outcome) {
-  const cdfw_buffer *headers = &response->headers;
-  const char *marked = cdfw_message_find_header(headers, "cdf-is-auto-retryable");
-  memset(outcome, 0, sizeof *outcome);
-  outcome->failure = response->failure;
-  outcome->sent = response->sent;
-  outcome->status = response->status;
-  outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
-  outcome->retry_after = cdfw_policy_retry_after(cdfw_message_find_header(headers, "retry-after"),
-                                                 cdfw_message_find_header(headers, "date"), wall);
-}
-
 /* {==== Reading JSON ==== */
 
 /* A light userdata points to what may be changed; the response may not be. */
@@ -113,7 +100,7 @@ static int read_body(lua_State *L) {
 /* The answer's body as JSON: true [-0, +1] pushes the value, false [-0, +1] what is wrong. An
    answer may hold a token or a nonce, and a debug hook sees the arguments and the results of
    lua-cjson; so the host's hook rests meanwhile. */
-static bool read_unseen(lua_State *L, const cdfw_response *response) {
+bool cdfw_answer_read_unseen(lua_State *L, const cdfw_response *response) {
   struct reading reading = {response};
   lua_Hook hook = lua_gethook(L);
   int mask = lua_gethookmask(L), count = lua_gethookcount(L);
@@ -128,6 +115,49 @@ static bool read_unseen(lua_State *L, const cdfw_response *response) {
   bool read = lua_toboolean(L, -1) != 0;
   lua_pop(L, 1);
   return read;
+}
+
+/* }==== */
+
+/* {==== Outcomes ==== */
+
+/* CDF's error envelope is {"error": {"code": number, "message": text, …}} (CDF.md 11). What stands
+   in front of it answers with pages, and with JSON of its own. The body's value is on the top.
+   [-0, +0] */
+static void read_own(lua_State *L, cdfw_outcome *outcome) {
+  lua_getfield(L, -1, "error");
+  if (lua_istable(L, -1)) {
+    lua_getfield(L, -1, "message");
+    lua_getfield(L, -2, "code");
+    outcome->own = lua_type(L, -1) == LUA_TNUMBER && lua_type(L, -2) == LUA_TSTRING;
+    lua_getfield(L, -3, "missing");
+    outcome->missing = lua_istable(L, -1) && cdfw_rawlen(L, -1) > 0;
+    lua_pop(L, 3);
+  }
+  lua_pop(L, 1);
+}
+
+/* An identity provider has no envelope: whatever it says counts as its own. */
+static void judge_owner(lua_State *L, const cdfw_call *call, const cdfw_response *response,
+                        cdfw_outcome *outcome) {
+  outcome->own = call->op.is.phase == CDFW_PHASE_TOKEN;
+  if (outcome->own || outcome->status < 400 || response->body.length == 0) return;
+  if (cdfw_answer_read_unseen(L, response) && lua_istable(L, -1)) read_own(L, outcome);
+  lua_pop(L, 1);
+}
+
+void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_response *response,
+                         double wall, cdfw_outcome *outcome) {
+  const cdfw_buffer *headers = &response->headers;
+  const char *marked = cdfw_message_find_header(headers, "cdf-is-auto-retryable");
+  memset(outcome, 0, sizeof *outcome);
+  outcome->failure = response->failure;
+  outcome->sent = response->sent;
+  outcome->status = response->status;
+  outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
+  outcome->retry_after = cdfw_policy_retry_after(cdfw_message_find_header(headers, "retry-after"),
+                                                 cdfw_message_find_header(headers, "date"), wall);
+  if (outcome->failure == CDFW_FAILURE_NONE) judge_owner(L, call, response, outcome);
 }
 
 /* }==== */
@@ -202,10 +232,10 @@ static bool read_session(lua_State *L, cdfw_call *call) {
   lua_getfield(L, -1, "id");
   call->session_id = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
   /* Never another one's: a number that is no id, or is not exact, is none. */
-  call->op.has_session_id = call->session_id >= 1 && call->session_id < 9007199254740992.0 &&
-                            call->session_id == floor(call->session_id);
+  call->op.is.has_session_id = call->session_id >= 1 && call->session_id < 9007199254740992.0 &&
+                               call->session_id == floor(call->session_id);
   lua_pop(L, 1);
-  if (!call->op.session_only) {
+  if (!call->op.plan.session_only) {
     lua_pop(L, 1);
     lua_pushnil(L);
   }
@@ -231,7 +261,7 @@ static bool is_another(lua_State *L, const char *member, const cdfw_buffer *aske
 
 /* Whether the execution on the top bears the request id of another run. [-0, +0] */
 static bool is_of_another_run(lua_State *L, const cdfw_call *call) {
-  if (!call->op.is_marked) return false;
+  if (call->request_id.length == 0 || call->op.plan.look != CDFW_LOOK_MARK) return false;
   lua_getfield(L, -1, "metadata");
   bool another = lua_istable(L, -1) && is_another(L, CDFW_REQUEST_ID_KEY, &call->request_id);
   lua_pop(L, 1);
@@ -247,6 +277,7 @@ static bool read_execution(lua_State *L, const cdfw_call *call) {
     lua_pushfstring(L, "the execution in it has no %s", needed[i]);
     return false;
   }
+  if (is_another(L, "id", &call->execution)) return complain(L, "it holds another execution");
   if (is_another(L, "workflowExternalId", &call->workflow))
     return complain(L, "it holds an execution of another workflow");
   if (is_another(L, "version", &call->version))
@@ -302,30 +333,64 @@ static bool read_look_page(lua_State *L, cdfw_call *call, cdfw_outcome *outcome)
   return keep_cursor(L, call, outcome);
 }
 
+/* The number member of the table on the top, or -1. [-0, +0] */
+static double time_member(lua_State *L, const char *member) {
+  lua_getfield(L, -1, member);
+  double time = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : -1;
+  lua_pop(L, 1);
+  return time;
+}
+
+/* A retry leaves no mark: that it took effect is seen by what it changes. Of an execution that was
+   running already, the end says nothing. */
+static bool runs_again(const cdfw_state *before, const cdfw_state *now) {
+  if (now->start_time != before->start_time) return true;
+  return !before->is_running && (now->is_running || now->end_time != before->end_time);
+}
+
 static bool read_look(lua_State *L, cdfw_call *call, cdfw_outcome *outcome) {
   if (!lua_istable(L, -1)) return complain(L, "it is not an object");
-  if (call->look_filter.length > 0) return read_look_page(L, call, outcome);
-  /* A retry has no mark of its own: it took effect when the execution runs again, or when the nonce
-     turned out to be spent. */
+  if (call->op.plan.look == CDFW_LOOK_MARK) return read_look_page(L, call, outcome);
   if (!read_execution(L, call)) return false;
-  outcome->found = call->op.refused || member_is(L, "status", "RUNNING", strlen("RUNNING"));
+  cdfw_state now = {.is_running = member_is(L, "status", "RUNNING", strlen("RUNNING")),
+                    .start_time = time_member(L, "startTime"),
+                    .end_time = time_member(L, "endTime")};
+  if (call->op.is.look.aim == CDFW_AIM_BEFORE)
+    call->before = now;
+  else
+    outcome->found = runs_again(&call->before, &now);
   return true;
+}
+
+/* [-0, +0] true, or [-1, +1] false */
+static bool read_item(lua_State *L) {
+  if (!lua_istable(L, -1)) return complain(L, "it is not an object");
+  lua_getfield(L, -1, "items");
+  if (lua_istable(L, -1)) {
+    lua_rawgeti(L, -1, 1);
+    lua_replace(L, -2);
+  }
+  bool there = lua_istable(L, -1);
+  lua_pop(L, 1);
+  return there ? true : complain(L, "it holds no item");
 }
 
 static bool read_call(lua_State *L, const cdfw_call *call) {
   if (call->result == CDFW_RESULT_EXECUTION) return read_execution(L, call);
+  if (call->result == CDFW_RESULT_ITEM) return read_item(L);
   return lua_istable(L, -1) ? true : complain(L, "it is neither an object nor an array");
 }
 
 bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *response,
                       cdfw_outcome *outcome, double now) {
   const cdfw_buffer *body = &response->body;
-  bool is_call = call->op.phase == CDFW_PHASE_CALL;
-  if (is_call ? call->result == CDFW_RESULT_NOTHING : call->op.phase == CDFW_PHASE_REVOKE) {
+  bool is_call = call->op.is.phase == CDFW_PHASE_CALL;
+  if (is_call ? call->result == CDFW_RESULT_NOTHING : call->op.is.phase == CDFW_PHASE_REVOKE) {
     lua_pushboolean(L, true);
     return true;
   }
-  if (is_call && call->result != CDFW_RESULT_EXECUTION && body->length == 0) {
+  bool may_be_empty = call->result != CDFW_RESULT_EXECUTION && call->result != CDFW_RESULT_ITEM;
+  if (is_call && may_be_empty && body->length == 0) {
     lua_newtable(L);
     return true;
   }
@@ -333,8 +398,8 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
     lua_pushliteral(L, "it is empty");
     return false;
   }
-  if (!read_unseen(L, response)) return false;
-  switch (call->op.phase) {
+  if (!cdfw_answer_read_unseen(L, response)) return false;
+  switch (call->op.is.phase) {
     case CDFW_PHASE_TOKEN:
       return read_token(L, call, now);
     case CDFW_PHASE_SESSION:
@@ -344,287 +409,6 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
     default:
       return read_call(L, call);
   }
-}
-
-/* }==== */
-
-/* {==== Redaction ==== */
-
-/* Also as it stands in a form or in JSON: a server may repeat the request in its error. [-0, +0] */
-static void redact_encoded(lua_State *L, const cdfw_buffer *secret) {
-  cdfw_buffer *out = cdfw_scratch_push(L, CDFW_MAX_BODY, true);
-  lua_insert(L, -2);
-  bool encoded = cdfw_text_add_form(out, cdfw_buffer_text(secret), secret->length);
-  if (encoded) cdfw_error_redact(L, out->data);
-  cdfw_buffer_clear(out);
-  encoded = encoded && cdfw_text_add_json_string(out, cdfw_buffer_text(secret), secret->length);
-  if (!encoded) luaL_error(L, "not enough memory");
-  out->data[out->length - 1] = '\0'; /* without its quotes */
-  cdfw_error_redact(L, out->data + 1);
-  cdfw_buffer_free(out);
-  lua_remove(L, -2);
-}
-
-void cdfw_answer_redact(lua_State *L, const cdfw_call *call) {
-  const cdfw_credentials *credentials = call->client->credentials;
-  const cdfw_buffer *secrets[] = {&call->client->auth.token, &call->token,
-                                  &credentials->token,       &credentials->client_secret,
-                                  &call->session_secret,     &call->nonce};
-  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++) {
-    if (secrets[i]->length == 0) continue;
-    cdfw_error_redact(L, cdfw_buffer_text(secrets[i]));
-    redact_encoded(L, secrets[i]);
-  }
-  const char *line = NULL;
-  while ((line = cdfw_message_next_header(&call->secrets, line)) != NULL)
-    cdfw_error_redact(L, line);
-}
-
-/* }==== */
-
-/* {==== Errors ==== */
-
-/* "POST /workflows/foo/versions/1/run", "POST /sessions" or "the token request". [-0, +1] */
-static const char *push_what(lua_State *L, const cdfw_call *call) {
-  size_t length;
-  const char *path = cdfw_call_shown(call, &length);
-  if (call->op.phase == CDFW_PHASE_TOKEN && !call->op.lost)
-    return lua_pushfstring(L, "the token request");
-  if (call->op.phase == CDFW_PHASE_SESSION && !call->op.lost)
-    return lua_pushfstring(L, "POST /sessions");
-  lua_pushfstring(L, "%s ", call->method);
-  lua_pushlstring(L, path, length < SHOWN_PATH ? length : SHOWN_PATH);
-  lua_pushstring(L, length < SHOWN_PATH ? "" : "...");
-  lua_concat(L, 3);
-  return lua_tostring(L, -1);
-}
-
-static const char *failure_kind(cdfw_failure failure) {
-  switch (failure) {
-    case CDFW_FAILURE_TLS:
-      return "tls";
-    case CDFW_FAILURE_TIMEOUT:
-      return "timeout";
-    case CDFW_FAILURE_TOO_LARGE:
-    case CDFW_FAILURE_PROTOCOL:
-      return "protocol";
-    case CDFW_FAILURE_CANCELLED:
-      return "cancelled";
-    default:
-      return "transport";
-  }
-}
-
-static const char *failure_words(const cdfw_response *response) {
-  static const char *const words[] = {"no failure",
-                                      "a name was not found",
-                                      "no connection",
-                                      "no secure connection",
-                                      "the proxy refused",
-                                      "no answer in time",
-                                      "the connection broke while sending",
-                                      "the connection broke before the answer was complete",
-                                      "the answer is larger than max_response_size",
-                                      "the answer is not proper HTTP",
-                                      "given up by the caller",
-                                      "this machine could not send it"};
-  return words[response->failure];
-}
-
-/* Only where nobody that is trusted vouches for a certificate does another authority help. */
-static const char *failure_hint(const cdfw_response *response) {
-  static const char *const signs[] = {"issuer", "self-signed", "self signed",
-                                      "verification failed"};
-  if (response->failure != CDFW_FAILURE_TLS) return "";
-  for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-    if (strstr(response->detail, signs[i]) != NULL)
-      return "; if the certificate comes from a private authority, name its file in ca_file";
-  return "";
-}
-
-/* What a success that is of no use still means. */
-static const char *effect_words(const cdfw_call *call, int status) {
-  bool effect = status >= 200 && status < 300 && call->op.phase == CDFW_PHASE_CALL &&
-                call->op.repeat != CDFW_REPEAT_SAFE;
-  return effect ? "; CDF has carried it out" : "";
-}
-
-/* [-0, +1] */
-static void push_failure_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
-  const char *what = push_what(L, call);
-  bool detailed = response->detail[0] != '\0';
-  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s%s", what,
-                  failure_words(response), detailed ? " (" : "", response->detail,
-                  detailed ? ")" : "", failure_hint(response),
-                  effect_words(call, response->status));
-}
-
-static const char *answer_kind(const cdfw_call *call, int status) {
-  if (status == 429) return "throttled";
-  if (status == 401 || call->op.phase == CDFW_PHASE_TOKEN) return "auth";
-  return status < 400 ? "protocol" : "api";
-}
-
-static const char *answer_hint(const cdfw_call *call, int status) {
-  if (call->op.phase == CDFW_PHASE_TOKEN)
-    return status < 500 ? "; check client_id, client_secret, token_url and scopes" : "";
-  if (status >= 300 && status < 400) return "; redirects are never followed, check base_url";
-  if (status == 401) return "; check the credentials, and that they give access to the project";
-  if (status == 403 && call->op.phase == CDFW_PHASE_SESSION)
-    return "; the credentials need the capability sessionsAcl CREATE";
-  return "";
-}
-
-/* The object `error` of CDF's envelope, or the text that stands in its place, becomes members of
-   the table at `details`, and its message is pushed (nil if none). The body's value is on the top.
-   [-0, +1] */
-static void read_envelope(lua_State *L, int details) {
-  static const char *const members[] = {"code", "missing", "duplicated", "extra"};
-  lua_getfield(L, -1, "error");
-  if (lua_type(L, -1) == LUA_TSTRING) return;
-  if (!lua_istable(L, -1)) {
-    lua_pop(L, 1);
-    lua_pushnil(L);
-    return;
-  }
-  for (size_t i = 0; i < sizeof members / sizeof members[0]; i++) {
-    lua_getfield(L, -1, members[i]);
-    lua_setfield(L, details, members[i]);
-  }
-  lua_getfield(L, -1, "message");
-  lua_remove(L, -2);
-}
-
-/* RFC 6749 5.2: { error = "invalid_client", error_description = … }. [-0, +1] */
-static void read_oauth_refusal(lua_State *L, int details) {
-  lua_getfield(L, -1, "error");
-  if (lua_type(L, -1) != LUA_TSTRING) {
-    lua_pop(L, 1);
-    lua_pushnil(L);
-    return;
-  }
-  lua_pushvalue(L, -1);
-  lua_setfield(L, details, "code");
-  lua_getfield(L, -2, "error_description");
-  if (lua_type(L, -1) == LUA_TSTRING)
-    lua_pushfstring(L, "%s: %s", lua_tostring(L, -2), lua_tostring(L, -1));
-  else
-    lua_pushvalue(L, -2);
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-}
-
-/* Copies all members of the table at `from` into the one on the top. [-0, +0] */
-static void copy_members(lua_State *L, int from) {
-  lua_pushnil(L);
-  while (lua_next(L, from) != 0) {
-    lua_pushvalue(L, -2);
-    lua_insert(L, -2);
-    lua_rawset(L, -4);
-  }
-}
-
-/* [-0, +1] */
-static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
-  const cdfw_buffer *body = &response->body;
-  int status = response->status;
-  int details = lua_gettop(L) + 1;
-  lua_newtable(L);
-  /* What a storage host says of an upload may repeat its URL, which is a permission. */
-  bool ours = call->op.auth != NULL;
-  bool read = ours && body->length > 0 && read_unseen(L, response) && lua_istable(L, -1);
-  if (read) cdfw_answer_redact(L, call);
-  if (!read)
-    lua_pushnil(L);
-  else if (call->op.phase == CDFW_PHASE_TOKEN)
-    read_oauth_refusal(L, details);
-  else
-    read_envelope(L, details);
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : "no error text of CDF";
-  cdfw_error_push(L, answer_kind(call, status), "%s was answered with %d: %s%s", push_what(L, call),
-                  status, text, answer_hint(call, status));
-  copy_members(L, details);
-}
-
-/* What is wrong with the success is on the top. [-0, +1] */
-static void push_unreadable_error(lua_State *L, const cdfw_call *call, int status) {
-  const char *problem = lua_tostring(L, -1);
-  const char *what = push_what(L, call);
-  cdfw_error_push(L, "protocol", "%s was answered with %d, but the answer cannot be used: %s%s",
-                  what, status, problem != NULL ? problem : "no reason",
-                  effect_words(call, status));
-}
-
-/* [-0, +1] */
-static void push_ambiguous_error(lua_State *L, const cdfw_call *call,
-                                 const cdfw_response *response) {
-  const char *what = push_what(L, call);
-  const char *why = "looking for it did not settle the matter";
-  if (!call->op.lost && response->failure != CDFW_FAILURE_NONE)
-    why = failure_words(response);
-  else if (!call->op.lost)
-    why = lua_pushfstring(L, "a gateway answered with %d in CDF's place", response->status);
-  cdfw_error_push(L, "ambiguous",
-                  "%s: the answer was lost (%s), so it may have been carried out; look before "
-                  "repeating it%s",
-                  what, why,
-                  call->op.repeat == CDFW_REPEAT_RUN && !call->op.can_look
-                      ? ", or give a request_id next time"
-                      : "");
-}
-
-/* Into the error on the top. [-0, +0] */
-static void set_request_id(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
-  const char *id = cdfw_message_find_header(&response->headers, "x-request-id");
-  if (id == NULL) return;
-  lua_pushstring(L, id);
-  cdfw_answer_redact(L, call);
-  lua_insert(L, -2);
-  cdfw_error_set(L, "requestId", lua_tostring(L, -2));
-  lua_remove(L, -2);
-}
-
-void cdfw_answer_push_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
-  int top = lua_gettop(L);
-  luaL_checkstack(L, 10, "error");
-  if (call->op.ending == CDFW_ENDING_AMBIGUOUS)
-    push_ambiguous_error(L, call, response);
-  else if (response->failure != CDFW_FAILURE_NONE)
-    push_failure_error(L, call, response);
-  else if (call->op.last.unreadable)
-    push_unreadable_error(L, call, response->status);
-  else
-    push_status_error(L, call, response);
-  lua_insert(L, top + 1);
-  lua_settop(L, top + 1);
-  if (response == NULL) return;
-  if (response->status != 0) {
-    lua_pushinteger(L, response->status);
-    lua_setfield(L, -2, "status");
-  }
-  set_request_id(L, call, response);
-}
-
-void cdfw_answer_push_deadline_error(lua_State *L, const cdfw_call *call) {
-  const char *what = push_what(L, call);
-  lua_pushnumber(L, call->op.timeout);
-  cdfw_error_push(L, "timeout", "%s: not done within the timeout of %s s", what,
-                  lua_tostring(L, -1));
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-}
-
-void cdfw_answer_finish_error(lua_State *L, const cdfw_call *call, double now) {
-  bool passing = call->op.ending == CDFW_ENDING_DEADLINE || cdfw_policy_is_passing(&call->op.last);
-  if (call->op.ending != CDFW_ENDING_JOINED) { /* that one has been judged already */
-    lua_pushboolean(L, passing && call->op.ending != CDFW_ENDING_AMBIGUOUS);
-    lua_setfield(L, -2, "retryable");
-  }
-  lua_pushinteger(L, (lua_Integer)call->op.attempts);
-  lua_setfield(L, -2, "attempts");
-  lua_pushnumber(L, now - call->op.started);
-  lua_setfield(L, -2, "elapsed");
-  cdfw_answer_redact(L, call);
 }
 
 /* }==== */

@@ -5,9 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-/* A token is renewed when less than this is left, as the Python SDK does (CDF.md 2); up to half as
-   much again at random, so that many processes do not all ask at the same second. */
-static const double leeway = 30;
 /* Seconds after which a silent fetcher is taken for lost: its coroutine may have been dropped. */
 static const double fetcher_patience = 15;
 /* Seconds until the next try of a renewal that failed, while the old token is good. */
@@ -54,7 +51,8 @@ bool cdfw_auth_take(cdfw_auth *auth, const char *token, size_t length, double no
   if (auth->last_failed) return false;
   auth->serial++;
   /* A token that lives shorter than the leeway would be fetched anew for every call. */
-  double early = fmin(leeway * (1 + random / 2), lifetime / 2);
+  double early =
+      fmin(CDFW_AUTH_LEEWAY + (CDFW_AUTH_MOST_LEEWAY - CDFW_AUTH_LEEWAY) * random, lifetime / 2);
   auth->expires = now + lifetime;
   auth->refresh_at = isinf(lifetime) ? lifetime : now + lifetime - early;
   return true;

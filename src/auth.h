@@ -24,7 +24,13 @@ typedef struct cdfw_auth {
   bool last_failed;     /* the last finished fetch brought no token */
 } cdfw_auth;
 
-enum { CDFW_MAX_TOKEN = 32 * 1024 };
+enum {
+  CDFW_MAX_TOKEN = 32 * 1024,
+  /* A token is renewed when less than this is left, as the Python SDK does (CDF.md 2); up to half
+     as much again at random, so that many processes do not all ask at the same second. Seconds. */
+  CDFW_AUTH_LEEWAY = 30,
+  CDFW_AUTH_MOST_LEEWAY = CDFW_AUTH_LEEWAY * 3 / 2
+};
 
 void cdfw_auth_init(cdfw_auth *auth);
 void cdfw_auth_free(cdfw_auth *auth);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "digest.h"
 #include "error.h"
 #include "object.h"
 #include "text.h"
@@ -15,10 +16,8 @@ static const char client_class[] = "cdfworkflow.core.client";
 /* Places in the user value. */
 enum { CREDENTIALS_SLOT = 1, TOKEN_ERROR_SLOT = 2 };
 
-static const double default_timeout = 60;         /* seconds, as the Python SDK (CDF.md 1) */
-static const double default_connect_timeout = 10; /* seconds */
-static const double longest_timeout = 86400 * 7;  /* seconds */
-enum { DEFAULT_MAX_RETRIES = 10, MOST_RETRIES = 100, DEFAULT_MAX_RESPONSE = 16 * 1024 * 1024 };
+static const double longest_timeout = 86400 * 7; /* seconds */
+enum { MOST_RETRIES = 100 };
 
 cdfw_client *cdfw_client_check(lua_State *L, int index) {
   return luaL_checkudata(L, index, client_class);
@@ -74,11 +73,12 @@ static const char *get_string(lua_State *L, const char *name, size_t *length) {
   return lua_tolstring(L, -1, length);
 }
 
-static double get_number(lua_State *L, const char *name, double fallback, double low, double high) {
+/* Without the option the most there may be: defaults are Lua's. */
+static double get_number(lua_State *L, const char *name, double low, double high) {
   lua_getfield(L, 1, name);
   if (lua_isnil(L, -1)) {
     lua_pop(L, 1);
-    return fallback;
+    return high;
   }
   if (lua_type(L, -1) != LUA_TNUMBER)
     luaL_error(L, "client: %s must be a number, not %s", name, luaL_typename(L, -1));
@@ -98,39 +98,19 @@ static int read_project(lua_State *L, cdfw_client *client) {
   const char *text = get_string(L, "project", &length);
   if (text == NULL) return luaL_error(L, "client: project is missing");
   const char *problem = cdfw_text_identifier_problem(text, length);
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "client: project %s", problem);
+  if (problem != NULL) return cdfw_error_problem(L, "project", problem);
   if (!cdfw_text_add_segment(&client->project, text, length)) luaL_error(L, "not enough memory");
   lua_pop(L, 1);
   return 0;
 }
 
-/* A cluster's name becomes the first labels of a host name. */
-static bool is_cluster(const char *text, size_t length) {
-  static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.";
-  return length > 0 && length <= 200 && strspn(text, allowed) == length && text[0] != '.' &&
-         text[length - 1] != '.';
-}
-
 static int read_base_url(lua_State *L, cdfw_client *client) {
-  size_t cluster_length = 0, length = 0;
-  const char *cluster = get_string(L, "cluster", &cluster_length);
+  size_t length = 0;
   const char *url = get_string(L, "base_url", &length);
-  if ((cluster == NULL) == (url == NULL))
-    return luaL_error(L, "client: give either cluster or base_url");
-  if (cluster != NULL && !is_cluster(cluster, cluster_length))
-    return cdfw_error_return(
-        L, "invalid",
-        "client: cluster must be a name such as westeurope-1 (letters, digits, "
-        "'-' and '.')");
-  if (cluster != NULL) {
-    url = lua_pushfstring(L, "https://%s.cognitedata.com", cluster);
-    length = strlen(url);
-  }
+  if (url == NULL) return luaL_error(L, "client: base_url is missing");
   const char *problem = cdfw_text_url_problem(url, length);
   if (problem == NULL && memchr(url, '?', length) != NULL) problem = "must have no query";
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "client: base_url %s", problem);
-  while (url[length - 1] == '/')
-    length--;
+  if (problem != NULL) return cdfw_error_problem(L, "base_url", problem);
   if (!cdfw_buffer_add(&client->base_url, url, length)) luaL_error(L, "not enough memory");
   return 0;
 }
@@ -167,7 +147,7 @@ static int read_name(lua_State *L, cdfw_client *client) {
   if (text == NULL) text = "cdfworkflow", length = strlen(text);
   const char *problem = cdfw_text_header_problem(text, length);
   if (problem == NULL && length > LONGEST_NAME) problem = "is longer than 1024 characters";
-  if (problem != NULL) return cdfw_error_return(L, "invalid", "client: client_name %s", problem);
+  if (problem != NULL) return cdfw_error_problem(L, "client_name", problem);
   build_headers(L, client, text);
   return 0;
 }
@@ -202,13 +182,10 @@ int cdfw_client_new(lua_State *L) {
   if (results == 0) results = read_base_url(L, client);
   if (results == 0) results = read_name(L, client);
   if (results != 0) return results;
-  client->timeout = get_number(L, "timeout", default_timeout, 0.001, longest_timeout);
-  client->connect_timeout =
-      get_number(L, "connect_timeout", default_connect_timeout, 0.001, longest_timeout);
-  client->max_retries =
-      (unsigned)get_number(L, "max_retries", DEFAULT_MAX_RETRIES, 0, MOST_RETRIES);
-  client->max_response_size =
-      (size_t)get_number(L, "max_response_size", DEFAULT_MAX_RESPONSE, 1, CDFW_MAX_BODY);
+  client->timeout = get_number(L, "timeout", 0.001, longest_timeout);
+  client->connect_timeout = get_number(L, "connect_timeout", 0.001, longest_timeout);
+  client->max_retries = (unsigned)get_number(L, "max_retries", 0, MOST_RETRIES);
+  client->max_response_size = (size_t)get_number(L, "max_response_size", 1, CDFW_MAX_BODY);
   take_fixed_token(L, client);
   lua_settop(L, 2);
   return 1;
@@ -220,6 +197,13 @@ void cdfw_client_push_token_function(lua_State *L, int index) {
   cdfw_credentials_push_function(L, lua_gettop(L));
   lua_replace(L, -3);
   lua_pop(L, 1);
+}
+
+int cdfw_client_assertion(lua_State *L) {
+  const cdfw_client *client = cdfw_client_check(L, 1);
+  if (client->credentials->kind != CDFW_CREDENTIALS_CLIENT) return 0;
+  cdfw_client_push_token_function(L, 1);
+  return lua_isfunction(L, -1) ? 1 : 0;
 }
 
 void cdfw_client_keep_token_error(lua_State *L, int index) {
@@ -247,13 +231,36 @@ void cdfw_client_push_token_error(lua_State *L, int index) {
   lua_pop(L, 1);
 }
 
+/* What tells the client's secret from others, for whoever may read the store: guessing it costs
+   that many hashes a guess, and the identity is the salt. [-0, +1] */
+static void push_secret_digest(lua_State *L, const cdfw_client *client, const char *identity) {
+  static const unsigned rounds = 10000; /* 15 ms, once for each client that uses a store */
+  static const char hex[] = "0123456789abcdef";
+  const cdfw_credentials *credentials = client->credentials;
+  const cdfw_buffer *secret =
+      cdfw_credentials_has_pair(credentials) ? &credentials->client_secret : &credentials->proof;
+  unsigned char digest[CDFW_DIGEST_SIZE];
+  char text[2 * CDFW_DIGEST_SIZE];
+  cdfw_digest_stretch(cdfw_buffer_text(secret), secret->length, identity, strlen(identity), rounds,
+                      digest);
+  for (size_t i = 0; i < CDFW_DIGEST_SIZE; i++) {
+    text[2 * i] = hex[digest[i] >> 4];
+    text[2 * i + 1] = hex[digest[i] & 15];
+  }
+  lua_pushlstring(L, text, sizeof text);
+}
+
 int cdfw_client_token_key(lua_State *L) {
   const cdfw_client *client = cdfw_client_check(L, 1);
   const cdfw_credentials *credentials = client->credentials;
-  lua_pushfstring(L, "%s\n%s\n%s\n%s\n%s", cdfw_buffer_text(&credentials->token_url),
-                  cdfw_buffer_text(&credentials->client_id), cdfw_buffer_text(&credentials->scope),
-                  cdfw_buffer_text(&credentials->audience),
-                  credentials->scope_of_cluster ? cdfw_buffer_text(&client->base_url) : "");
+  const char *identity = lua_pushfstring(
+      L, "%s\n%s\n%s\n%s\n%s\n%s", cdfw_buffer_text(&credentials->token_url),
+      cdfw_buffer_text(&credentials->client_id), cdfw_buffer_text(&credentials->scope),
+      cdfw_buffer_text(&credentials->audience), cdfw_buffer_text(&credentials->resource),
+      credentials->scope_of_cluster ? cdfw_buffer_text(&client->base_url) : "");
+  lua_pushliteral(L, "\n");
+  push_secret_digest(L, client, identity);
+  lua_concat(L, 3);
   return 1;
 }
 

@@ -28,17 +28,20 @@ typedef struct cdfw_client {
   uint64_t random_state;
 } cdfw_client;
 
-/* Lua: core.client{ project =, base_url = | cluster =, credentials =, client_name =, timeout =,
+/* Lua: core.client{ project =, base_url =, credentials =, client_name =, timeout =,
    connect_timeout =, max_retries =, max_response_size = } → client | nil, err */
 int cdfw_client_new(lua_State *L);
 cdfw_client *cdfw_client_check(lua_State *L, int index);
 /* The credentials' Lua function of the client at `index`. [-0, +1] */
 void cdfw_client_push_token_function(lua_State *L, int index);
+/* Lua: core.assertion(client) → the function that proves who the client is, where it has one */
+int cdfw_client_assertion(lua_State *L);
 /* Keeps the error on the top of the stack as the reason why there is no token. [-1, +0] */
 void cdfw_client_keep_token_error(lua_State *L, int index);
 /* Pushes a copy of it. [-0, +1] */
 void cdfw_client_push_token_error(lua_State *L, int index);
-/* Lua: core.token_key(client) → what tells this token from all others, no secret in it */
+/* Lua: core.token_key(client) → what tells this token from all others, that of another secret too;
+   no secret in it. Takes some milliseconds on purpose. */
 int cdfw_client_token_key(lua_State *L);
 /* Lua: core.token(client) → token, seconds left | nil. For a token_store only. */
 int cdfw_client_token(lua_State *L);

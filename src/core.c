@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  * luaopen_cdfworkflow_core: registers what the rooms offer to Lua. Creates nothing else: hosts fork
  * after loading, and `require` does no I/O. */
-#include "call.h"
+#include "arguments.h"
+#include "auth.h"
+#include "calls.h"
 #include "client.h"
 #include "clock.h"
 #include "compat.h"
 #include "credentials.h"
 #include "error.h"
 #include "http.h"
+#include "interrupt.h"
 #include "json.h"
 #include "library.h"
 #include "object.h"
 #include "run.h"
+#include "step.h"
+#include "terminal.h"
 
 #if defined(_WIN32)
 #define CDFW_EXPORT __declspec(dllexport)
@@ -31,25 +36,45 @@ static int core_time(lua_State *L) {
   return 1;
 }
 
+/* core.http_date(text) → seconds since the epoch | nil */
+static int core_http_date(lua_State *L) {
+  double time = cdfw_policy_http_date(luaL_checkstring(L, 1));
+  if (time < 0) return 0;
+  lua_pushnumber(L, time);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
-                                     {"auth", cdfw_run_auth},
+                                     {"assertion", cdfw_client_assertion},
+                                     {"auth", cdfw_calls_auth},
+                                     {"check_pairs", cdfw_arguments_check_pairs},
                                      {"client", cdfw_client_new},
                                      {"credentials", cdfw_credentials_new},
+                                     {"credentials_kind", cdfw_credentials_kind_of},
                                      {"decode", cdfw_json_decode},
+                                     {"describe", cdfw_credentials_describe},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
-                                     {"form", cdfw_run_form},
+                                     {"form", cdfw_arguments_form},
+                                     {"handle_signals", cdfw_interrupt_handle},
+                                     {"hold_streams", cdfw_terminal_hold},
                                      {"http", cdfw_http_new},
+                                     {"http_date", core_http_date},
+                                     {"identifier", cdfw_arguments_identifier},
                                      {"is_array", cdfw_json_is_array},
+                                     {"is_raw_json", cdfw_json_is_raw},
+                                     {"noted_signal", cdfw_interrupt_noted},
                                      {"now", core_now},
-                                     {"request", cdfw_run_request},
+                                     {"raw_json", cdfw_json_raw},
+                                     {"request", cdfw_calls_request},
                                      {"run", cdfw_run_run},
-                                     {"segment", cdfw_run_segment},
-                                     {"session", cdfw_run_session},
+                                     {"segment", cdfw_arguments_segment},
+                                     {"session", cdfw_calls_session},
+                                     {"terminal", cdfw_terminal_size},
                                      {"time", core_time},
                                      {"token", cdfw_client_token},
                                      {"token_key", cdfw_client_token_key},
-                                     {"upload", cdfw_run_upload},
+                                     {"upload", cdfw_calls_upload},
                                      {NULL, NULL}};
 
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L);
@@ -62,13 +87,15 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   cdfw_object_open(L);
   cdfw_credentials_open(L);
   cdfw_client_open(L);
-  cdfw_call_open(L);
+  cdfw_step_open(L);
   cdfw_http_open(L);
   cdfw_newlib(L, functions);
   cdfw_json_push_null(L);
   lua_setfield(L, -2, "null");
   lua_pushliteral(L, CDFW_VERSION);
   lua_setfield(L, -2, "version");
+  lua_pushinteger(L, CDFW_AUTH_MOST_LEEWAY);
+  lua_setfield(L, -2, "most_token_leeway"); /* seconds; a token with less left may be renewed */
   lua_pushstring(L, cdfw_library_version());
   lua_setfield(L, -2, "libcurl");
   return 1;

@@ -21,6 +21,9 @@ static cdfw_credentials *push_empty(lua_State *L) {
   cdfw_buffer_init(&credentials->token_url, LONGEST_VALUE, false);
   cdfw_buffer_init(&credentials->scope, LONGEST_VALUE, false);
   cdfw_buffer_init(&credentials->audience, LONGEST_VALUE, false);
+  cdfw_buffer_init(&credentials->resource, LONGEST_VALUE, false);
+  cdfw_buffer_init(&credentials->proof, LONGEST_VALUE, true);
+  cdfw_buffer_init(&credentials->label, LONGEST_VALUE, false);
   luaL_getmetatable(L, credentials_class);
   lua_setmetatable(L, -2);
   return credentials;
@@ -34,14 +37,48 @@ static cdfw_credentials *check(lua_State *L) {
   return luaL_checkudata(L, 1, credentials_class);
 }
 
+static const char *const kinds[] = {"token", "token function", "client credentials",
+                                    "client credentials"};
+
+static const char *kind_of(const cdfw_credentials *credentials) {
+  bool labelled = credentials->label.length > 0;
+  return labelled ? cdfw_buffer_text(&credentials->label) : kinds[credentials->kind];
+}
+
+int cdfw_credentials_describe(lua_State *L) {
+  const cdfw_credentials *credentials = check(L);
+  lua_createtable(L, 0, 4);
+  lua_pushboolean(L, credentials->kind == CDFW_CREDENTIALS_FUNCTION);
+  lua_setfield(L, -2, "by_function");
+  lua_pushboolean(L, cdfw_credentials_has_pair(credentials));
+  lua_setfield(L, -2, "has_secret");
+  lua_pushstring(L, cdfw_buffer_text(&credentials->client_id));
+  lua_setfield(L, -2, "client_id");
+  lua_pushstring(L, cdfw_buffer_text(&credentials->token_url));
+  lua_setfield(L, -2, "token_url");
+  return 1;
+}
+
 bool cdfw_credentials_has_pair(const cdfw_credentials *credentials) {
   return credentials->client_secret.length > 0;
 }
 
+/* In 5.1 the user value that was never set is another table, without our key. */
+enum { FUNCTION_SLOT = 1 };
+
 void cdfw_credentials_push_function(lua_State *L, int index) {
   cdfw_getuservalue(L, index);
-  lua_rawgeti(L, -1, 1);
+  if (!lua_istable(L, -1)) return;
+  lua_rawgeti(L, -1, FUNCTION_SLOT);
   lua_remove(L, -2);
+}
+
+/* Keeps the function on the top with the credentials below it. [-1, +0] */
+static void keep_function(lua_State *L, int credentials) {
+  lua_createtable(L, 1, 0);
+  lua_insert(L, -2);
+  lua_rawseti(L, -2, FUNCTION_SLOT);
+  cdfw_setuservalue(L, credentials);
 }
 
 /* {==== Reading the options ==== */
@@ -82,7 +119,7 @@ static int take_option(lua_State *L, const char *name, cdfw_buffer *buffer, prob
   const char *problem = finder(text, length);
   if (problem == NULL) store(L, buffer, text, length);
   lua_pop(L, 1);
-  return problem == NULL ? 0 : cdfw_error_return(L, "invalid", "credentials: %s %s", name, problem);
+  return problem == NULL ? 0 : cdfw_error_problem(L, name, problem);
 }
 
 /* The same for the option `name` of the table at `table`. [-0, +0] or [-0, +2] */
@@ -136,10 +173,28 @@ static void use_entra_url(lua_State *L, cdfw_credentials *credentials, const cdf
   credentials->scope_of_cluster = credentials->scope.length == 0;
 }
 
+/* assertion = function() → text: what proves who the client is, in place of a secret. [-0, +0] */
+static bool read_assertion(lua_State *L, int credentials) {
+  lua_getfield(L, 1, "assertion");
+  bool given = !lua_isnil(L, -1);
+  if (given) {
+    luaL_checktype(L, -1, LUA_TFUNCTION);
+    keep_function(L, credentials);
+  } else {
+    lua_pop(L, 1);
+  }
+  return given;
+}
+
 static int read_client(lua_State *L, cdfw_credentials *credentials) {
   cdfw_buffer *tenant = cdfw_scratch_push(L, LONGEST_VALUE, false);
   credentials->kind = CDFW_CREDENTIALS_CLIENT;
-  int results = read_pair(L, 1, credentials);
+  int results = read_assertion(L, 2)
+                    ? read_option(L, 1, "client_id", &credentials->client_id, text_problem)
+                    : read_pair(L, 1, credentials);
+  if (results == 0) results = read_option(L, 1, "proof", &credentials->proof, text_problem);
+  if (results == 0) results = read_option(L, 1, "label", &credentials->label, text_problem);
+  if (results == 0) results = read_option(L, 1, "resource", &credentials->resource, text_problem);
   if (results == 0)
     results = read_option(L, 1, "token_url", &credentials->token_url, cdfw_text_url_problem);
   if (results == 0) results = read_option(L, 1, "tenant_id", tenant, cdfw_text_identifier_problem);
@@ -155,11 +210,9 @@ static int read_client(lua_State *L, cdfw_credentials *credentials) {
 static int read_token(lua_State *L, cdfw_credentials *credentials) {
   if (lua_isfunction(L, -1)) {
     credentials->kind = CDFW_CREDENTIALS_FUNCTION;
-    lua_createtable(L, 1, 0);
-    lua_pushvalue(L, -2);
-    lua_rawseti(L, -2, 1);
-    cdfw_setuservalue(L, 2);
-    return 0;
+    lua_pushvalue(L, -1);
+    keep_function(L, 2);
+    return read_option(L, 1, "label", &credentials->label, text_problem);
   }
   if (lua_type(L, -1) != LUA_TSTRING)
     return luaL_error(L, "credentials: token must be a string or a function, not %s",
@@ -177,8 +230,9 @@ static bool has(lua_State *L, const char *name) {
   return present;
 }
 
-/* core.credentials{ token = } or { client_id =, client_secret =, token_url = | tenant_id =,
-   scopes =, audience = } → credentials | nil, err */
+/* core.credentials{ token =, label = } or { client_id =, client_secret = | assertion = and proof =,
+   token_url = | tenant_id =, scopes =, audience =, resource =, label = } → credentials | nil, err
+ */
 int cdfw_credentials_new(lua_State *L) {
   luaL_checktype(L, 1, LUA_TTABLE);
   lua_settop(L, 1);
@@ -228,9 +282,16 @@ bool cdfw_credentials_add_form(const cdfw_credentials *credentials, const cdfw_b
   add_buffer(out, "client_id", &credentials->client_id);
   add_buffer(out, "client_secret", &credentials->client_secret);
   add_buffer(out, "audience", &credentials->audience);
+  add_buffer(out, "resource", &credentials->resource);
   if (!credentials->scope_of_cluster) return add_buffer(out, "scope", &credentials->scope);
   add_buffer(out, "scope", base_url);
   return cdfw_buffer_adds(out, "%2F.default");
+}
+
+bool cdfw_credentials_add_assertion(const char *assertion, size_t length, cdfw_buffer *out) {
+  static const char type[] = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+  return add_member(out, "client_assertion_type", type, strlen(type)) &&
+         add_member(out, "client_assertion", assertion, length);
 }
 
 static int credentials_gc(lua_State *L) {
@@ -241,15 +302,22 @@ static int credentials_gc(lua_State *L) {
   cdfw_buffer_free(&credentials->token_url);
   cdfw_buffer_free(&credentials->scope);
   cdfw_buffer_free(&credentials->audience);
+  cdfw_buffer_free(&credentials->resource);
+  cdfw_buffer_free(&credentials->proof);
+  cdfw_buffer_free(&credentials->label);
   return 0;
 }
 
+int cdfw_credentials_kind_of(lua_State *L) {
+  const cdfw_credentials *credentials = cdfw_credentials_test(L, 1);
+  lua_pushstring(L, credentials != NULL ? kind_of(credentials) : NULL);
+  return 1;
+}
+
 static int credentials_tostring(lua_State *L) {
-  static const char *const kinds[] = {"token", "token function", "client credentials",
-                                      "client credentials"};
   cdfw_credentials *credentials = check(L);
   bool named = credentials->client_id.length > 0;
-  lua_pushfstring(L, "cdfworkflow.credentials: %s%s%s", kinds[credentials->kind],
+  lua_pushfstring(L, "cdfworkflow.credentials: %s%s%s", kind_of(credentials),
                   named ? ", client id " : "", cdfw_buffer_text(&credentials->client_id));
   return 1;
 }

@@ -4,7 +4,11 @@
 #include "error.h"
 
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "object.h"
+#include "spelling.h"
 
 static const char error_class[] = "cdfworkflow.error";
 
@@ -12,9 +16,6 @@ enum {
   LONGEST_TEXT = 1000, /* bytes of a text from outside that are worth showing */
   DEEPEST = 16         /* levels of `missing`, `duplicated` and `extra` that are kept */
 };
-
-/* A secret shorter than this would blot out ordinary words, and is no secret. */
-static const size_t shortest_secret = 4;
 
 /* Where a text longer than the limit may be cut without splitting a UTF-8 character. */
 static size_t cut_length(const char *text, size_t length) {
@@ -59,13 +60,42 @@ void cdfw_error_push(lua_State *L, const char *kind, const char *format, ...) {
   push_with_message(L, kind);
 }
 
-int cdfw_error_return(lua_State *L, const char *kind, const char *format, ...) {
+static const char digits[] = "0123456789";
+
+/* Sets `limit` of the error on the top: the figure at `figure`, or `words` where there is none.
+   [-0, +0] */
+static void set_limit(lua_State *L, const char *figure, const char *words) {
+  if (*figure != '\0')
+    lua_pushinteger(L, atol(figure));
+  else
+    lua_pushstring(L, words);
+  lua_setfield(L, -2, "limit");
+}
+
+int cdfw_error_invalid(lua_State *L, const char *field, const char *limit, const char *format,
+                       ...) {
   va_list arguments;
+  bool is_figure = limit[strspn(limit, digits)] == '\0';
   lua_pushnil(L);
   va_start(arguments, format);
   lua_pushvfstring(L, format, arguments);
   va_end(arguments);
-  push_with_message(L, kind);
+  push_with_message(L, "invalid");
+  cdfw_error_set(L, "field", field);
+  set_limit(L, is_figure ? limit : "", limit);
+  return 2;
+}
+
+/* The first number that is a word of its own ("UTF-8" has none), or the end of the text. */
+static const char *figure_in(const char *text) {
+  for (; *text != '\0'; text++)
+    if (text[0] == ' ' && text[1] >= '0' && text[1] <= '9') return text + 1;
+  return text;
+}
+
+int cdfw_error_problem(lua_State *L, const char *field, const char *problem) {
+  cdfw_error_invalid(L, field, problem, "%s %s", field, problem);
+  set_limit(L, figure_in(problem), problem);
   return 2;
 }
 
@@ -77,43 +107,38 @@ void cdfw_error_set(lua_State *L, const char *member, const char *text) {
 
 /* {==== Redaction ==== */
 
-/* The first occurrence of the secret in bytes that may hold NULs, or NULL. */
-static const char *find_secret(const char *text, size_t length, const char *secret) {
-  size_t needed = strlen(secret);
-  for (; length >= needed; text++, length--)
-    if (*text == *secret && memcmp(text, secret, needed) == 0) return text;
-  return NULL;
-}
+typedef struct redaction {
+  const cdfw_buffer *secrets; /* see error.h */
+  cdfw_buffer *clean;         /* room for one text */
+} redaction;
 
-/* Whether the string at `index` holds the secret. [-0, +0] */
-static bool holds(lua_State *L, int index, const char *secret) {
-  size_t length;
-  if (lua_type(L, index) != LUA_TSTRING) return false;
-  const char *text = lua_tolstring(L, index, &length);
-  return find_secret(text, length, secret) != NULL;
-}
-
-/* Replaces the string on the top by one with a mark in place of the secret. [-1, +1] */
-static void redact_string(lua_State *L, const char *secret) {
-  luaL_Buffer clean;
+/* Replaces the string on the top of the stack by one without the secrets; whether it held any.
+   [-1, +1] */
+static bool redact_string(lua_State *L, const redaction *r) {
   size_t length;
   const char *text = lua_tolstring(L, -1, &length);
-  const char *end = text + length, *found;
-  luaL_buffinit(L, &clean);
-  while ((found = find_secret(text, (size_t)(end - text), secret)) != NULL) {
-    luaL_addlstring(&clean, text, (size_t)(found - text));
-    luaL_addstring(&clean, "[redacted]");
-    text = found + strlen(secret);
-  }
-  luaL_addlstring(&clean, text, (size_t)(end - text));
-  luaL_pushresult(&clean);
-  lua_remove(L, -2);
+  cdfw_buffer_clear(r->clean);
+  cdfw_spelling found = cdfw_spelling_redact(text, length, r->secrets, r->clean);
+  if (found == CDFW_SPELLING_NO_MEMORY) luaL_error(L, "not enough memory");
+  if (found == CDFW_SPELLING_CLEAN) return false;
+  lua_pushlstring(L, cdfw_buffer_text(r->clean), r->clean->length);
+  lua_replace(L, -2);
+  return true;
 }
 
-/* Replaces the value on the top of the stack by one without the secret. A member whose key holds it
-   is dropped, since a table may get no new keys while it is walked. [-1, +1] */
-static void redact_value(lua_State *L, const char *secret, int depth) {
-  if (holds(L, -1, secret)) redact_string(L, secret);
+/* Whether the key below the top holds a secret. [-0, +0] */
+static bool is_secret_key(lua_State *L, const redaction *r) {
+  if (lua_type(L, -2) != LUA_TSTRING) return false;
+  lua_pushvalue(L, -2);
+  bool holds = redact_string(L, r);
+  lua_pop(L, 1);
+  return holds;
+}
+
+/* Replaces the value on the top of the stack by one without the secrets. A member whose key holds
+   one is dropped, since a table may get no new keys while it is walked. [-1, +1] */
+static void redact_value(lua_State *L, const redaction *r, int depth) {
+  if (lua_type(L, -1) == LUA_TSTRING) redact_string(L, r);
   if (!lua_istable(L, -1)) return;
   if (depth >= DEEPEST) {
     lua_pop(L, 1);
@@ -123,11 +148,11 @@ static void redact_value(lua_State *L, const char *secret, int depth) {
   luaL_checkstack(L, 6, "error too deep");
   lua_pushnil(L);
   while (lua_next(L, -2) != 0) {
-    if (holds(L, -2, secret)) {
+    if (is_secret_key(L, r)) {
       lua_pop(L, 1);
       lua_pushnil(L);
     } else {
-      redact_value(L, secret, depth + 1);
+      redact_value(L, r, depth + 1);
     }
     lua_pushvalue(L, -2);
     lua_insert(L, -2);
@@ -135,8 +160,13 @@ static void redact_value(lua_State *L, const char *secret, int depth) {
   }
 }
 
-void cdfw_error_redact(lua_State *L, const char *secret) {
-  if (strlen(secret) >= shortest_secret) redact_value(L, secret, 0);
+void cdfw_error_redact(lua_State *L, const cdfw_buffer *secrets) {
+  luaL_checkstack(L, 8, "error");
+  redaction r = {secrets, cdfw_scratch_push(L, (size_t)-1 / 4, true)};
+  lua_insert(L, -2);
+  redact_value(L, &r, 0);
+  cdfw_buffer_free(r.clean);
+  lua_remove(L, -2);
 }
 
 /* }==== */

@@ -1,141 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which tables are JSON arrays, and the JSON functions that Lua programs call.
- * The writer is in json_write.c, the reader in json_read.c. */
+ * encode and decode for Lua programs; see json.h. */
 #include "json.h"
-
-#include <string.h>
 
 #include "message.h"
 #include "object.h"
-
-static const char array_metatable; /* its address is the registry's key */
-
-/* {==== Arrays ==== */
-
-void cdfw_json_open(lua_State *L) {
-  lua_newtable(L);
-  lua_pushliteral(L, "cdfworkflow.array");
-  lua_setfield(L, -2, "__name");
-  /* Other JSON libraries for Lua look for this one. */
-  lua_pushliteral(L, "array");
-  lua_setfield(L, -2, "__jsontype");
-  cdfw_rawsetp(L, LUA_REGISTRYINDEX, &array_metatable);
-}
-
-void cdfw_json_mark_array(lua_State *L, int index) {
-  int table = cdfw_absindex(L, index);
-  cdfw_rawgetp(L, LUA_REGISTRYINDEX, &array_metatable);
-  lua_setmetatable(L, table);
-}
-
-bool cdfw_json_is_cjson_field(lua_State *L, int index, const char *field) {
-  int value = cdfw_absindex(L, index);
-  int top = lua_gettop(L);
-  bool same = false;
-  lua_getfield(L, LUA_REGISTRYINDEX, "_LOADED");
-  lua_pushliteral(L, "cjson");
-  lua_rawget(L, -2);
-  if (lua_istable(L, -1)) {
-    lua_pushstring(L, field);
-    lua_rawget(L, -2);
-    same = lua_rawequal(L, -1, value) != 0;
-  }
-  lua_settop(L, top);
-  return same;
-}
-
-cdfw_json_mark cdfw_json_mark_of(lua_State *L, int index) {
-  cdfw_json_mark mark = CDFW_JSON_UNMARKED;
-  if (!lua_getmetatable(L, index)) return mark;
-  cdfw_rawgetp(L, LUA_REGISTRYINDEX, &array_metatable);
-  if (lua_rawequal(L, -1, -2) || cdfw_json_is_cjson_field(L, -2, "array_mt"))
-    mark = CDFW_JSON_ARRAY;
-  else if (cdfw_json_is_cjson_field(L, -2, "empty_array_mt"))
-    mark = CDFW_JSON_ARRAY_IF_EMPTY;
-  lua_pop(L, 2);
-  return mark;
-}
-
-bool cdfw_json_is_sequence(lua_State *L, int index, size_t *n) {
-  int table = cdfw_absindex(L, index);
-  size_t length = cdfw_rawlen(L, table), count = 0;
-  *n = length;
-  lua_pushnil(L);
-  while (lua_next(L, table)) {
-    lua_Number key = lua_type(L, -2) == LUA_TNUMBER ? lua_tonumber(L, -2) : 0;
-    lua_pop(L, 1);
-    /* Whole keys from 1 to length, as many as length: none is missing. */
-    if (!(key >= 1 && key <= (lua_Number)length && key == (lua_Number)(size_t)key)) {
-      lua_pop(L, 1);
-      return false;
-    }
-    count++;
-  }
-  return count == length && length > 0;
-}
-
-/* }==== */
-
-/* {==== Texts ==== */
-
-static bool is_plain(unsigned char c) {
-  return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
-}
-
-size_t cdfw_json_count_plain(const char *text, size_t length) {
-  static const uint64_t each = 0x0101010101010101u, tops = 0x8080808080808080u;
-  size_t i = 0;
-  /* Eight bytes at a time while that goes. */
-  for (; length - i >= 8; i += 8) {
-    uint64_t eight;
-    memcpy(&eight, text + i, sizeof eight);
-    /* A byte's top bit comes up where it was, or where the subtraction went below zero. */
-    uint64_t control = eight - each * ' ';
-    uint64_t quote = (eight ^ each * '"') - each, backslash = (eight ^ each * '\\') - each;
-    if (((eight | control | quote | backslash) & tops) != 0) break;
-  }
-  while (i < length && is_plain((unsigned char)text[i]))
-    i++;
-  return i;
-}
-
-size_t cdfw_json_count_wide(const char *text, size_t length) {
-  size_t i = 0;
-  while (i < length && (unsigned char)text[i] >= 0x80)
-    i++;
-  return i;
-}
-
-/* }==== */
-
-/* {==== Lua functions ==== */
-
-void cdfw_json_push_null(lua_State *L) {
-  lua_pushlightuserdata(L, NULL);
-}
-
-int cdfw_json_array(lua_State *L) {
-  if (lua_isnoneornil(L, 1)) {
-    lua_settop(L, 0);
-    lua_newtable(L);
-  }
-  luaL_checktype(L, 1, LUA_TTABLE);
-  lua_settop(L, 1);
-  if (cdfw_json_mark_of(L, 1) == CDFW_JSON_ARRAY) return 1;
-  if (lua_getmetatable(L, 1) && !cdfw_json_is_cjson_field(L, -1, "empty_array_mt"))
-    return luaL_argerror(L, 1, "this table has a metatable of its own");
-  cdfw_json_mark_array(L, 1);
-  lua_settop(L, 1);
-  return 1;
-}
-
-int cdfw_json_is_array(lua_State *L) {
-  size_t n;
-  luaL_checkany(L, 1);
-  lua_pushboolean(L, lua_istable(L, 1) && (cdfw_json_mark_of(L, 1) == CDFW_JSON_ARRAY ||
-                                           cdfw_json_is_sequence(L, 1, &n)));
-  return 1;
-}
 
 int cdfw_json_encode(lua_State *L) {
   luaL_checkany(L, 1);
@@ -143,9 +11,11 @@ int cdfw_json_encode(lua_State *L) {
   lua_settop(L, 2);
   cdfw_buffer *out = cdfw_scratch_push(L, CDFW_MAX_BODY, false);
   if (!cdfw_json_write(L, 1, name, out)) {
+    int path = lua_gettop(L) - 2;
     lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
+    lua_insert(L, path);
+    lua_insert(L, path + 1);
+    return 4;
   }
   lua_pushlstring(L, cdfw_buffer_text(out), out->length);
   /* Freed now rather than at collection: such a buffer can be large. */
@@ -162,5 +32,3 @@ int cdfw_json_decode(lua_State *L) {
   lua_insert(L, -2);
   return 2;
 }
-
-/* }==== */

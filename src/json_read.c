@@ -1,27 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The JSON reader: checks the text strictly, lets an instance of lua-cjson of our own build the
- * values, and mends what Debian's lua-cjson 2.1.0 leaves: integers, empty arrays, nulls. */
+ * values, and mends what no lua-cjson, or not each, keeps: integers, empty arrays, nulls. */
+#include <errno.h>
 #include <locale.h>
 #include <math.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "json_read.h"
+
+#include "json_values.h"
 #include "object.h"
 #include "text.h"
 
 /* {==== Checking the text ==== */
 
 /* lua-cjson takes more than JSON: control characters in strings, invalid UTF-8, 0x10, 01, NaN. So
-   every token is looked at here; how tokens follow one another is left to lua-cjson.
+   every token is looked at here, and how many there are and how deep, before anything is built; how
+   tokens follow one another is left to lua-cjson.
 
-   Nor does it tell [] from {}. So each empty array is handed to it as [NaN], which no JSON text can
-   hold, and is made empty again afterwards. */
+   Nor does it tell [] from {}; and Debian's reads a long integer as a float, while LuaRocks' and
+   OpenResty's give the largest one that Lua has. So both are handed to it as stand-ins: an array
+   with one string, whose first byte no JSON text can hold. [] is an array with that byte alone, an
+   integer an array with that byte and the digits. */
+#define STAND_IN '\xff'
+
+enum { LONG_INTEGER = 16 /* digits from which a double may not be exact */ };
+
 typedef struct scan {
   const char *text, *end;
   const char *at;       /* the next character */
   const char *copied;   /* up to here the text is in `changed` */
-  cdfw_buffer *changed; /* the text with [NaN] for []; empty when there is none */
+  cdfw_buffer *changed; /* the text with stand-ins; empty when there is none */
+  size_t values;        /* that were seen, members' names among them */
+  size_t depth;         /* arrays and objects around the next character */
   const char *problem;
 } scan;
 
@@ -45,6 +58,16 @@ static bool is_digit(char c) {
 static bool scan_step(scan *s) {
   s->at++;
   return true;
+}
+
+/* Changes the text from `from` to where the scan is. */
+static void change(scan *s, const char *from, const char *before, const char *kept,
+                   const char *after) {
+  cdfw_buffer_add(s->changed, s->copied, (size_t)(from - s->copied));
+  cdfw_buffer_adds(s->changed, before);
+  cdfw_buffer_add(s->changed, kept, (size_t)(s->at - kept));
+  cdfw_buffer_adds(s->changed, after);
+  s->copied = s->at;
 }
 
 static bool scan_string(scan *s) {
@@ -75,11 +98,8 @@ static bool scan_digits(scan *s) {
   return true;
 }
 
-static bool scan_number(scan *s) {
-  if (peek(s) == '-') s->at++;
-  bool zero = peek(s) == '0';
-  if (zero) s->at++;
-  if (!zero && !scan_digits(s)) return false;
+/* Behind the integer: whether it is followed by what makes it another number. */
+static bool scan_rest_of_number(scan *s) {
   if (peek(s) == '.') {
     s->at++;
     if (!scan_digits(s)) return false;
@@ -94,6 +114,19 @@ static bool scan_number(scan *s) {
          scan_fail(s, "malformed number");
 }
 
+static bool scan_number(scan *s) {
+  const char *start = s->at;
+  if (peek(s) == '-') s->at++;
+  const char *first = s->at;
+  bool zero = peek(s) == '0';
+  if (zero) s->at++;
+  if (!zero && !scan_digits(s)) return false;
+  const char *end = s->at;
+  if (!scan_rest_of_number(s)) return false;
+  if (s->at == end && end - first >= LONG_INTEGER) change(s, start, "[\"\xff", start, "\"]");
+  return true;
+}
+
 static bool scan_word(scan *s) {
   static const char *const words[] = {"true", "false", "null"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
@@ -105,35 +138,32 @@ static bool scan_word(scan *s) {
   return scan_fail(s, "unexpected character");
 }
 
-static bool scan_array(scan *s) {
-  s->at++;
+static bool scan_open(scan *s) {
+  if (++s->depth > CDFW_JSON_READ_DEPTH) return scan_fail(s, "nested too deeply");
+  bool is_array = *s->at++ == '[';
   const char *inside = s->at;
   while (is_space(peek(s)))
     s->at++;
-  if (peek(s) != ']') return true;
-  cdfw_buffer_add(s->changed, s->copied, (size_t)(inside - s->copied));
-  cdfw_buffer_adds(s->changed, "NaN");
-  s->copied = s->at;
+  if (is_array && peek(s) == ']') change(s, inside, "\"\xff\"", s->at, "");
   return true;
 }
 
-static bool scan_token(scan *s) {
-  switch (*s->at) {
-    case '"':
-      return scan_string(s);
-    case '[':
-      return scan_array(s);
-    case '{':
-    case '}':
-    case ']':
-    case ':':
-    case ',':
-      return scan_step(s);
-    default:
-      break;
-  }
-  if (is_space(*s->at)) return scan_step(s);
+/* One too many is lua-cjson's to find. */
+static bool scan_close(scan *s) {
+  if (s->depth > 0) s->depth--;
+  return scan_step(s);
+}
+
+static bool scan_value(scan *s) {
+  if (++s->values > CDFW_JSON_MOST_VALUES) return scan_fail(s, NULL);
+  if (*s->at == '"') return scan_string(s);
+  if (*s->at == '[' || *s->at == '{') return scan_open(s);
   return is_digit(*s->at) || *s->at == '-' ? scan_number(s) : scan_word(s);
+}
+
+static bool scan_token(scan *s) {
+  if (is_space(*s->at) || *s->at == ':' || *s->at == ',') return scan_step(s);
+  return *s->at == ']' || *s->at == '}' ? scan_close(s) : scan_value(s);
 }
 
 static bool scan_text(scan *s) {
@@ -143,6 +173,15 @@ static bool scan_text(scan *s) {
     if (!scan_token(s)) return false;
   if (s->changed->length > 0) cdfw_buffer_add(s->changed, s->copied, (size_t)(s->end - s->copied));
   return true;
+}
+
+/* Pushes what made the scan fail. [-0, +1] */
+static void push_problem(lua_State *L, const scan *s) {
+  if (s->problem != NULL)
+    lua_pushfstring(L, "not JSON: %s at character %d", s->problem, (int)(s->at - s->text) + 1);
+  else
+    lua_pushfstring(L, "not JSON that can be kept: more than %d values and names in it",
+                    (int)CDFW_JSON_MOST_VALUES);
 }
 
 /* }==== */
@@ -159,11 +198,8 @@ static int make_decoder(lua_State *L) {
   lua_call(L, 1, 1);
   lua_getfield(L, -1, "new");
   lua_call(L, 0, 1);
-  lua_getfield(L, -1, "decode_invalid_numbers");
-  lua_pushboolean(L, 1);
-  lua_call(L, 1, 0);
   lua_getfield(L, -1, "decode_max_depth");
-  lua_pushinteger(L, CDFW_JSON_READ_DEPTH);
+  lua_pushinteger(L, CDFW_JSON_READ_DEPTH + 1); /* a stand-in may be one deeper */
   lua_call(L, 1, 0);
   lua_createtable(L, 2, 0);
   lua_getfield(L, -2, "decode");
@@ -217,7 +253,6 @@ static void reword(lua_State *L) {
   const char *message = lua_tostring(L, -1), *problem = "unexpected token", *at = NULL;
   if (message == NULL) message = "";
   if (strstr(message, "T_END") != NULL) problem = "ends too early";
-  if (strstr(message, "nested") != NULL) problem = "nested too deeply";
   if (strstr(message, "escape") != NULL) problem = "invalid escape in a string";
   for (const char *next = strstr(message, marker); next != NULL; next = strstr(at, marker))
     at = next + strlen(marker);
@@ -270,41 +305,81 @@ static void replace_field(lua_State *L, int table) {
   lua_rawset(L, table);
 }
 
-static void empty_array(lua_State *L, int table) {
-  lua_pushnil(L);
-  lua_rawseti(L, table, 1);
-  cdfw_json_mark_array(L, table);
+/* What the table on top stands for, behind the first byte, or NULL for any other table. [-0, +0] */
+static const char *stood_for(lua_State *L) {
+  lua_rawgeti(L, -1, 1);
+  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
+  lua_pop(L, 1);
+  return text != NULL && text[0] == STAND_IN ? text + 1 : NULL;
 }
 
-/* Mends the table on top: integers, empty arrays, nulls. False when a number is out of range. */
+static void empty_array(lua_State *L) {
+  lua_pushnil(L);
+  lua_rawseti(L, -2, 1);
+  cdfw_json_mark_array(L, -1);
+}
+
+/* Exact where Lua has an integer for it, otherwise the nearest float. [-0, +1] */
+static void push_long_integer(lua_State *L, const char *digits) {
+#if CDFW_HAS_INTEGERS
+  errno = 0;
+  long long value = strtoll(digits, NULL, 10);
+  if (errno != ERANGE) {
+    lua_pushinteger(L, (lua_Integer)value);
+    return;
+  }
+#endif
+  lua_pushnumber(L, (lua_Number)strtod(digits, NULL));
+}
+
+static bool mend(lua_State *L, bool strip);
+
+/* Mends what is in the table on top, or pushes what is to stand in its place. False when a number
+   is out of range. [-0, +0] or [-0, +1] */
+static bool mend_table(lua_State *L, bool strip) {
+  const char *meant = stood_for(L);
+  if (meant == NULL) return mend(L, strip);
+  if (meant[0] == '\0') {
+    empty_array(L);
+    return true;
+  }
+  push_long_integer(L, meant);
+  return !isinf(lua_tonumber(L, -1));
+}
+
+/* The same for a value of any kind, whose key is below it. */
+static bool mend_value(lua_State *L, bool strip) {
+  switch (lua_type(L, -1)) {
+    case LUA_TTABLE:
+      return mend_table(L, strip && !holds_user_data(L, -2));
+    case LUA_TNUMBER:
+      if (CDFW_HAS_INTEGERS && is_whole_float(L, -1))
+        lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
+      return !isinf(lua_tonumber(L, -1));
+    case LUA_TLIGHTUSERDATA:
+      if (is_superfluous(L, strip)) lua_pushnil(L);
+      return true;
+    default:
+      return true;
+  }
+}
+
 static bool mend(lua_State *L, bool strip) {
   int table = lua_gettop(L);
   if (!lua_checkstack(L, 8)) luaL_error(L, "not enough memory");
   lua_pushnil(L);
   while (lua_next(L, table)) {
-    int type = lua_type(L, -1);
-    if (type == LUA_TNUMBER && isnan(lua_tonumber(L, -1))) {
-      lua_pop(L, 2);
-      empty_array(L, table);
-      break;
-    }
-    if (type == LUA_TNUMBER && isinf(lua_tonumber(L, -1))) return false;
-    if (type == LUA_TTABLE && !mend(L, strip && !holds_user_data(L, -2))) return false;
-    if (CDFW_HAS_INTEGERS && type == LUA_TNUMBER && is_whole_float(L, -1)) {
-      lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
+    if (!mend_value(L, strip)) return false;
+    if (lua_gettop(L) > table + 2)
       replace_field(L, table);
-    } else if (type == LUA_TLIGHTUSERDATA && is_superfluous(L, strip)) {
-      lua_pushnil(L);
-      replace_field(L, table);
-    } else {
+    else
       lua_pop(L, 1);
-    }
   }
   return true;
 }
 
 /* Puts the value on top into a table, so that a lone number or [] is mended like any other. */
-static bool mend_value(lua_State *L, bool strip) {
+static bool mend_whole(lua_State *L, bool strip) {
   lua_createtable(L, 1, 0);
   lua_insert(L, -2);
   lua_rawseti(L, -2, 1);
@@ -322,20 +397,28 @@ static bool leave(lua_State *L, int top, bool result) {
   return result;
 }
 
+/* Reads the text that was found good, by way of stand-ins where it has any. [-0, +1] */
+static bool read_text(lua_State *L, const scan *s) {
+  if (s->changed->length == 0) return decode(L, s->text, (size_t)(s->end - s->text));
+  if (decode(L, s->changed->data, s->changed->length)) return true;
+  /* Once more, for a position in the text as it came. */
+  lua_pop(L, 1);
+  decode(L, s->text, (size_t)(s->end - s->text));
+  return false;
+}
+
 bool cdfw_json_read(lua_State *L, const char *text, size_t length, int flags) {
   int top = lua_gettop(L);
   if (!lua_checkstack(L, LUA_MINSTACK)) luaL_error(L, "not enough memory");
   cdfw_buffer *changed = cdfw_scratch_push(L, 3 * length + 1, true);
-  scan s = {text, text + length, text, text, changed, NULL};
+  scan s = {text, text + length, text, text, changed, 0, 0, NULL};
   if (!scan_text(&s)) {
-    lua_pushfstring(L, "not JSON: %s at character %d", s.problem, (int)(s.at - text) + 1);
+    push_problem(L, &s);
     return leave(L, top, false);
   }
   if (changed->state != CDFW_BUFFER_OK) luaL_error(L, "not enough memory");
-  bool read = changed->length > 0 && decode(L, changed->data, changed->length);
-  /* Without stand-ins; or once more for a position in the text as it came. */
-  if (!read) read = decode(L, text, length);
-  if (read && !mend_value(L, (flags & CDFW_JSON_STRIP_NULLS) != 0)) {
+  bool read = read_text(L, &s);
+  if (read && !mend_whole(L, (flags & CDFW_JSON_STRIP_NULLS) != 0)) {
     lua_pushliteral(L, "not JSON that can be kept: a number is out of range");
     read = false;
   }

@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "json_values.h"
+#include "json_write.h"
 #include "text.h"
 
 /* A table that is being written, and which of its members. The chain of them is the path. */
@@ -77,15 +78,7 @@ static void path_add_quoted(path *p, const char *key, size_t length) {
   path_add(p, shown < length ? "…\"" : "\"", shown < length ? sizeof "…\"" - 1 : 1);
 }
 
-static void path_add_step(path *p, lua_State *L, const frame *f) {
-  char position[32];
-  if (f->key == 0) {
-    int n = snprintf(position, sizeof position, "[%lu]", (unsigned long)f->position);
-    path_add(p, position, (size_t)n);
-    return;
-  }
-  size_t length;
-  const char *key = lua_tolstring(L, f->key, &length);
+static void path_add_name(path *p, const char *key, size_t length) {
   if (is_plain_name(key, length)) {
     path_add(p, ".", 1);
     path_add(p, key, length);
@@ -93,6 +86,18 @@ static void path_add_step(path *p, lua_State *L, const frame *f) {
     path_add(p, "[", 1);
     path_add_quoted(p, key, length);
     path_add(p, "]", 1);
+  }
+}
+
+static void path_add_step(path *p, lua_State *L, const frame *f) {
+  char position[32];
+  if (f->key == 0) {
+    int n = snprintf(position, sizeof position, "[%lu]", (unsigned long)f->position);
+    path_add(p, position, (size_t)n);
+  } else {
+    size_t length;
+    const char *key = lua_tolstring(L, f->key, &length);
+    path_add_name(p, key, length);
   }
 }
 
@@ -105,14 +110,23 @@ static void path_add_steps(path *p, lua_State *L, const frame *f, int depth) {
     path_add(p, "…", sizeof "…" - 1);
 }
 
-/* Pushes "path: what" and answers false. `at` is the table around the value in question. */
+/* Pushes the path, what is wrong, and "path: what"; answers false. `at` is the table around the
+   value in question. */
 static bool refuse(writer *w, const frame *at, const char *what) {
   path p;
   p.length = 0;
   path_add(&p, w->name, strlen(w->name));
   path_add_steps(&p, w->L, at, at != NULL ? at->depth : 0);
+  lua_pushstring(w->L, p.text);
+  lua_pushstring(w->L, what);
   lua_pushfstring(w->L, "%s: %s", p.text, what);
   return false;
+}
+
+static void push_refusal_of_size(writer *w) {
+  lua_pushstring(w->L, w->name);
+  lua_pushfstring(w->L, "%d", (int)w->out->ceiling);
+  lua_pushfstring(w->L, "%s is larger than %d bytes of JSON", w->name, (int)w->out->ceiling);
 }
 
 /* The same with a format that takes one text. */
@@ -353,7 +367,18 @@ static bool write_table(writer *w, int index, const frame *around) {
   return write_array(w, &f, marked);
 }
 
+static bool write_raw(writer *w, int index, const frame *at) {
+  size_t length;
+  cdfw_json_push_raw(w->L, index);
+  if (!lua_isnil(w->L, -1)) return refuse(w, at, lua_tostring(w->L, -1));
+  const char *text = lua_tolstring(w->L, -2, &length);
+  bool written = cdfw_buffer_add(w->out, text, length);
+  lua_pop(w->L, 2);
+  return written;
+}
+
 static bool write_userdata(writer *w, int index, const frame *at) {
+  if (cdfw_json_test_raw(w->L, index)) return write_raw(w, index, at);
   bool light = lua_type(w->L, index) == LUA_TLIGHTUSERDATA;
   if (light && lua_touserdata(w->L, index) == NULL) return cdfw_buffer_adds(w->out, "null");
   if (light && cdfw_json_is_cjson_field(w->L, index, "empty_array"))
@@ -402,9 +427,18 @@ bool cdfw_json_write(lua_State *L, int index, const char *name, cdfw_buffer *out
     luaL_error(L, "not enough memory");
   bool written = write_value(&w, cdfw_absindex(L, index), NULL);
   if (out->state == CDFW_BUFFER_NO_MEMORY) luaL_error(L, "not enough memory");
-  if (out->state == CDFW_BUFFER_FULL)
-    lua_pushfstring(L, "%s is larger than %d bytes of JSON", name, (int)out->ceiling);
-  if (!written) lua_insert(L, top + 1);
-  lua_settop(L, written ? top : top + 1);
+  if (out->state == CDFW_BUFFER_FULL) push_refusal_of_size(&w);
+  for (int i = 0; i < 3 && !written; i++)
+    lua_insert(L, top + 1);
+  lua_settop(L, written ? top : top + 3);
   return written;
+}
+
+const char *cdfw_json_push_path(lua_State *L, const char *name, const char *key, size_t length) {
+  path p;
+  p.length = 0;
+  path_add(&p, name, strlen(name));
+  path_add_name(&p, key, length);
+  lua_pushstring(L, p.text);
+  return lua_tostring(L, -1);
 }

@@ -11,7 +11,7 @@ static const double longest_delay = 20;   /* seconds */
 static const double full_credit = 20;     /* repeats that a client can make without any success */
 static const double success_credit = 0.2; /* so that at most one request in six is a repeat */
 
-/* {==== Verdicts ==== */
+/* {==== Replies ==== */
 
 /* Trouble on the way, which may be over at the next try. */
 static bool is_passing_failure(cdfw_failure failure) {
@@ -20,40 +20,41 @@ static bool is_passing_failure(cdfw_failure failure) {
          failure == CDFW_FAILURE_RECEIVE;
 }
 
-static cdfw_verdict judge_failure(cdfw_repeat repeat, const cdfw_outcome *outcome) {
-  /* CDF did answer, only not in a size that can be taken: nothing is in doubt. A gateway's answer
-     says as little in any size. */
-  bool answered = outcome->failure == CDFW_FAILURE_TOO_LARGE && outcome->status >= 200 &&
-                  outcome->status != 502 && outcome->status != 504;
-  if (outcome->sent && !answered && repeat != CDFW_REPEAT_SAFE) return CDFW_VERDICT_AMBIGUOUS;
-  return is_passing_failure(outcome->failure) ? CDFW_VERDICT_RETRY : CDFW_VERDICT_FAIL;
+static cdfw_reply reply_of_failure(const cdfw_outcome *outcome) {
+  if (outcome->sent) return CDFW_REPLY_LOST;
+  return is_passing_failure(outcome->failure) ? CDFW_REPLY_UNTOUCHED : CDFW_REPLY_IMPOSSIBLE;
 }
 
-static cdfw_verdict judge_status(cdfw_repeat repeat, const cdfw_outcome *outcome) {
-  if (outcome->status >= 200 && outcome->status < 300)
-    return outcome->unreadable ? CDFW_VERDICT_FAIL : CDFW_VERDICT_DONE;
-  if (outcome->status == 401) return CDFW_VERDICT_DENIED;
-  if (outcome->status == 429) return CDFW_VERDICT_RETRY;
-  if (outcome->status >= 400 && outcome->auto_retryable) return CDFW_VERDICT_RETRY;
-  switch (outcome->status) {
-    case 503:
-      return repeat == CDFW_REPEAT_UNSAFE ? CDFW_VERDICT_FAIL : CDFW_VERDICT_RETRY;
-    case 502:
-    case 504: /* a gateway lost CDF's answer */
-      return repeat == CDFW_REPEAT_SAFE ? CDFW_VERDICT_RETRY : CDFW_VERDICT_AMBIGUOUS;
-    default:
-      return CDFW_VERDICT_FAIL;
-  }
+/* Request Timeout, and nginx's word for a client that went away: said by those in between. */
+static bool is_of_a_balancer(int status) {
+  return status == 408 || status == 499;
 }
 
-cdfw_verdict cdfw_policy_judge(cdfw_repeat repeat, const cdfw_outcome *outcome) {
-  return outcome->failure != CDFW_FAILURE_NONE ? judge_failure(repeat, outcome)
-                                               : judge_status(repeat, outcome);
+static cdfw_reply reply_of_refusal(const cdfw_outcome *outcome) {
+  if (is_of_a_balancer(outcome->status)) return CDFW_REPLY_LOST;
+  if (!outcome->own) return CDFW_REPLY_TOLD;
+  return outcome->status == 400 ? CDFW_REPLY_SPENT : CDFW_REPLY_REFUSED;
+}
+
+cdfw_reply cdfw_policy_reply(cdfw_repeat repeat, const cdfw_outcome *outcome) {
+  int status = outcome->status;
+  if (outcome->failure != CDFW_FAILURE_NONE) return reply_of_failure(outcome);
+  if (status >= 200 && status < 300)
+    return outcome->unreadable ? CDFW_REPLY_LOST : CDFW_REPLY_SUCCESS;
+  if (status == 401) return CDFW_REPLY_DENIED;
+  if (status == 429) return CDFW_REPLY_UNTOUCHED;
+  if (status >= 400 && outcome->auto_retryable) return CDFW_REPLY_PUT_OFF;
+  if (status >= 400 && status < 500) return reply_of_refusal(outcome);
+  if (status != 503 || !outcome->own) return CDFW_REPLY_LOST;
+  return repeat == CDFW_REPEAT_UNSAFE ? CDFW_REPLY_TOLD : CDFW_REPLY_PUT_OFF;
 }
 
 bool cdfw_policy_is_passing(const cdfw_outcome *outcome) {
-  /* What a read would repeat is what time can mend. */
-  return cdfw_policy_judge(CDFW_REPEAT_SAFE, outcome) == CDFW_VERDICT_RETRY;
+  int status = outcome->status;
+  if (outcome->failure != CDFW_FAILURE_NONE) return is_passing_failure(outcome->failure);
+  if (status < 400 || status == 401) return false;
+  if (status == 429 || is_of_a_balancer(status) || outcome->auto_retryable) return true;
+  return status == 502 || status == 503 || status == 504 || (status >= 500 && !outcome->own);
 }
 
 /* }==== */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What may be repeated, and when: pure functions over what happened. No clock, no randomness, no
- * I/O of its own: the caller brings all three. DESIGN section 5 and CDF.md section 12 are the law.
+ * I/O of its own: the caller brings all three. README «Promises» and CDF.md section 12 are the law.
  */
 #ifndef CDFW_POLICY_H
 #define CDFW_POLICY_H
@@ -10,7 +10,7 @@
 /* What repeating a call that may have been carried out would do. */
 typedef enum cdfw_repeat {
   CDFW_REPEAT_SAFE,  /* nothing more: reads, upserts, deletes, token and session requests */
-  CDFW_REPEAT_RUN,   /* start a second run; CDF's 503 is a promise that nothing started */
+  CDFW_REPEAT_RUN,   /* start a second run, unless its nonce is spent */
   CDFW_REPEAT_UNSAFE /* a second effect; only 429 promises that there was none */
 } cdfw_repeat;
 
@@ -19,6 +19,8 @@ typedef struct cdfw_outcome {
   cdfw_failure failure;
   bool sent;           /* with a failure: the server may have seen the request */
   int status;          /* of the answer; 0 when a failure came before it */
+  bool own;            /* the answer is CDF's own: it bears CDF's error envelope (CDF.md 11) */
+  bool missing;        /* and says that something is not there */
   bool auto_retryable; /* the answer said cdf-is-auto-retryable: true */
   double retry_after;  /* seconds the answer asked to wait, or -1 */
   bool unreadable;     /* a success whose body is not what CDF promises */
@@ -26,17 +28,24 @@ typedef struct cdfw_outcome {
   bool more;           /* of a look: there are further pages to look through */
 } cdfw_outcome;
 
-typedef enum cdfw_verdict {
-  CDFW_VERDICT_DONE,      /* a success */
-  CDFW_VERDICT_RETRY,     /* did not happen, or may happen twice: try again */
-  CDFW_VERDICT_FAIL,      /* an answer that trying again will not change */
-  CDFW_VERDICT_AMBIGUOUS, /* may have happened, and must not happen twice */
-  CDFW_VERDICT_DENIED     /* 401: the access token was not taken */
-} cdfw_verdict;
+/* What an answer, or none, says of the attempt. Between us and CDF stand balancers and proxies that
+   answer in its place, also after they have passed the request on (CDF.md 20). */
+typedef enum cdfw_reply {
+  CDFW_REPLY_SUCCESS,    /* a 2xx that reads */
+  CDFW_REPLY_UNTOUCHED,  /* CDF has not looked at it: nothing was sent, or 429 */
+  CDFW_REPLY_PUT_OFF,    /* CDF itself asks to come back: its own 503, or marked as retryable */
+  CDFW_REPLY_DENIED,     /* 401: the access token was not taken */
+  CDFW_REPLY_SPENT,      /* CDF's own 400: refused, and what a spent nonce is answered with */
+  CDFW_REPLY_REFUSED,    /* CDF's own 4xx but for 400, 401, 408, 429, 499 */
+  CDFW_REPLY_TOLD,       /* told as it is, and says nothing of a nonce: a 4xx in somebody else's
+                            words (most likely not passed on), or the 503 to an unsafe call */
+  CDFW_REPLY_IMPOSSIBLE, /* nothing was sent, and trying again would go the same way */
+  CDFW_REPLY_LOST        /* all else: it may have been carried out */
+} cdfw_reply;
 
-cdfw_verdict cdfw_policy_judge(cdfw_repeat repeat, const cdfw_outcome *outcome);
+cdfw_reply cdfw_policy_reply(cdfw_repeat repeat, const cdfw_outcome *outcome);
 
-/* Whether trying again later, by hand, can help. */
+/* Whether trying again later can help: what a read repeats. */
 bool cdfw_policy_is_passing(const cdfw_outcome *outcome);
 
 /* Seconds before repeat number `n` (from 0): full jitter over 0.25 · 2^n, at most 20; never less

@@ -14,13 +14,23 @@ local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
+local dry_run = require "cdfworkflow.call.dry_run"
+local interrupt = require "cdfworkflow.call.interrupt"
+local method = require "cdfworkflow.method"
+local mistake = require "cdfworkflow.mistake"
+local nature = require "cdfworkflow.call.nature"
 local options = require "cdfworkflow.options"
+local protected = require "cdfworkflow.call.protected"
 local schedule = require "cdfworkflow.api.schedule"
+local settings = require "cdfworkflow.transport.settings"
 local transport = require "cdfworkflow.transport"
+local words = require "cdfworkflow.signin.words"
 
 ---@class cdfworkflow.Error an error as `nil, err` brings it; `tostring(err)` is one line
 ---@field kind "invalid"|"auth"|"transport"|"tls"|"timeout"|"throttled"|"api"|"protocol"|"ambiguous"|"cancelled"
 ---@field message string one line for a person
+---@field field? string with "invalid": the option or member, as a path such as `input.sensors[3].value`
+---@field limit? number|string with "invalid": the rule that it breaks, a figure or in words
 ---@field status? integer HTTP status of the answer
 ---@field code? integer|string as CDF or the identity provider said it
 ---@field requestId? string CDF's x-request-id
@@ -49,25 +59,6 @@ local transport = require "cdfworkflow.transport"
 ---  and `add`
 ---@field on_event? fun(event: table) told of requests, answers and retries; sees no secret
 
----@class cdfworkflow.RunOptions
----@field input? table a JSON object, at most 102,400 bytes of JSON
----@field metadata? table<string, string> at most 10 pairs, key ≤ 32, value ≤ 255 characters
----@field nonce? string of a session of your own
----@field client_credentials? table|userdata for the session of this run: { client_id =, client_secret = } or
----  credentials; the client's own unless told
----@field session? "client_credentials"|"token_exchange"|"oneshot" default: the first where there are client
----  credentials, otherwise the second
----@field request_id? string makes the run exactly-once: it travels in the metadata under `cdfworkflow.requestId`, and
----  after a lost answer the run is looked for before it is started again
----@field timeout? number seconds
-
----@class cdfworkflow.RetryOptions
----@field nonce? string
----@field client_credentials? table|userdata
----@field session? string
----@field request_id? string after a lost answer, looks whether the execution runs again before retrying once more
----@field timeout? number seconds
-
 ---@class cdfworkflow.Client
 ---@field workflows cdfworkflow.Workflows
 ---@field sessions cdfworkflow.Sessions
@@ -77,47 +68,56 @@ local Client = {}
 Client.__index = Client
 Client.__name = "cdfworkflow.Client"
 
-local CORE_OPTIONS = {
-  "project",
-  "cluster",
-  "base_url",
-  "credentials",
-  "client_name",
-  "timeout",
-  "connect_timeout",
-  "max_retries",
-  "max_response_size",
-}
-local CLIENT_OPTIONS = {
-  "project",
-  "cluster",
-  "base_url",
-  "credentials",
-  "client_name",
-  "timeout",
-  "connect_timeout",
-  "max_retries",
-  "max_response_size",
-  "max_connections",
-  "proxy",
-  "ca_file",
-  "transport",
-  "on_event",
-  "token_store",
-}
-local RUN_OPTIONS = { "input", "metadata", "nonce", "client_credentials", "session", "request_id", "timeout" }
-local RETRY_OPTIONS = { "nonce", "client_credentials", "session", "request_id", "timeout" }
-local SESSION_OPTIONS = { "client_credentials", "session", "timeout" }
-local REQUEST_OPTIONS = { "query", "headers", "timeout" }
+local client, takes = {}, {}
 
-local client = { OPTIONS = CLIENT_OPTIONS }
+local CLUSTER = "letters, digits, '-' and '.'"
 
-local function pick(from, names)
-  local picked = {}
-  for _, name in ipairs(names) do
-    picked[name] = from[name]
+--- A cluster's name becomes the first labels of a host name.
+local function url_of_cluster(name, path)
+  if #name <= 200 and name:find "^[%w-][%w.-]*$" and not name:find "%.$" then
+    return ("https://%s.cognitedata.com"):format(name)
   end
-  return picked
+  return check.invalid(path, path .. " must be a name such as westeurope-1: " .. CLUSTER, CLUSTER)
+end
+
+local function with_methods(what, ...)
+  local names = { ... }
+  return {
+    word = ("%s with the methods %s"):format(what, table.concat(names, ", ")),
+    accepts = function(value)
+      if type(value) == "userdata" then return true end
+      for _, name in ipairs(names) do
+        if type(value) ~= "table" or type(value[name]) ~= "function" then return false end
+      end
+      return true
+    end,
+  }
+end
+
+local function string_that(use) return { word = "a string", accepts = check.string.accepts, use = use } end
+
+local function without_slashes(url) return (url:gsub("/+$", "")) end
+
+client.MEMBERS = {
+  options.into("core", {
+    { "project", check.string, required = true },
+    { "cluster", string_that(url_of_cluster), as = "base_url" },
+    { "base_url", string_that(without_slashes) },
+    { "credentials", check.credentials, required = true },
+    { "client_name", check.string, default = "cdfworkflow" },
+    { "timeout", check.timeout, default = 60 }, -- as the Python SDK (CDF.md 1)
+    { "connect_timeout", check.timeout, default = 10 },
+    { "max_retries", check.whole(0, 100), default = 10 },
+    { "max_response_size", check.whole(1, 64 * 1024 * 1024), default = 16 * 1024 * 1024 },
+  }),
+  options.into("host", settings),
+  { "transport", with_methods("a transport", "now", "http", "sleep") },
+  { "on_event", check.fn },
+  { "token_store", with_methods("a store", "get", "set", "add") },
+}
+
+local function rule(given)
+  if (given.cluster == nil) == (given.base_url == nil) then return "give either cluster or base_url" end
 end
 
 local function namespace(class, owner) return setmetatable({ client = owner }, class) end
@@ -135,38 +135,32 @@ local function add_namespaces(self)
   self.files = namespace(Files, self)
 end
 
-local function check_types(opts)
-  if opts.on_event ~= nil and type(opts.on_event) ~= "function" then
-    error("client: on_event must be a function, not " .. type(opts.on_event), 3)
-  end
-  if opts.transport ~= nil and type(opts.transport) ~= "table" then
-    error("client: transport must be a table, not " .. type(opts.transport), 3)
-  end
-end
-
 --- A client of one CDF project. Sends nothing yet.
 ---@param opts cdfworkflow.ClientOptions
----@return cdfworkflow.Client|nil
----@return cdfworkflow.Error? err kind "invalid" when a value cannot be sent
-function client.new(opts)
-  options.check(opts, CLIENT_OPTIONS, "cdf.client")
-  check_types(opts)
-  local core_client, err = core.client(pick(opts, CORE_OPTIONS))
+---@return cdfworkflow.Client|nil client
+---@return cdfworkflow.Error? err kind "invalid" for a value that cannot be sent
+local function new(opts)
+  local core_client, err = core.client(opts.core)
   if not core_client then return nil, err end
   local self = setmetatable({
-    project = opts.project,
-    base_url = (opts.base_url or ("https://%s.cognitedata.com"):format(opts.cluster)):gsub("/+$", ""),
+    settings = opts.core,
+    project = opts.core.project,
+    base_url = opts.core.base_url,
     core = core_client,
-    transport = opts.transport or transport.of_host(pick(opts, { "max_connections", "proxy", "ca_file" })),
+    transport = opts.transport or transport.of_host(opts.host or {}),
     token_store = opts.token_store,
     on_event = opts.on_event,
-    timeout = opts.timeout or 60,
+    timeout = opts.core.timeout,
   }, Client)
   add_namespaces(self)
   return self
 end
 
+client.new = method.fn("cdf.client", { { "opts", options.needed(client.MEMBERS, rule), required = true } }, new)
+
 function Client:__tostring() return ("cdfworkflow.Client: project %s at %s"):format(self.project, self.base_url) end
+
+takes.close = { even_closed = true }
 
 --- Closes the connections. Calls after this raise. Closing twice is no mistake.
 function Client:close()
@@ -177,25 +171,22 @@ end
 
 Client.__close = Client.close
 
---- {==== Doors for the namespaces ====
+-- {==== Doors for the namespaces ====
 
 --- Runs a call that the core made, or passes its error on.
 function Client:_drive(call, err)
+  if self.closed then mistake.raise "this cdfworkflow client is closed" end
   if not call then return nil, err end
-  return drive.run(call, self)
+  if not self.words then return drive.run(call, self) end
+  local result
+  result, err = drive.run(call, self)
+  if err then err = words.of_call(err, self.words) end
+  return result, err
 end
 
-local function check_open(self)
-  if self.closed then error("this cdfworkflow client is closed", 3) end
-end
-
---- A member of a query as text: a string, true or false, or a number that is one.
-local function query_text(name, value)
-  if type(value) == "string" or type(value) == "boolean" then return tostring(value) end
-  if type(value) == "number" and value - value == 0 then
-    return value == math.floor(value) and check.digits(value) or tostring(value)
-  end
-  error(("query: %s must be text, a number or a boolean, not %s"):format(tostring(name), tostring(value)), 0)
+--- A member of a query as text.
+local function query_text(value)
+  return type(value) == "number" and value % 1 == 0 and check.digits(value) or tostring(value)
 end
 
 local function add_query(path, query)
@@ -207,75 +198,89 @@ local function add_query(path, query)
   table.sort(names)
   local parts = {}
   for i, name in ipairs(names) do
-    parts[i] = core.form(name) .. "=" .. core.form(query_text(name, query[name]))
+    parts[i] = core.form(name) .. "=" .. core.form(query_text(query[name]))
   end
   return path .. (path:find("?", 1, true) and "&" or "?") .. table.concat(parts, "&")
 end
 
-local REPEATS = { always = "safe", throttled = "unsafe" }
-
---- One API call under the project. `opts`: `query`, `headers`, `timeout`; `repeatable` ("always" or "throttled": only
---- where CDF has surely done nothing); `deletes`: a 404 after a lost answer means that it was done; `nonce`
---- ("authentication" or "nonce", or behind "items." in the one item of the body): where the nonce of a fresh session
---- goes, with `session`, `client_credentials` and `given_nonce`; `secrets`: texts in the body for no error to repeat.
+--- One API call under the project. `opts`, as C takes them (run.h): `query`, `headers`, `timeout`; `repeats` ("unsafe"
+--- where a second one would do something else); `result` ("gone": a 404 after a lost answer means that it was deleted);
+--- `nonce_in` ("authentication" or "nonce", or behind "items." in the one item of the body): where the nonce of a
+--- fresh session goes, with `session` and `client_credentials`, or the caller's own `nonce`; `secrets`: texts in the
+--- body for no error to repeat.
 ---@return table|nil
 ---@return cdfworkflow.Error? err
-function Client:_call(method, path, body, opts)
-  check_open(self)
-  opts = opts or {}
-  return self:_drive(core.request(self.core, method, add_query(path, opts.query), body, {
-    timeout = opts.timeout,
-    headers = opts.headers,
-    ["repeat"] = REPEATS[opts.repeatable or "always"],
-    nonce_in = opts.nonce,
-    nonce = opts.given_nonce,
-    session = opts.session,
-    client_credentials = opts.client_credentials,
-    result = opts.deletes and "gone" or nil,
-    secrets = opts.secrets,
-  }))
+function Client:_call(http_method, path, body, opts)
+  return self:_drive(core.request(self.core, http_method, add_query(path, opts and opts.query), body, opts))
 end
 
-function Client:_run(external_id, version, opts)
-  check_open(self)
-  return self:_drive(core.run(self.core, external_id, version, options.check(opts, RUN_OPTIONS, "run")))
+--- Checks what `_call` would, and sends nothing: for those that must send something else before.
+---@return true|nil
+---@return cdfworkflow.Error? err
+function Client:_acceptable(http_method, path, body, opts)
+  local call, err = core.request(self.core, http_method, path, body, opts)
+  if not call then return nil, err end
+  call:drop()
+  return true
 end
 
-function Client:_retry(id, opts)
-  check_open(self)
-  opts = options.check(opts, RETRY_OPTIONS, "retry")
-  local uuid, err = check.uuid("id", id)
-  if not uuid then return nil, err end
-  local path = "/workflows/executions/" .. uuid .. "/retry"
-  return self:_drive(core.request(self.core, "POST", path, nil, {
-    ["repeat"] = "run",
-    result = "execution",
-    nonce_in = "authentication",
-    nonce = opts.nonce,
-    session = opts.session,
-    client_credentials = opts.client_credentials,
-    timeout = opts.timeout,
-    request_id = opts.request_id,
-    look_path = opts.request_id and "/workflows/executions/" .. uuid,
-  }))
+function Client:_start(workflow_external_id, version, opts)
+  if opts.dry_run then
+    return dry_run.requests(self, function(double)
+      return double:_drive(core.run(double.core, workflow_external_id, version, opts))
+    end)
+  end
+  return self:_drive(core.run(self.core, workflow_external_id, version, opts))
 end
 
 function Client:_session(opts)
-  check_open(self)
-  return self:_drive(core.session(self.core, options.check(opts, SESSION_OPTIONS, "sessions:create")))
+  return self:_drive(core.session(self.core, opts))
 end
 
 --- PUT of bytes to an upload URL, which is its own permission: no access token goes there.
 function Client:_put(url, bytes, opts)
-  check_open(self)
   return self:_drive(core.upload(self.core, url, bytes, opts))
 end
 
-function Client:_sleep(seconds) self.transport:sleep(seconds) end
+--- Whether sessions can be made of the login's own client credentials.
+function Client:_has_secret() return core.describe(self.settings.credentials).has_secret end
+
+--- Who the token is and what it may do: `GET /api/v1/token/inspect`, which lies outside of the project.
+function Client:_inspect()
+  return self:_drive(core.request(self.core, "GET", "/api/v1/token/inspect", nil, { root = true }))
+end
+
+--- A client like this one whose requests go through another transport; with `core`, a core client of its own, it has a
+--- token of its own too.
+---@param opts { transport: table, core?: userdata }
+---@return cdfworkflow.Client
+function Client:_double(opts)
+  local double = setmetatable({}, Client)
+  for name, value in pairs(self) do double[name] = value end
+  double.transport = opts.transport
+  if opts.core then double.core, double.token_store = opts.core, nil end
+  add_namespaces(double)
+  return double
+end
+
+--- The core client once more, without its token. `changes` to the settings win.
+function Client:_core_again(changes)
+  local all = {}
+  for name, value in pairs(self.settings) do all[name] = value end
+  for name, value in pairs(changes) do all[name] = value end
+  return assert(core.client(all))
+end
+
+function Client:_sleep(seconds)
+  local ok, err = protected(self.transport.sleep, self.transport, seconds)
+  if not ok then interrupt.pass_on(err) end
+end
 
 function Client:_now() return self.transport:now() end
 
---- }====
+-- }====
+
+takes.auth = { { "opts", options.of { { "timeout", check.timeout } } } }
 
 --- Authenticates now, which any call does by itself when it needs to.
 ---@param opts? { timeout?: number }
@@ -283,8 +288,7 @@ function Client:_now() return self.transport:now() end
 ---  token, whose end is not known
 ---@return cdfworkflow.Error? err
 function Client:auth(opts)
-  check_open(self)
-  local result, err = self:_drive(core.auth(self.core, options.check(opts, { "timeout" }, "auth")))
+  local result, err = self:_drive(core.auth(self.core, opts))
   if not result then return nil, err end
   if result.expiresIn then
     result.expiresAt = math.floor((core.time() + result.expiresIn) * 1000)
@@ -293,58 +297,147 @@ function Client:auth(opts)
   return result
 end
 
---- Starts a workflow version: a token, a session for its nonce, the run. At most once: where the answer is lost after
---- the run may have started, the error's kind is "ambiguous" (DESIGN section 5).
----@param external_id string of the workflow
+---@class cdfworkflow.CheckFinding
+---@field what string "name resolution", "connection", "TLS", "token", "clock", "project", "sessionsAcl:CREATE",
+---  "workflowOrchestrationAcl:READ", "workflowOrchestrationAcl:WRITE", "session", "version …", "lint", "input"
+---@field ok boolean
+---@field message string one line: what was found, and what to do where it is not ok
+
+---@class cdfworkflow.CheckOptions
+---@field workflow_external_id? string|integer looks for its version as well
+---@field version? string|integer may be left out where the workflow has exactly one
+---@field input? table|userdata that a run would get
+
+takes.check = { { "opts", options.of({
+  { "workflow_external_id", check.name },
+  { "version", check.name },
+  { "input", check.json_object },
+}, function(given)
+  if given.workflow_external_id == nil and (given.version ~= nil or given.input ~= nil) then
+    return "version and input need a workflow_external_id"
+  end
+end) } }
+
+--- Finds out whether a run would work, and starts none: name resolution, connection, TLS, the token, the clock against
+--- CDF's, the project and the rights, which kind of session a run would use; with `workflow_external_id` also whether
+--- the version is there, what `cdf.lint` says of it, and whether the input fits. What cannot be looked at because of
+--- what failed before it is left out.
+---@param opts? cdfworkflow.CheckOptions
+---@return cdfworkflow.CheckFinding[] findings
+function Client:check(opts) return require("cdfworkflow.api.checkup").check(self, opts) end
+
+-- {==== Short forms ====
+
+for _, name in ipairs { "run", "retrieve", "cancel", "retry", "wait", "watch" } do
+  takes[name] = method.declared["client.workflows.executions:" .. name]
+end
+
+--- Starts a workflow version: a token, a session for its nonce, the run. See `executions:run`.
+---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
+---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
+---@return cdfworkflow.Error? err
+function Client:run(workflow_external_id, version, opts)
+  return self:_start(workflow_external_id, version, opts)
+end
+
+--- One execution in detail. See `executions:retrieve`.
+---@param execution string|cdfworkflow.Execution
 ---@return cdfworkflow.Execution|nil execution
 ---@return cdfworkflow.Error? err
-function Client:run(external_id, version, opts) return self.workflows.executions:run(external_id, version, opts) end
+function Client:retrieve(execution) return self.workflows.executions:_retrieve(execution) end
 
---- Waits for the end of an execution, whatever it is. See `Executions:wait`.
+--- Cancels a running execution. See `executions:cancel`.
+---@param execution string|cdfworkflow.Execution
+---@param reason? string at most 500 characters
+---@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Error? err
+function Client:cancel(execution, reason) return self.workflows.executions:_cancel(execution, reason) end
+
+--- Starts an execution that failed again. See `executions:retry`.
+---@param execution string|cdfworkflow.Execution
+---@param opts? cdfworkflow.RetryOptions
+---@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Error? err
+function Client:retry(execution, opts) return self.workflows.executions:_retry(execution, opts) end
+
+--- Waits for the end of an execution, whatever it is. See `executions:wait`.
 ---@param execution string|cdfworkflow.Execution
 ---@param opts? cdfworkflow.WaitOptions
 ---@return cdfworkflow.Execution|nil execution
 ---@return cdfworkflow.Error? err
-function Client:wait(execution, opts) return self.workflows.executions:wait(execution, opts) end
+function Client:wait(execution, opts) return self.workflows.executions:_wait(execution, opts) end
 
-Client.schedule = schedule.schedule
-Client.schedules = schedule.schedules
-Client.unschedule = schedule.unschedule
+--- Follows an execution, event by event. See `executions:watch`.
+---@param execution string|cdfworkflow.Execution
+---@param opts? cdfworkflow.WatchOptions
+---@return fun(): cdfworkflow.Event|nil
+function Client:watch(execution, opts) return self.workflows.executions:_watch(execution, opts) end
 
-local READING_POSTS = { list = true, byids = true, search = true, aggregate = true }
+takes.pause = method.declared["client.workflows.triggers:pause"]
 
---- What repeating a request that may have been carried out would do (CDF.md section 12).
-local function nature(method, path)
-  if method ~= "POST" and method ~= "PATCH" then return "safe" end
-  path = path:match("^[^?]*"):gsub("/+$", "")
-  local last = path:match("[^/]*$")
-  if path:match("^/workflows/") and (last == "run" or last == "retry") then return "run" end
-  local first = path:match("^/[^/]*")
-  if READING_POSTS[last] or first == "/workflows" or first == "/sessions" then return "safe" end
-  return "unsafe"
+--- Pauses a schedule, which starts nothing until it is resumed. See `triggers:pause`.
+---@param schedule_or_name string|cdfworkflow.Schedule|cdfworkflow.Trigger
+---@return true|nil done
+---@return cdfworkflow.Error? err kind "invalid" for a schedule by function, which CDF cannot pause
+function Client:pause(schedule_or_name) return self.workflows.triggers:_pause(schedule_or_name) end
+
+takes.resume = method.declared["client.workflows.triggers:resume"]
+
+--- Lets a paused schedule go on. See `triggers:resume`.
+---@param schedule_or_name string|cdfworkflow.Schedule|cdfworkflow.Trigger
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function Client:resume(schedule_or_name) return self.workflows.triggers:_resume(schedule_or_name) end
+
+-- }====
+
+Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
+Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules
+Client.unschedule, takes.unschedule = schedule.unschedule, schedule.takes.unschedule
+
+--- Whether the table maps text to values that `is_fine`.
+local function map_of(is_fine)
+  return function(value)
+    if type(value) ~= "table" then return false end
+    for name, member in pairs(value) do
+      if type(name) ~= "string" or not is_fine(member) then return false end
+    end
+    return true
+  end
 end
 
---- Any other CDF endpoint of the project, with the same token, retries and errors. A POST that may have been carried
---- out is not repeated, unless it only reads, or is of workflows or sessions and can be repeated.
----@param method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
+local QUERY = {
+  word = "a table of text, numbers and booleans",
+  accepts = map_of(function(value)
+    return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value - value == 0
+  end),
+}
+local HEADERS = { word = "a table of text by text", accepts = map_of(check.string.accepts) }
+
+takes.request = {
+  { "method", check.choice { "GET", "POST", "PUT", "PATCH", "DELETE" }, required = true },
+  { "path", check.string, required = true },
+  { "body", check.json_object },
+  { "opts", options.of { { "query", QUERY }, { "headers", HEADERS }, { "timeout", check.timeout } } },
+}
+
+--- Any other CDF endpoint of the project, with the same token, retries and errors. A POST or PATCH that may have been
+--- carried out is not repeated, unless it only reads, or is known to end the same (`call/nature.lua`). A DELETE that is
+--- repeated after a lost answer, and then finds nothing, is done.
+---@param http_method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
 ---@param path string under the project, percent-encoded, such as "/timeseries/list"
----@param body? table
+---@param body? table|userdata a table, or what `cdf.json` gives
 ---@param opts? { query?: table, headers?: table<string, string>, timeout?: number }
 ---@return table|nil
 ---@return cdfworkflow.Error? err
-function Client:request(method, path, body, opts)
-  check_open(self)
-  opts = options.check(opts, REQUEST_OPTIONS, "request")
-  if type(path) ~= "string" then
-    error("bad argument 'path' to request (string expected, got " .. type(path) .. ")", 2)
-  end
-  return self:_drive(core.request(self.core, method, add_query(path, opts.query), body, {
-    timeout = opts.timeout,
-    headers = opts.headers,
-    ["repeat"] = nature(method, path),
-  }))
+function Client:request(http_method, path, body, opts)
+  opts.repeats = nature(http_method, path)
+  opts.result = http_method == "DELETE" and "gone" or nil
+  return self:_call(http_method, path, body, opts)
 end
+
+client.class = method.class(Client, "client", takes)
 
 return client

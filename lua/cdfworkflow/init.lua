@@ -3,12 +3,21 @@
 
 local client = require "cdfworkflow.client"
 local core = require "cdfworkflow.core"
+local credentials = require "cdfworkflow.signin.credentials"
 local definition = require "cdfworkflow.definition"
-local env = require "cdfworkflow.signin.env"
 local gather = require "cdfworkflow.call.gather"
 local graph = require "cdfworkflow.definition.graph"
+local json = require "cdfworkflow.json"
 local lint = require "cdfworkflow.definition.lint"
-local options = require "cdfworkflow.options"
+local method = require "cdfworkflow.method"
+local signin = require "cdfworkflow.signin"
+local why = require "cdfworkflow.definition.why"
+
+--- A table that is one already may be marked again; one with another metatable may not.
+local ARRAY = {
+  word = "a table without a metatable of its own",
+  accepts = function(value) return type(value) == "table" and pcall(core.array, value) end,
+}
 
 local cdf = {
   _VERSION = core.version,
@@ -18,63 +27,48 @@ local cdf = {
 
   --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
   ---@type fun(t?: table): table
-  array = core.array,
+  array = method.fn("cdf.array", { { "t", ARRAY } }, core.array),
+
+  json = json.json,
+  encode = json.encode,
+  decode = json.decode,
 
   client = client.new,
-  from_env = env.client,
+  credentials = credentials.new,
+  from_env = signin.from_env,
+  from_file = signin.from_file,
   gather = gather.run,
 
   task = definition.task,
   definition = definition.definition,
   lint = lint,
   graph = graph,
+  why = why,
 }
 
-local CREDENTIALS_OPTIONS = { "token", "client_id", "client_secret", "token_url", "tenant_id", "scopes", "audience" }
-
---- Credentials of the caller. They live in C memory: no field, `tostring` or error shows a secret.
----
---- One of three forms (OAuth 2.0, OpenID Connect; see CDF.md section 2):
---- * `token = "…"`: a ready-made access token;
---- * `token = function() return token, expires_at end`: any flow of your own; `expires_at` in seconds
----   since the epoch. Without it the function is asked again for every call. It may yield where its host allows.
---- * `client_id`, `client_secret` with `tenant_id` (Microsoft Entra ID) or `token_url` (any provider), and where
----   the provider wants them `scopes` (a string or a list) and `audience`. With `tenant_id` the scope is
----   `<base_url>/.default` unless told.
----@class cdfworkflow.CredentialsOptions
----@field token? string|fun(): string, number?
----@field client_id? string
----@field client_secret? string
----@field token_url? string https, or http to loopback
----@field tenant_id? string
----@field scopes? string|string[]
----@field audience? string
-
----@param opts cdfworkflow.CredentialsOptions
----@return userdata|nil credentials
----@return cdfworkflow.Error? err kind "invalid" when a value cannot be sent
-function cdf.credentials(opts)
-  return core.credentials(options.check(opts, CREDENTIALS_OPTIONS, "cdf.credentials"))
-end
+local CLIENT = {
+  "client", { word = "a client", accepts = function(value) return getmetatable(value) == client.class end },
+  required = true,
+}
 
 --- Authenticates now. See `Client:auth`.
 ---@param c cdfworkflow.Client
 ---@param opts? { timeout?: number }
----@return { tokenType: string, expiresAt?: integer }|nil
+---@return { tokenType: string, expiresAt?: integer }|nil result
 ---@return cdfworkflow.Error? err
-function cdf.auth(c, opts)
-  return c:auth(opts)
-end
+local function auth(c, opts) return c:auth(opts) end
+
+cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
 
 --- Starts a run. See `Client:run`.
 ---@param c cdfworkflow.Client
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
----@return table|nil execution
+---@return cdfworkflow.Execution|nil execution
 ---@return cdfworkflow.Error? err
-function cdf.run(c, workflow_external_id, version, opts)
-  return c:run(workflow_external_id, version, opts)
-end
+local function run(c, workflow_external_id, version, opts) return c:run(workflow_external_id, version, opts) end
+
+cdf.run = method.fn("cdf.run", { CLIENT }, run)
 
 return cdf

@@ -8,13 +8,13 @@ describe("client.functions.calls", function()
     assert.same({ method = "POST", path = "/functions/123/calls/byids", body = { items = { { id = 31337 } } },
       opts = {} }, client.asked[1])
     assert.equal("protocol", select(2, client.functions.calls:retrieve(123, 1)).kind)
-    assert.equal("invalid", select(2, client.functions.calls:retrieve(123, "1")).kind)
+    assert.equal("call_id", select(2, client.functions.calls:retrieve(123, 1.5)).field)
     assert.equal("invalid", select(2, client.functions.calls:retrieve(-1, 1)).kind)
   end)
 
   it("lists with the filter of the API, in pages", function()
-    local client = fake.new { { items = { 1 }, nextCursor = "c" }, { items = { 2 } } }
-    assert.same({ 1, 2 }, client.functions.calls:list(123,
+    local client = fake.new { { items = { { id = 1 } }, nextCursor = "c" }, { items = { { id = 2 } } } }
+    assert.same({ { id = 1 }, { id = 2 } }, client.functions.calls:list(123,
       { limit = 10, status = "Completed", scheduleId = 51, startTime = { min = 5 } }))
     local filter = { status = "Completed", scheduleId = 51, startTime = { min = 5 } }
     assert.same({ filter = filter, limit = 10 }, client.asked[1].body)

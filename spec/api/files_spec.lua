@@ -12,7 +12,7 @@ describe("files", function()
     local file = { name = "f.zip", externalId = "f-x", mimeType = "application/zip", dataSetId = 9 }
     assert.equal(9, upload:upload(file, "bytes\0").id)
     assert.same({ method = "POST", path = "/files", body = file,
-      opts = { query = { overwrite = true }, repeatable = "throttled" } }, client.asked[1])
+      opts = { query = { overwrite = true }, repeats = "unsafe" } }, client.asked[1])
     assert.same({ method = "PUT", path = "https://store.example/9", bytes = "bytes\0",
       opts = { content_type = "application/zip" } }, client.asked[2])
   end)
@@ -45,7 +45,7 @@ describe("files", function()
     assert.same({ method = "POST", path = "/files/byids", body = { items = { { id = 9 } } }, opts = {} },
       client.asked[1])
     assert.same({ 1 }, client.slept)
-    assert.equal("invalid", select(2, look:wait_uploaded "9").kind)
+    assert.equal("id", select(2, look:wait_uploaded(-9)).field)
   end)
 
   it("looks five times at most", function()
@@ -68,7 +68,7 @@ describe("files", function()
 
   it("checks what it is given", function()
     local upload = files()
-    assert.equal("name", select(2, upload:upload({}, "")).field)
+    assert.equal("name", select(2, upload:upload({ name = "" }, "")).field)
     assert.equal(256, select(2, upload:upload({ name = ("n"):rep(257) }, "")).limit)
     assert.error_matches(function() upload:upload({ name = "f" }, nil) end, "bytes: expected a string, got nil")
     assert.error_matches(function() upload:upload("f", "") end, "file: expected a table")

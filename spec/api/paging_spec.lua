@@ -11,14 +11,20 @@ local function server(pages)
     local page = assert(pages[#asked], "asked for a page too many")
     if page.kind then return nil, page end
     local items = {}
-    for i, item in ipairs(page) do items[i] = item end
+    for i, item in ipairs(page) do items[i] = { name = item } end
     return { items = items, nextCursor = page.next }
   end, asked
 end
 
+local function names(items, err)
+  local found = {}
+  for i, item in ipairs(assert(items, err)) do found[i] = item.name end
+  return found
+end
+
 local function drain(iterator)
   local found = {}
-  for item in iterator do found[#found + 1] = item end
+  for item in iterator do found[#found + 1] = item.name end
   return found
 end
 
@@ -33,20 +39,20 @@ describe("paging", function()
 
   it("goes on after a short page and after an empty one, up to the end", function()
     local fetch, asked = server { { "a", next = "1" }, { next = "2" }, { "b" } }
-    assert.same({ "a", "b" }, paging.list(fetch, math.huge))
+    assert.same({ "a", "b" }, names(paging.list(fetch, math.huge)))
     assert.equal(3, #asked)
     assert.equal(1000, asked[3].limit)
   end)
 
   it("stops at the limit though there is more, and cuts a page that is too long", function()
     local fetch, asked = server { { "a", "b", "c", next = "1" } }
-    assert.same({ "a", "b" }, paging.list(fetch, 2))
+    assert.same({ "a", "b" }, names(paging.list(fetch, 2)))
     assert.equal(1, #asked)
   end)
 
   it("takes a null and an empty nextCursor for the end", function()
     for _, ending in ipairs { core.null, "" } do
-      assert.same({ "a" }, paging.list(server { { "a", next = ending } }, 25))
+      assert.same({ "a" }, names(paging.list(server { { "a", next = ending } }, 25)))
     end
   end)
 
@@ -60,18 +66,20 @@ describe("paging", function()
     local found, err = paging.list(server { { "a", next = "1" }, core.error { kind = "api", status = 403 } }, 25)
     assert.is_nil(found)
     assert.equal(403, err.status)
-    found, err = paging.list(function() return {} end, 25)
-    assert.is_nil(found)
-    assert.equal("protocol", err.kind)
+    for _, items in ipairs { {}, { items = 5 }, { items = { a = {} } }, { items = { {}, "x" } } } do
+      found, err = paging.list(function() return items end, 25)
+      assert.is_nil(found)
+      assert.equal("protocol", err.kind)
+    end
   end)
 
   it("fetches a page only when its first item is asked for", function()
     local fetch, asked = server { { "a", "b", next = "1" }, { "c" } }
     local each = paging.each(fetch, math.huge)
     assert.equal(0, #asked)
-    assert.same({ "a", "b" }, { each(), each() })
+    assert.same({ "a", "b" }, names { each(), each() })
     assert.equal(1, #asked)
-    assert.equal("c", each())
+    assert.equal("c", each().name)
     assert.is_nil(each())
     assert.is_nil(each())
     assert.equal(2, #asked)
@@ -110,24 +118,34 @@ describe("paging", function()
   it("raises the error table in an iterator, which asks for the same page when it is called again", function()
     local fetch, asked = server { { "a", next = "1" }, core.error { kind = "api", status = 500 }, { "b" } }
     local each = paging.each(fetch, math.huge)
-    assert.equal("a", each())
+    assert.equal("a", each().name)
     local ok, err = pcall(each)
     assert.is_false(ok)
     assert.equal(500, err.status)
-    assert.equal("b", each())
+    assert.equal("b", each().name)
     assert.same({ "1", "1" }, { asked[2].cursor, asked[3].cursor })
   end)
 
-  it("refuses a limit that is no whole number above zero", function()
-    for _, bad in ipairs { 0, -1, 1.5, 0 / 0, -math.huge } do
-      local limit, err = paging.limit(bad, 25)
-      assert.is_nil(limit)
-      assert.same({ "invalid", "limit" }, { err.kind, err.field })
+  it("slices in order, and joins what the slices give, or nothing", function()
+    local function double(slice)
+      local doubled = {}
+      for i, value in ipairs(slice) do doubled[i] = 2 * value end
+      return doubled
     end
-    assert.equal(25, paging.limit(nil, 25))
-    assert.equal(1, paging.limit(1, 25))
-    assert.equal(math.huge, paging.limit(math.huge, 25))
-    assert.equal("10", tostring(paging.limit(10.0, 25)))
-    assert.error_matches(function() paging.limit("10", 25) end, "limit: expected a number, got a string")
+    assert.same({ 2, 4, 6, 8, 10 }, paging.slices({ 1, 2, 3, 4, 5 }, 2, double))
+    assert.same({}, paging.slices({ 1 }, 2, function() return true end))
+    assert.is_true(core.is_array(paging.slices({}, 2, double)))
+  end)
+
+  it("stops slicing at the first error", function()
+    local seen = {}
+    local result, err = paging.slices({ 1, 2, 3, 4, 5 }, 2, function(slice)
+      seen[#seen + 1] = #slice
+      if #seen == 2 then return nil, "no" end
+      return slice
+    end)
+    assert.is_nil(result)
+    assert.equal("no", err)
+    assert.same({ 2, 2 }, seen)
   end)
 end)

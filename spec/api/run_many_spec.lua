@@ -1,15 +1,24 @@
 -- SPDX-License-Identifier: Apache-2.0
-local run_many = require "cdfworkflow.api.run_many"
+local Executions = require "cdfworkflow.api.executions"
 local slow_cdf = require "slow_cdf"
+
+--- Executions whose runs end at once.
+local function executions(started)
+  local function run(_, external_id)
+    started[#started + 1] = external_id
+    return { id = external_id }
+  end
+  return setmetatable({ client = {}, run = run }, Executions)
+end
 
 describe("executions:run_many", function()
   it("raises on what would be left out in silence", function()
     local function raises(message, list)
-      assert.error_matches(function() run_many({}, list) end, message)
+      assert.error_matches(function() executions({}):run_many(list) end, message)
     end
-    raises("item 1 has a member input; options come in a table, third", { { "w", "1", input = { a = 1 } } })
-    raises("item 1 has a member 4", { { "w", "1", {}, {} } })
-    raises("expected a list", { north = { "w", "1" } })
+    raises("list%[1%] has a member input; options come in a table, third", { { "w", "1", input = { a = 1 } } })
+    raises("list%[1%] has a member 4", { { "w", "1", {}, {} } })
+    raises("list: expected a list, got a table", { north = { "w", "1" } })
   end)
 
   describe("with a slow CDF", function()
@@ -58,30 +67,29 @@ describe("executions:run_many", function()
     end)
   end)
 
-  --- Executions whose runs end at once.
-  local function executions(started)
-    return { run = function(_, external_id)
-      started[#started + 1] = external_id
-      if type(external_id) ~= "string" then error("workflow_external_id must be a string", 2) end
-      return { id = external_id }
-    end }
-  end
-
   it("takes an empty list", function()
-    local results, errors = run_many(executions {}, {})
+    local results, errors = executions({}):run_many {}
     assert.same({}, results)
     assert.same({}, errors)
   end)
 
-  it("raises for a mistake in the program, and starts no more runs", function()
+  it("raises for a mistake in the list before it starts anything", function()
+    local started = {}
+    for message, item in pairs {
+      ["list%[2%]%.workflow_external_id: expected a string or a whole number, got nil"] = {},
+      ["list%[2%]%.version: expected a string or a whole number, got nil"] = { "b" },
+      ["list%[2%]%.timeout: expected a number of seconds"] = { "b", "1", { timeout = "1" } },
+      ['run_many: unknown option "inptu"; did you mean "input"'] = { "b", "1", { inptu = {} } },
+    } do
+      assert.error_matches(function() executions(started):run_many { { "a", "1" }, item } end, message)
+    end
+    assert.same({}, started)
+  end)
+
+  it("raises for a mistake in on_progress, and starts no more runs", function()
     local started = {}
     assert.error_matches(function()
-      run_many(executions(started), { { "a" }, {}, { "c" }, { "d" } }, { concurrency = 1 })
-    end, "workflow_external_id must be a string")
-    assert.same({ "a" }, started)
-    started = {}
-    assert.error_matches(function()
-      run_many(executions(started), { { "a" }, { "b" } }, { on_progress = function() error("oops", 0) end,
+      executions(started):run_many({ { "a", "1" }, { "b", "1" } }, { on_progress = function() error("oops", 0) end,
         concurrency = 1 })
     end, "oops")
     assert.same({ "a" }, started)
@@ -89,14 +97,14 @@ describe("executions:run_many", function()
 
   it("checks its arguments", function()
     local function try(message, list, opts)
-      assert.error_matches(function() run_many(executions {}, list, opts) end, message)
+      assert.error_matches(function() executions({}):run_many(list, opts) end, message)
     end
-    try("the list must be a table, not string", "w")
-    try("item 2 must be a table { external_id, version, options }, not string", { {}, "w" })
+    try("list: expected a list, got a string", "w")
+    try("list%[2%]: expected a table { workflow_external_id, version, options }, got a string", { { "v", "1" }, "w" })
     try('did you mean "concurrency"', {}, { concurency = 1 })
     for _, wrong in ipairs { 0, -1, 1.5, "2" } do
-      try("concurrency must be a whole number above 0", {}, { concurrency = wrong })
+      try("concurrency: expected a whole number of at least 1, got ", {}, { concurrency = wrong })
     end
-    try("on_progress must be a function, not boolean", {}, { on_progress = true })
+    try("on_progress: expected a function, got a boolean", {}, { on_progress = true })
   end)
 end)

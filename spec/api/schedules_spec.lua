@@ -17,7 +17,8 @@ describe("client.functions.schedules", function()
     local credentials = { client_id = "i", client_secret = "s" }
     assert.same({ id = 51 }, client.functions.schedules:create(schedule, { client_credentials = credentials }))
     assert.same({ method = "POST", path = "/functions/schedules", body = { items = { schedule } },
-      opts = { repeatable = "throttled", nonce = "items.nonce", client_credentials = credentials } }, client.asked[1])
+      opts = { repeats = "unsafe", nonce_in = "items.nonce", result = "item",
+        client_credentials = credentials } }, client.asked[1])
   end)
 
   it("looks up the id of a function named by its external id", function()
@@ -26,13 +27,13 @@ describe("client.functions.schedules", function()
     assert.same({ id = 51 }, client.functions.schedules:create(schedule, { nonce = "held" }))
     assert.same({ items = { { name = "nightly", functionId = 4503599627370496, cronExpression = "0 12 * * *" } } },
       client.asked[2].body)
-    assert.equal("held", client.asked[2].opts.given_nonce)
+    assert.equal("held", client.asked[2].opts.nonce)
     assert.equal("workflow-trigger", schedule.functionExternalId)
   end)
 
   it("refuses a schedule that lacks something or says too much", function()
-    assert.equal("cronExpression", refused({ name = "n", functionId = 1 }).field)
-    assert.equal("name", refused({ functionId = 1, cronExpression = "* * * * *" }).field)
+    assert.equal("cronExpression", refused({ name = "n", cronExpression = "", functionId = 1 }).field)
+    assert.equal("name", refused({ name = "", functionId = 1, cronExpression = "* * * * *" }).field)
     assert.equal("functionId", refused({ name = "n", cronExpression = "* * * * *" }).field)
     assert.equal("functionId",
       refused({ name = "n", cronExpression = "* * * * *", functionId = 1, functionExternalId = "x" }).field)
@@ -48,12 +49,22 @@ describe("client.functions.schedules", function()
       client.functions.schedules:retrieve({ 51, 52 }, { ignore_unknown_ids = true }))
     assert.same({ items = { { id = 51 }, { id = 52 } }, ignoreUnknownIds = true }, client.asked[2].body)
     assert.equal("protocol", select(2, client.functions.schedules:retrieve(5)).kind)
-    assert.equal("invalid", select(2, client.functions.schedules:retrieve "x").kind)
+    assert.equal("ids[2]", select(2, client.functions.schedules:retrieve { 1, 0 }).field)
+  end)
+
+  it("takes a schedule wherever its id is", function()
+    local client = fake.new { {}, {}, { id = 51 } }
+    local schedules = client.functions.schedules
+    assert(schedules:delete { id = 51, name = "nightly" })
+    assert(schedules:delete { via = "function", name = "nightly", resource = { id = 51 } })
+    assert.same({ client.asked[1], { items = { { id = 51 } } } }, { client.asked[2], client.asked[1].body })
+    assert(schedules:input_data { id = 51 })
+    assert.matches("/51/input_data$", client.asked[3].path)
   end)
 
   it("lists with a filter, at most 10000", function()
-    local client = fake.new { { items = { 1 } }, { items = {} } }
-    assert.same({ 1 }, client.functions.schedules:list())
+    local client = fake.new { { items = { { id = 1 } } }, { items = {} } }
+    assert.same({ { id = 1 } }, client.functions.schedules:list())
     assert.same({ filter = {}, limit = 25 }, client.asked[1].body)
     client.functions.schedules:list { functionExternalId = "fx", limit = math.huge }
     assert.same({ filter = { functionExternalId = "fx" }, limit = 10000 }, client.asked[2].body)
@@ -65,9 +76,9 @@ describe("client.functions.schedules", function()
     local client = fake.new { {}, { id = 51, data = { a = 1 } } }
     assert.is_true(client.functions.schedules:delete(51))
     assert.same({ method = "POST", path = "/functions/schedules/delete", body = { items = { { id = 51 } } },
-      opts = { repeatable = "throttled" } }, client.asked[1])
+      opts = { result = "gone" } }, client.asked[1])
     assert.same({ id = 51, data = { a = 1 } }, client.functions.schedules:input_data(51))
     assert.same({ method = "GET", path = "/functions/schedules/51/input_data", opts = {} }, client.asked[2])
-    assert.equal("invalid", select(2, client.functions.schedules:delete "51").kind)
+    assert.equal("id", select(2, client.functions.schedules:delete(0.5)).field)
   end)
 end)

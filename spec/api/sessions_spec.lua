@@ -6,13 +6,13 @@ describe("client.sessions", function()
     local client = fake.new { { id = 1, nonce = "n" } }
     local opts = { session = "oneshot" }
     assert.same({ id = 1, nonce = "n" }, client.sessions:create(opts))
-    assert.equal(opts, client.asked[1].opts)
+    assert.same(opts, client.asked[1].opts)
     assert.error_matches(function() client.sessions:create { kind = "oneshot" } end, "unknown option")
   end)
 
   it("lists with a status", function()
-    local client = fake.new { { items = { 1 }, nextCursor = "c+/=2" }, { items = { 2 } } }
-    assert.same({ 1, 2 }, client.sessions:list { status = "ACTIVE", limit = math.huge })
+    local client = fake.new { { items = { { id = 1 } }, nextCursor = "c+/=2" }, { items = { { id = 2 } } } }
+    assert.same({ { id = 1 }, { id = 2 } }, client.sessions:list { status = "ACTIVE", limit = math.huge })
     assert.same({ method = "GET", path = "/sessions", opts = { query = { status = "ACTIVE", limit = 1000 } } },
       client.asked[1])
     assert.same({ status = "ACTIVE", limit = 1000, cursor = "c+/=2" }, client.asked[2].opts.query)

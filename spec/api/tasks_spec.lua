@@ -14,6 +14,12 @@ describe("client.workflows.tasks", function()
     assert.same({ status = "FAILED", output = {} }, client.asked[2].body)
   end)
 
+  it("takes a task execution for its id", function()
+    local client = fake.new { {} }
+    assert(client.workflows.tasks:update({ id = ID, externalId = "t" }, "COMPLETED"))
+    assert.equal("/workflows/tasks/" .. ID .. "/update", client.asked[1].path)
+  end)
+
   it("refuses what CDF would refuse", function()
     local client = fake.new()
     assert.equal("task_id", select(2, client.workflows.tasks:update("t1", "COMPLETED")).field)

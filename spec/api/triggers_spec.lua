@@ -29,7 +29,8 @@ describe("client.workflows.triggers", function()
       { client_credentials = credentials, session = "client_credentials" }))
     assert.same({
       method = "POST", path = "/workflows/triggers",
-      opts = { nonce = "items.authentication", client_credentials = credentials, session = "client_credentials" },
+      opts = { nonce_in = "items.authentication", result = "item", client_credentials = credentials,
+        session = "client_credentials" },
       body = { items = { trigger { input = { a = 1 }, metadata = { k = "v" }, workflowVersion = "2", later = true } } },
     }, client.asked[1])
     assert.is_nil(given.authentication)
@@ -39,7 +40,7 @@ describe("client.workflows.triggers", function()
     local client = fake.new { { items = { { externalId = "nightly" } } } }
     client.workflows.triggers:upsert(trigger { input = {}, metadata = {} }, { nonce = "held" })
     assert.same({ items = { trigger() } }, client.asked[1].body)
-    assert.equal("held", client.asked[1].opts.given_nonce)
+    assert.equal("held", client.asked[1].opts.nonce)
   end)
 
   it("refuses what CDF would refuse", function()
@@ -49,8 +50,8 @@ describe("client.workflows.triggers", function()
       j = "", k = "" } }).limit)
     assert.equal(32, refused({ metadata = { [("k"):rep(33)] = "v" } }).limit)
     assert.equal(255, refused({ metadata = { k = ("v"):rep(256) } }).limit)
-    assert.equal("metadata", refused({ metadata = { k = 1 } }).field)
-    local rule = { triggerType = "dataModeling", batchSize = 99, batchTimeout = 60 }
+    assert.equal("metadata.k", refused({ metadata = { k = 1 } }).field)
+    local rule = { triggerType = "dataModeling", batchSize = 0, batchTimeout = 60 }
     assert.equal("triggerRule.batchSize", refused({ triggerRule = rule }).field)
     rule = { triggerType = "recordStream", batchSize = 1, batchTimeout = 9 }
     assert.equal("triggerRule.batchTimeout", refused({ triggerRule = rule }).field)
@@ -64,7 +65,7 @@ describe("client.workflows.triggers", function()
       return client.workflows.triggers:upsert(trigger(members))
     end
     local figures = {
-      dataModeling = { batchSize = { 100, 1000 }, batchTimeout = { 60, 86400 } },
+      dataModeling = { batchSize = { 1, 1000 }, batchTimeout = { 10, 86400 } },
       recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
     }
     for kind, members in pairs(figures) do
@@ -102,17 +103,19 @@ describe("client.workflows.triggers", function()
   it("raises for wrong types", function()
     local triggers = fake.new().workflows.triggers
     assert.error_matches(function() triggers:upsert "nightly" end, "trigger: expected a table")
-    assert.error_matches(function() triggers:upsert(trigger { triggerRule = "0 0 * * *" }) end, "trigger.triggerRule")
-    assert.error_matches(function() triggers:upsert(trigger { input = "x" }) end, "trigger.input")
-    assert.error_matches(function() triggers:upsert(trigger { metadata = "x" }) end, "trigger.metadata")
+    assert.error_matches(function() triggers:upsert(trigger { triggerRule = "0 0 * * *" }) end, "triggerRule: expected")
+    assert.error_matches(function() triggers:upsert(trigger { input = "x" }) end, "input: expected a table")
+    assert.error_matches(function() triggers:upsert(trigger { metadata = "x" }) end, "metadata: expected a table")
     assert.error_matches(function() triggers:upsert(trigger(), { sesion = "oneshot" }) end, 'did you mean "session"')
   end)
 
   it("lists, with the filter of the API", function()
-    local client = fake.new { { items = {}, nextCursor = "t2" }, { items = { 1 } }, { items = { 2 } } }
-    assert.same({ 1 }, client.workflows.triggers:list { limit = math.huge, workflowExternalId = "daily-etl" })
+    local client = fake.new {
+      { items = {}, nextCursor = "t2" }, { items = { { id = 1 } } }, { items = { { id = 2 } } },
+    }
+    assert.same({ { id = 1 } }, client.workflows.triggers:list { limit = math.huge, workflowExternalId = "daily-etl" })
     assert.same({ workflowExternalId = "daily-etl", limit = 1000, cursor = "t2" }, client.asked[2].opts.query)
-    for found in client.workflows.triggers:each() do assert.equal(2, found) end
+    for found in client.workflows.triggers:each() do assert.same({ id = 2 }, found) end
     assert.same({ limit = 1000 }, client.asked[3].opts.query)
   end)
 
@@ -122,7 +125,7 @@ describe("client.workflows.triggers", function()
     assert.is_true(client.workflows.triggers:pause "nightly/æ 1")
     assert.is_true(client.workflows.triggers:resume "nightly")
     assert.same({ method = "POST", path = "/workflows/triggers/delete",
-      body = { items = { { externalId = "nightly" } } }, opts = { deletes = true } }, client.asked[1])
+      body = { items = { { externalId = "nightly" } } }, opts = { result = "gone" } }, client.asked[1])
     assert.same({ method = "POST", path = "/workflows/triggers/nightly%2F%C3%A6%201/pause", opts = {} },
       client.asked[2])
     assert.equal("/workflows/triggers/nightly/resume", client.asked[3].path)
@@ -130,9 +133,30 @@ describe("client.workflows.triggers", function()
     assert.equal("invalid", select(2, client.workflows.triggers:delete "").kind)
   end)
 
+  it("takes a trigger or a schedule wherever the external id is", function()
+    local given = { "a/b", trigger { externalId = "a/b" },
+      { via = "trigger", name = "a/b", resource = trigger { externalId = "a/b" } } }
+    for _, name in ipairs { "delete", "history", "pause", "resume" } do
+      local client = fake.new { { items = {} }, { items = {} }, { items = {} } }
+      for _, one in ipairs(given) do assert(client.workflows.triggers[name](client.workflows.triggers, one)) end
+      assert.same({ client.asked[1], client.asked[1] }, { client.asked[2], client.asked[3] })
+    end
+    local client = fake.new()
+    local by_function = { via = "function", name = "nightly", resource = { id = 5, name = "nightly" } }
+    for _, of in ipairs { client, client.workflows.triggers } do
+      local done, err = of:pause(by_function)
+      assert.is_nil(done)
+      assert.same({ "invalid", "trigger" }, { err.kind, err.field })
+      assert.matches("CDF cannot pause it and keeps no history of it; client:unschedule removes", err.message, 1, true)
+    end
+    assert.same({}, client.asked)
+  end)
+
   it("pages through the history", function()
-    local client = fake.new { { items = { 1 }, nextCursor = "h2" }, { items = { 2 } }, { items = {} } }
-    assert.same({ 1, 2 }, client.workflows.triggers:history("a/b", { limit = 5 }))
+    local client = fake.new {
+      { items = { { id = 1 } }, nextCursor = "h2" }, { items = { { id = 2 } } }, { items = {} },
+    }
+    assert.same({ { id = 1 }, { id = 2 } }, client.workflows.triggers:history("a/b", { limit = 5 }))
     assert.equal("/workflows/triggers/a%2Fb/history", client.asked[2].path)
     assert.same({ limit = 4, cursor = "h2" }, client.asked[2].opts.query)
     client.workflows.triggers:history "nightly"

@@ -65,10 +65,13 @@ describe("client.workflows.versions", function()
       select(2, client.workflows.versions:delete { { workflowExternalId = "w", version = " " } }).kind)
     assert.error_matches(function() client.workflows.versions:upsert "1" end, "version: expected a table, got a str")
     assert.error_matches(function() client.workflows.versions:upsert { workflowDefinition = {} } end,
-      "version.workflowDefinition.tasks: expected a table, got nil")
+      "workflowExternalId: expected a string or a whole number, got nil")
     assert.error_matches(function() client.workflows.versions:delete { "1" } end, "versions%[1%]: expected a table")
     assert.error_matches(function() client.workflows.versions:upsert { version = "1" } end,
-      "version.workflowDefinition: expected a table, got nil")
+      "workflowExternalId: expected a string or a whole number, got nil")
+    assert.error_matches(function()
+      client.workflows.versions:upsert { workflowExternalId = "w", version = 1, workflowDefinition = {} }
+    end, "client.workflows.versions:upsert: workflowDefinition.tasks: expected a list, got nil")
     assert.same({}, client.asked)
   end)
 
@@ -79,7 +82,7 @@ describe("client.workflows.versions", function()
   end)
 
   it("lists with a filter that is an array also when it is empty", function()
-    local client = fake.new { { items = {} }, { items = {} }, { items = { 1 } } }
+    local client = fake.new { { items = {} }, { items = {} }, { items = { { id = 1 } } } }
     assert.same({}, client.workflows.versions:list())
     assert.is_true(core.is_array(client.asked[1].body.filter.workflowFilters))
     assert.equal(25, client.asked[1].body.limit)
@@ -87,13 +90,13 @@ describe("client.workflows.versions", function()
     assert.same({ filter = { workflowFilters = { { externalId = "a", version = "1" } } }, limit = 1000 },
       client.asked[2].body)
     for found in client.workflows.versions:each { workflowFilters = { { externalId = "a" } } } do
-      assert.equal(1, found)
+      assert.same({ id = 1 }, found)
     end
     assert.equal("POST", client.asked[3].method)
     assert.equal("/workflows/versions/list", client.asked[3].path)
     for _, method in ipairs { "list", "each" } do
       assert.error_matches(function() client.workflows.versions[method](client.workflows.versions,
-        { workflowFilters = "a" }) end, "workflowFilters: expected a table or nil, got a string")
+        { workflowFilters = "a" }) end, "workflowFilters: expected a list, got a string")
       assert.error_matches(function() client.workflows.versions[method](client.workflows.versions,
         { workflowFilter = {} }) end, 'did you mean "workflowFilters"')
     end
@@ -116,7 +119,7 @@ describe("client.workflows.versions", function()
     assert.is_true(client.workflows.versions:delete({ { workflowExternalId = "a", version = 1, extra = 1 } },
       { ignore_unknown_ids = true }))
     assert.same({ items = { { workflowExternalId = "a", version = "1" } } }, client.asked[1].body)
-    assert.same({ query = { ignoreUnknownIds = true }, deletes = true }, client.asked[1].opts)
+    assert.same({ query = { ignoreUnknownIds = true }, result = "gone" }, client.asked[1].opts)
     assert.error_matches(function() client.workflows.versions:delete { workflowExternalId = "a", version = "1" } end,
       "expected a list")
   end)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # One `client:run` (session, run: two requests on a kept connection) against plain C with a libcurl easy handle, in
 # turns, against nginx on loopback. Takes LUA_NAME (5.4), RUNS a turn (500), TURNS (15) and BUILD from the environment.
-# Of all turns the quickest counts: what is slower there is another process's doing.
+# Of all turns the quickest counts: what is slower there is another process's doing. Then what the embedded CDF can carry,
+# and its pages.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . spec/support/env.sh
@@ -74,3 +75,6 @@ awk -v runs="$runs" -v memory="$memory" -v size="$(stat -c %s "$object")" -v lua
     printf "%-44s %25d KiB\n", "growth over 10,000 runs: process", grown[1]
     printf "%-44s %25.1f KiB\n", "growth over 10,000 runs: Lua heap", grown[2]
   }' "$folder/times"
+
+$LUA spec/bench/simulator.lua
+$LUA spec/bench/page.lua

@@ -167,9 +167,8 @@ describe("cdf.gather", function()
   end)
 
   it("raises on what is no function", function()
-    assert.error_matches(function() cdf.gather(run, {}) end,
-      "bad argument #2 to gather %(function expected, got table%)")
-    assert.error_matches(function() cdf.gather(nil, run) end, "bad argument #1 to gather")
+    assert.error_matches(function() cdf.gather(run, {}) end, "cdf.gather: argument 2: expected a function, got table")
+    assert.error_matches(function() cdf.gather(nil, run) end, "cdf.gather: argument 1: expected a function, got nil")
     assert.same({}, (cdf.gather()))
   end)
 

@@ -31,14 +31,14 @@ end
 local EMPTY = { status = 200, body = '{"items":[]}' }
 local DENIED = { status = 401, body = '{"error":{"code":401,"message":"no"}}' }
 
-local function new_client(dict, answers)
+local function new_client(dict, answers, changes)
   local script = Script.new(answers)
   script.clock = core.now() -- core.token goes by the real one
+  local settings = { client_id = "id", client_secret = "secret-of-client", token_url = "https://idp.example/token" }
+  for name, value in pairs(changes or {}) do settings[name] = value end
   return assert(cdf.client {
     project = "p", base_url = "https://cdf.example", transport = script, token_store = dict,
-    credentials = assert(cdf.credentials {
-      client_id = "id", client_secret = "secret-of-client", token_url = "https://idp.example/token",
-    }),
+    credentials = assert(cdf.credentials(settings)),
   }), script
 end
 
@@ -104,6 +104,27 @@ describe("a token store", function()
     assert.truthy(key:find("https://idp.example/token", 1, true))
     assert.truthy(key:find("id", 1, true))
     assert.is_nil(key:find("secret", 1, true))
+    assert.equal(key, token_store.of(new_client(dict, {})).key)
+    for _, changes in ipairs {
+      { client_secret = "secret-of-clienT" }, { client_id = "id2" }, { token_url = "https://idp.example/token2" },
+      { scopes = "a" }, { audience = "a" },
+    } do
+      assert.not_equal(key, token_store.of(new_client(dict, {}, changes)).key)
+    end
+  end)
+
+  it("gives the token of one secret to nobody with another", function()
+    local one = new_client(dict, { answer "token-1", EMPTY })
+    assert(one:request("GET", "/a"))
+    local wrong, script = new_client(dict, { { status = 401, body = '{"error":"invalid_client"}' } },
+      { client_secret = "another secret" })
+    local result, err = wrong:request("GET", "/a")
+    assert.is_nil(result)
+    assert.equal("auth", err.kind)
+    assert.equal("POST /token", requests(script))
+    local again, of_again = new_client(dict, { EMPTY })
+    assert(again:request("GET", "/a"))
+    assert.equal("GET /a", requests(of_again))
   end)
 
   it("waits for another's fetch, and takes its token", function()

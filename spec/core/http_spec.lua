@@ -28,7 +28,7 @@ local function new(options)
   return http
 end
 
----A request userdata. options: `timeout`, `headers`, and `client`, options of core.client.
+--- A request userdata. options: `timeout`, `headers`, and `client`, options of core.client.
 local function request_to(url, method, path, body, options)
   options = options or {}
   local client_options = options.client or {}
@@ -42,7 +42,7 @@ local function request_to(url, method, path, body, options)
   return request
 end
 
----Waits for the next response.
+--- Waits for the next response.
 local function finish(http)
   local deadline = core.now() + 10
   repeat
@@ -53,12 +53,12 @@ local function finish(http)
   error("no response within 10 s", 2)
 end
 
----What lets `http` get on while a spec waits for a server's line.
+--- What lets `http` get on while a spec waits for a server's line.
 local function pump(http)
   return function() http:wait(0.01) end
 end
 
----One request from begin to end.
+--- One request from begin to end.
 local function fetch(http, url, method, path, body, options)
   http:submit(request_to(url, method, path, body, options))
   return finish(http)

@@ -1,84 +1,86 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The retry rules as tables: status × call × phase (DESIGN section 5, CDF.md section 12).
+-- The retry rules as tables: status × call × phase (README «Promises», CDF.md section 12).
 
 local rooms = require "rooms"
 
-local function verdicts(outcome)
-  return ("%s %s %s"):format(
-    (rooms.judge("safe", outcome)), (rooms.judge("run", outcome)), (rooms.judge("unsafe", outcome)))
+--- What the answer says of an attempt, to a call that is safe to repeat, to a run and to one that is not safe.
+local function replies(outcome)
+  local seen = {}
+  for _, repeats in ipairs { "safe", "run", "unsafe" } do
+    local reply = rooms.reply(repeats, outcome)
+    if reply ~= seen[#seen] then seen[#seen + 1] = reply end
+  end
+  return table.concat(seen, " ")
 end
 
-describe("the verdict on an answer (safe, run, unsafe)", function()
+describe("what an answer says of an attempt", function()
   local rows = {
-    -- status, marked auto-retryable, verdicts
-    { 200, false, "done done done" }, { 201, false, "done done done" }, { 202, false, "done done done" },
-    { 204, false, "done done done" }, { 299, false, "done done done" },
-    { 300, false, "fail fail fail" }, { 302, false, "fail fail fail" }, { 307, true, "fail fail fail" },
-    { 400, false, "fail fail fail" }, { 400, true, "retry retry retry" },
-    { 401, false, "denied denied denied" }, { 401, true, "denied denied denied" },
-    { 403, false, "fail fail fail" }, { 404, false, "fail fail fail" }, { 404, true, "retry retry retry" },
-    { 408, false, "fail fail fail" }, { 409, false, "fail fail fail" }, { 422, false, "fail fail fail" },
-    { 429, false, "retry retry retry" }, { 429, true, "retry retry retry" },
-    { 500, false, "fail fail fail" }, { 500, true, "retry retry retry" }, { 501, false, "fail fail fail" },
-    { 502, false, "retry ambiguous ambiguous" }, { 502, true, "retry retry retry" },
-    { 503, false, "retry retry fail" }, { 503, true, "retry retry retry" },
-    { 504, false, "retry ambiguous ambiguous" }, { 504, true, "retry retry retry" },
-    { 505, false, "fail fail fail" },
+    -- status, marked auto-retryable, in CDF's own words, in somebody else's; where calls differ, all
+    { 200, false, "success" }, { 201, false, "success" }, { 202, false, "success" }, { 204, false, "success" },
+    { 299, false, "success" },
+    { 300, false, "lost" }, { 302, false, "lost" }, { 307, true, "lost" },
+    { 400, false, "spent", "told" }, { 400, true, "put_off" },
+    { 401, false, "denied" }, { 401, true, "denied" },
+    { 403, false, "refused", "told" }, { 404, false, "refused", "told" }, { 404, true, "put_off" },
+    { 408, false, "lost" }, { 409, false, "refused", "told" }, { 422, false, "refused", "told" },
+    { 429, false, "untouched" }, { 429, true, "untouched" }, { 499, false, "lost" },
+    { 500, false, "lost" }, { 500, true, "put_off" }, { 501, false, "lost" },
+    { 502, false, "lost" }, { 502, true, "put_off" },
+    { 503, false, "put_off told", "lost" }, { 503, true, "put_off" },
+    { 504, false, "lost" }, { 504, true, "put_off" }, { 520, false, "lost" }, { 524, false, "lost" },
   }
   for _, row in ipairs(rows) do
-    it(("%d%s: %s"):format(row[1], row[2] and " marked" or "", row[3]), function()
-      assert.equal(row[3], verdicts { status = row[1], auto_retryable = row[2] })
+    local code, marked, own, foreign = row[1], row[2], row[3], row[4] or row[3]
+    it(("%d%s: %s, from elsewhere %s"):format(code, marked and " marked" or "", own, foreign), function()
+      assert.equal(own, replies { status = code, auto_retryable = marked, own = true })
+      assert.equal(foreign, replies { status = code, auto_retryable = marked })
     end)
   end
 
-  it("takes a success that cannot be read for a failure, and never repeats it", function()
-    assert.equal("fail fail fail", verdicts { status = 202, unreadable = true })
+  it("takes a success that cannot be read for a lost answer", function()
+    assert.equal("lost", replies { status = 202, unreadable = true })
   end)
 end)
 
-describe("the verdict on a failure of the transport (safe, run, unsafe)", function()
-  local rows = {
-    -- failure, nothing sent, perhaps sent
-    { "resolve", "retry retry retry", "retry ambiguous ambiguous" },
-    { "connect", "retry retry retry", "retry ambiguous ambiguous" },
-    { "timeout", "retry retry retry", "retry ambiguous ambiguous" },
-    { "send", "retry retry retry", "retry ambiguous ambiguous" },
-    { "receive", "retry retry retry", "retry ambiguous ambiguous" },
-    { "tls", "fail fail fail", "fail ambiguous ambiguous" },
-    { "proxy", "fail fail fail", "fail ambiguous ambiguous" },
-    { "local", "fail fail fail", "fail ambiguous ambiguous" },
-    { "cancelled", "fail fail fail", "fail ambiguous ambiguous" },
-    { "protocol", "fail fail fail", "fail ambiguous ambiguous" },
-    { "too_large", "fail fail fail", "fail ambiguous ambiguous" },
+describe("what a failure of the transport says of an attempt", function()
+  local unsent = {
+    resolve = "untouched", connect = "untouched", timeout = "untouched", send = "untouched", receive = "untouched",
+    tls = "impossible", proxy = "impossible", ["local"] = "impossible", cancelled = "impossible",
+    protocol = "impossible", too_large = "impossible",
   }
-  for _, row in ipairs(rows) do
-    it(row[1] .. " before anything was sent: " .. row[2], function()
-      assert.equal(row[2], verdicts { failure = row[1], sent = false })
-    end)
-    it(row[1] .. " after something may have been sent: " .. row[3], function()
-      assert.equal(row[3], verdicts { failure = row[1], sent = true })
+  for failure, reply in pairs(unsent) do
+    it(failure .. ": " .. reply .. " before anything was sent, then lost", function()
+      assert.equal(reply, replies { failure = failure, sent = false })
+      assert.equal("lost", replies { failure = failure, sent = true })
     end)
   end
 
-  it("an answer that is too large but has a status leaves nothing in doubt", function()
-    assert.equal("fail fail fail", verdicts { failure = "too_large", sent = true, status = 202 })
+  it("is a loss where an answer is too large, whatever its status", function()
+    assert.equal("lost", replies { failure = "too_large", sent = true, status = 202 })
   end)
 
-  it("an unknown failure counts as a lost answer", function()
-    assert.equal("retry ambiguous ambiguous", verdicts { failure = "something new", sent = true })
+  it("is a loss where the failure is not known", function()
+    assert.equal("lost", replies { failure = "something new", sent = true })
   end)
 end)
 
 describe("whether trying later can help", function()
+  local function passes(outcome) return (select(2, rooms.reply("run", outcome))) end
+
   it("is what a read would repeat", function()
-    for _, status in ipairs { 429, 502, 503, 504 } do
-      assert.is_true((select(2, rooms.judge("run", { status = status }))), tostring(status))
+    for _, status in ipairs { 408, 429, 499, 502, 503, 504, 500, 520, 524 } do
+      assert.is_true(passes { status = status }, tostring(status))
     end
-    for _, status in ipairs { 400, 401, 403, 404, 409, 422, 500 } do
-      assert.is_false((select(2, rooms.judge("run", { status = status }))), tostring(status))
+    for _, status in ipairs { 400, 401, 403, 404, 409, 422 } do
+      assert.is_false(passes { status = status }, tostring(status))
     end
-    assert.is_true((select(2, rooms.judge("run", { failure = "connect" }))))
-    assert.is_false((select(2, rooms.judge("run", { failure = "tls" }))))
+    assert.is_true(passes { failure = "connect" })
+    assert.is_false(passes { failure = "tls" })
+  end)
+
+  it("is not said of CDF's own 500", function()
+    assert.is_false(passes { status = 500, own = true })
+    assert.is_true(passes { status = 500, own = true, auto_retryable = true })
   end)
 end)
 

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- cdf.graph: the pictures of definitions and executions, character by character, and that no id can break one.
 
+local columns = require "cdfworkflow.definition.columns"
 local core = require "cdfworkflow.core"
 local new = require("cdfworkflow.definition").task
 local graph = require "cdfworkflow.definition.graph"
@@ -128,6 +129,45 @@ describe("text:", function()
     assert.is_nil(graph(read "execution-failed", "text"):find("\27", 1, true))
     local picture = graph(execution("FAILED", { fn "a" }, ran("a", "FAILED")), "text", { color = true })
     same("\27[31m✗\27[0m w version 1  failed\n└─ \27[31m✗\27[0m a  function  \27[31mfailed\27[0m", picture)
+  end)
+
+  it("cut to a width, with a sign where something is missing, colours and wide characters included", function()
+    local run = execution("FAILED", { fn "清洗-温度-传感器", fn("b", "清洗-温度-传感器") },
+      ran("清洗-温度-传感器", "FAILED", { reasonForIncompletion = ("because "):rep(20) }))
+    local plain = graph(run, "text", { width = 30 })
+    for line in plain:gmatch "[^\n]+" do assert.is_true(columns.of(line) <= 30, line) end
+    assert.truthy(plain:find("✗ 清洗-温度-传感器  functi…", 1, true), plain)
+    local colored = graph(run, "text", { width = 30, color = true })
+    assert.equal(plain, (colored:gsub("\27%[%d*m", "")))
+    assert.equal(graph(run, "text"), graph(run, "text", { width = 1000 }))
+    assert.error_matches(function() graph(run, "text", { width = 19 }) end,
+      "width: expected a whole number from 20 to 10000, got 19")
+  end)
+
+  it("deep down its left side gives way, so that the names are seen", function()
+    local tasks = { fn "t1" }
+    for i = 2, 32 do tasks[i] = fn("t" .. i, "t" .. i - 1) end
+    local lines = {}
+    for line in graph({ tasks = tasks }, "text", { width = 30 }):gmatch "[^\n]+" do lines[#lines + 1] = line end
+    assert.equal(32, #lines)
+    for i, line in ipairs(lines) do
+      assert.is_true(columns.of(line) <= 30, line)
+      assert.truthy(line:find("└─ t" .. i .. "  function", 1, true), line)
+    end
+  end)
+
+  it("in ASCII, ids included", function()
+    local picture = graph(execution("RUNNING", { fn "gå", fn("b", "gå"), fn("c", "gå"), fn("d", "b", "c"), fn "e" },
+      ran("gå", "COMPLETED"), ran("b", "FAILED"), ran("c", "IN_PROGRESS"), ran("e", "SKIPPED")), "text",
+      { ascii = true, width = 40 })
+    same([[
+      > w version 1  running
+      |- + g?  function  completed
+      |  |- x b  function  failed
+      |  |  `- . d  function  waiting
+      |  `- > c  function  in progress
+      |     `- ^ d
+      `- - e  function  skipped]], picture)
   end)
 
   it("nothing that could disturb a terminal", function()
@@ -298,13 +338,11 @@ describe("whatever it is given", function()
 
   it("what cannot be drawn raises at the user's line", function()
     for expected, arguments in pairs {
-      ["expected a workflow definition or an execution, got string"] = { "x", "text" },
-      ["a workflow definition has tasks"] = { {}, "text" },
-      ["this execution came without its tasks; executions:retrieve gives them"] = {
-        { engineExecutionId = "e", status = "RUNNING" }, "text",
-      },
-      ['format must be "text", "dot" or "mermaid", not svg'] = { diamond, "svg" },
-      ['not mermaidd; did you mean "mermaid"?'] = { diamond, "mermaidd" },
+      ["expected a workflow definition or an execution in detail"] = { "x", "text" },
+      ["(executions:retrieve gives it), got a table"] = { { engineExecutionId = "e", status = "RUNNING" }, "text" },
+      ["got a table"] = { {}, "text" },
+      ['format: expected "text", "dot" or "mermaid", got a string'] = { diamond, "svg" },
+      ['or "mermaid", got "mermaidd"; did you mean "mermaid"?'] = { diamond, "mermaidd" },
       ['unknown option "colour"; did you mean "color"?'] = { diamond, "text", { colour = true } },
     } do
       local ok, message = pcall(function()

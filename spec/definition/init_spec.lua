@@ -228,12 +228,31 @@ describe("a builder", function()
     }, task.fn { externalId = "a", functionExternalId = "f" })
   end)
 
+  it("writes the newer task types as CDF names them", function()
+    assert.same({
+      externalId = "a", type = "functionApp", retries = 1, dependsOn = { { externalId = "z" } },
+      parameters = { functionApp = {
+        externalId = "app", path = "/rows", method = "POST", parameters = { site = "x" }, body = { 1 },
+      } },
+    }, task.function_app {
+      externalId = "a", functionAppExternalId = "app", path = "/rows", method = "POST", parameters = { site = "x" },
+      body = { 1 }, retries = 1, dependsOn = { "z" },
+    })
+    local mapping = task.json_mapping { externalId = "m", expression = "input.a", inputs = {}, input = { a = 1 } }
+    assert.equal("jsonMapping", mapping.type)
+    assert.equal('"inputs":[]', assert(core.encode(mapping.parameters)):match('"inputs":%[%]'))
+    assert.same({ expression = "input.a", inputs = {}, input = { a = 1 } }, mapping.parameters.jsonMapping)
+    assert.equal("beta", task.cdf { externalId = "c", resourcePath = "/x", method = "GET", cdfVersionHeader = "beta" }
+      .parameters.cdfRequest.cdfVersionHeader)
+  end)
+
   it("names the member that was probably meant", function()
     for _, case in ipairs {
       { task.fn, "dependOn", "dependsOn" }, { task.fn, "function_external_id", "functionExternalId" },
       { task.transformation, "concurencyPolicy", "concurrencyPolicy" }, { task.cdf, "resoucePath", "resourcePath" },
       { task.dynamic, "task", "tasks" }, { task.subworkflow, "workflowExternalID", "workflowExternalId" },
-      { task.simulation, "input", "inputs" },
+      { task.simulation, "input", "inputs" }, { task.function_app, "functionExternalId", "functionAppExternalId" },
+      { task.json_mapping, "expresion", "expression" },
     } do
       local message = complaint(case[1], { externalId = "a", [case[2]] = "x" })
       local expected = ('unknown member "%s"; did you mean "%s"?'):format(case[2], case[3])
@@ -245,14 +264,15 @@ describe("a builder", function()
     for name, given in pairs {
       fn = { functionExternalId = true }, transformation = { transformationExternalId = true },
       cdf = { resourcePath = true, method = true }, dynamic = { tasks = true },
-      simulation = { routineExternalId = true },
+      simulation = { routineExternalId = true }, function_app = { functionAppExternalId = true, path = true },
+      json_mapping = { expression = true },
     } do
       given.externalId = true
       for missing in pairs(given) do
         local t = {}
         for member in pairs(given) do t[member] = "x" end
         t[missing] = nil
-        local expected = ("cdf.task.%s: %s must be a string, got nil"):format(name, missing)
+        local expected = ("cdf.task.%s: %s: expected a string, got nil"):format(name, missing)
         assert.truthy(complaint(task[name], t):find(expected, 1, true))
       end
     end
@@ -264,10 +284,10 @@ describe("a builder", function()
     assert.same({ { externalId = "a" }, { externalId = "b" }, { externalId = "x" } }, t.dependsOn)
     for _, wrong in ipairs { "a", a, { after = "a" }, core.null } do
       local message = complaint(task.fn, { externalId = "c", functionExternalId = "f", dependsOn = wrong })
-      assert.truthy(message:find("cdf.task.fn: dependsOn must be a list of task ids", 1, true), message)
+      assert.truthy(message:find("cdf.task.fn: dependsOn: expected a list of task ids", 1, true), message)
     end
     local message = complaint(task.fn, { externalId = "c", functionExternalId = "f", dependsOn = { "a", 7 } })
-    assert.truthy(message:find("dependsOn[2] must be a task's id or a task", 1, true), message)
+    assert.truthy(message:find("dependsOn[2]: expected a task's id or a task, got a number", 1, true), message)
   end)
 
   it("wants a subworkflow to hold tasks or to name a version, not both", function()
@@ -280,7 +300,8 @@ describe("a builder", function()
       local message = complaint(task.subworkflow, wrong)
       assert.truthy(message:find("give either tasks, or workflowExternalId and version", 1, true), message)
     end
-    assert.truthy(complaint(task.subworkflow, { externalId = "s", tasks = { "a" } }):find("tasks[1]: must be", 1, true))
+    local message = complaint(task.subworkflow, { externalId = "s", tasks = { "a" } })
+    assert.truthy(message:find("tasks[1]: expected a task", 1, true), message)
   end)
 
   it("does not change the tables it was given", function()
@@ -323,17 +344,17 @@ describe("cdf.definition", function()
   it("refuses what is no list of tasks", function()
     local a = task.fn { externalId = "a", functionExternalId = "f" }
     for expected, wrong in pairs {
-      ["cdf.definition: tasks must be a list of tasks"] = { tasks = a },
-      ["cdf.definition: tasks[2]: must be a task"] = { tasks = { a, "b" } },
-      ["cdf.definition: tasks[1]: must be a task"] = { tasks = { { type = "function" } } },
-      ["cdf.definition: tasks[1]: tasks[2]: must be a task"] = {
+      ["cdf.definition: tasks: expected a list of tasks"] = { tasks = a },
+      ["cdf.definition: tasks[2]: expected a task"] = { tasks = { a, "b" } },
+      ["cdf.definition: tasks[1]: expected a task"] = { tasks = { { type = "function" } } },
+      ["cdf.definition: tasks[1].parameters.subworkflow.tasks[2]: expected a task"] = {
         tasks = { { externalId = "s", parameters = { subworkflow = { tasks = { a, {} } } } } },
       },
-      ["cdf.definition: tasks[1]: dependsOn must be a list"] = { tasks = { { externalId = "a", dependsOn = "b" } } },
+      ["cdf.definition: tasks[1].dependsOn: expected a list"] = { tasks = { { externalId = "a", dependsOn = "b" } } },
       ['cdf.definition: unknown member "task"; did you mean "tasks"?'] = { task = { a } },
     } do
       assert.truthy(complaint(definition, wrong):find(expected, 1, true), expected)
     end
-    assert.truthy(complaint(definition, nil):find("cdf.definition: expected a table of members, got nil", 1, true))
+    assert.truthy(complaint(definition, nil):find("cdf.definition: t: expected a table of members, got nil", 1, true))
   end)
 end)

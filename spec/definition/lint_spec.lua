@@ -81,6 +81,15 @@ describe("lint finds nothing", function()
           inputs = { { referenceId = "CWT", value = "${load.output.jobId}", unit = { name = "F" } } },
           dependsOn = { "each", "load" },
         },
+        new.function_app {
+          externalId = "app", functionAppExternalId = "app", path = "/rows", dependsOn = { "plan" },
+          parameters = { day = "${workflow.input.day}" }, body = "${plan.output.response}",
+        },
+        new.json_mapping {
+          externalId = "map", expression = "input.rows", inputs = { "input" }, input = "${app.output.response}",
+          dependsOn = { "app" },
+        },
+        new.fn { externalId = "last", functionExternalId = "f", data = "${map.output.result}", dependsOn = { "map" } },
       },
     }))
   end)
@@ -201,7 +210,7 @@ describe("dependencies:", function()
       tasks[i] = fn(ids[i])
     end
     tasks[102] = after("end", (unpack or table.unpack)(ids))
-    assert.same({ "error too-many tasks[102].dependsOn" }, found { tasks = tasks })
+    assert.same({ "warning too-many tasks", "error too-many tasks[102].dependsOn" }, found { tasks = tasks })
   end)
 end)
 
@@ -285,6 +294,7 @@ describe("references:", function()
       simulation = { { "runId", "logId", "statusMessage" }, { routineExternalId = "r" } },
       dynamic = { {}, { tasks = "${workflow.input.t}" } },
       subworkflow = { {}, { workflowExternalId = "w", version = "1" } },
+      jsonMapping = { { "result" }, { expression = "input" } },
     }
     for task_type, case in pairs(cases) do
       local earlier = task(task_type, case[2], "a")
@@ -304,6 +314,7 @@ describe("references:", function()
     waits.parameters.isAsyncComplete = true
     finds({}, waits, refers("${a.output.approvedBy}", "a"))
     finds({ "warning unknown-type tasks[1].type" }, task("agent", {}, "a"), refers("${a.output.answer}", "a"))
+    finds({}, task("functionApp", { externalId = "app", path = "/" }, "a"), refers("${a.output.rows}", "a"))
   end)
 
   it("in members with any name, and once in a table that is used twice", function()
@@ -341,6 +352,8 @@ describe("task types:", function()
     finds({ "error missing-member tasks[1].parameters.dynamic" }, task("dynamic", {}))
     finds({ "error missing-member tasks[1].parameters.subworkflow" }, task("subworkflow", { version = "1" }))
     finds({ "error missing-member tasks[1].parameters.simulation" }, task("simulation", {}))
+    finds({ "error missing-member tasks[1].parameters.functionApp" }, task("functionApp", { externalId = "app" }))
+    finds({ "error missing-member tasks[1].parameters.jsonMapping" }, task("jsonMapping", { input = {} }))
   end)
 
   it("take values of their own", function()
@@ -373,8 +386,57 @@ describe("task types:", function()
     finds({ "error wrong-type " .. own .. "requestTimeoutInMillis" }, request { requestTimeoutInMillis = 1.5 })
     finds({ "error wrong-type " .. own .. "queryParameters" }, request { queryParameters = "limit=1" })
     finds({ "warning unknown-member " .. own .. "resoucePath" }, request { resoucePath = "/y" })
-    finds({}, request { body = { text = ("x"):rep(1024 * 1024 - 11) } })
+    finds({}, request { body = { text = ("x"):rep(102400 - 11) } })
+    finds({ "warning too-long " .. own .. "body" }, request { body = { text = ("x"):rep(102400 - 10) } })
+    finds({ "warning too-long " .. own .. "body" }, request { body = { text = ("x"):rep(1024 * 1024 - 11) } })
     finds({ "error too-long " .. own .. "body" }, request { body = { text = ("x"):rep(1024 * 1024 - 10) } })
+  end)
+
+  it("cdf: what CDF's own API description allows", function()
+    local function request(more)
+      local own = { resourcePath = "/x", method = "GET" }
+      for name, value in pairs(more) do own[name] = value end
+      return task("cdf", own)
+    end
+    local own = "tasks[1].parameters.cdfRequest."
+    finds({}, request { resourcePath = ("/"):rep(128), requestTimeoutInMillis = 100, cdfVersionHeader = "alpha",
+      queryParameters = { a = ("å"):rep(50), b = "", c = "", d = "", e = "${workflow.input." .. ("x"):rep(50) .. "}" },
+    })
+    finds({ "warning too-long " .. own .. "resourcePath" }, request { resourcePath = ("/"):rep(129) })
+    finds({ "warning out-of-range " .. own .. "requestTimeoutInMillis" }, request { requestTimeoutInMillis = 99 })
+    finds({ "warning bad-value " .. own .. "cdfVersionHeader" }, request { cdfVersionHeader = "20230101-beta" })
+    finds({ "warning too-many " .. own .. "queryParameters" },
+      request { queryParameters = { a = "", b = "", c = "", d = "", e = "", f = "" } })
+    finds({ "warning too-long " .. own .. "queryParameters.a", "warning wrong-type " .. own .. "queryParameters.b" },
+      request { queryParameters = { a = ("x"):rep(51), b = 5 } })
+    assert.equal("resourcePath has 129 characters; CDF's own API description allows 128",
+      message(request { resourcePath = ("/"):rep(129) }))
+  end)
+
+  it("functionApp: path, parameters and body", function()
+    local function call(more)
+      local own = { externalId = "app", path = "/x" }
+      for name, value in pairs(more) do own[name] = value end
+      return task("functionApp", own)
+    end
+    local own = "tasks[1].parameters.functionApp."
+    finds({}, call {})
+    finds({}, call { path = ("p"):rep(255), method = "PATCH", body = { 1 }, parameters = { site = "x" } })
+    finds({ "error too-long " .. own .. "path" }, call { path = ("p"):rep(256) })
+    finds({ "error wrong-type " .. own .. "method" }, call { method = 5 })
+    finds({ "error wrong-type " .. own .. "parameters.n" }, call { parameters = { n = 5 } })
+    local many = {}
+    for i = 1, 11 do many["p" .. i] = "" end
+    finds({ "error too-many " .. own .. "parameters" }, call { parameters = many })
+    finds({ "error unknown-task " .. own .. "body.x" }, call { body = { x = "${nobody.output}" } })
+  end)
+
+  it("jsonMapping: expression and inputs", function()
+    local own = "tasks[1].parameters.jsonMapping."
+    finds({}, task("jsonMapping", { expression = "input.a", inputs = { "input" }, input = { a = 1 } }))
+    finds({}, task("jsonMapping", { expression = "x", inputs = "${workflow.input.i}", input = "${workflow.input}" }))
+    finds({ "error wrong-type " .. own .. "expression" }, task("jsonMapping", { expression = "" }))
+    finds({ "error wrong-type " .. own .. "inputs" }, task("jsonMapping", { expression = "x", inputs = "input" }))
   end)
 
   it("function: large data", function()
@@ -397,6 +459,14 @@ describe("task types:", function()
     many[201] = many[1]
     finds({ "error too-many " .. own .. "inputs" }, simulation(many))
     finds({ "error wrong-type " .. own .. "runTime" }, task("simulation", { routineExternalId = "r", runTime = "now" }))
+    finds({}, task("simulation", { routineExternalId = "r", runTime = core.null,
+      inputs = { { referenceId = "a", value = "x", unit = core.null } } }))
+    for _, empty in ipairs { "", {} } do
+      finds({ "warning bad-value " .. own .. "inputs[1].value" }, simulation { { referenceId = "a", value = empty } })
+    end
+    local long = {}
+    for i = 1, 201 do long[i] = i end
+    finds({ "warning too-many " .. own .. "inputs[1].value" }, simulation { { referenceId = "a", value = long } })
   end)
 
   it("stand inside one another only where CDF allows it", function()
@@ -460,13 +530,27 @@ describe("limits:", function()
       for i = 1, n do tasks[i] = fn(prefix .. i) end
       return tasks
     end
-    assert.same({}, found { tasks = some(200, "a") })
+    assert.same({}, found { tasks = some(100, "a") })
+    assert.same({ "warning too-many tasks" }, found { tasks = some(101, "a") })
+    assert.same({ "warning too-many tasks" }, found { tasks = some(200, "a") })
     assert.same({ "error too-many tasks" }, found { tasks = some(201, "a") })
-    local tasks = some(150, "a")
-    tasks[151] = task("subworkflow", { tasks = some(49, "b") })
+    local tasks = some(99, "a")
+    tasks[100] = task("subworkflow", { tasks = some(100, "b") })
     assert.same({}, found { tasks = tasks })
-    tasks[151] = task("subworkflow", { tasks = some(50, "b") })
-    assert.same({ "error too-many tasks" }, found { tasks = tasks })
+    tasks[100] = task("subworkflow", { tasks = some(101, "b") })
+    assert.same({ "error too-many tasks", "warning too-many tasks[100].parameters.subworkflow.tasks" },
+      found { tasks = tasks })
+    assert.equal("the subworkflow has 101 tasks; CDF's own API description allows 100",
+      message(task("subworkflow", { tasks = some(101, "b") })))
+    finds({ "warning no-tasks tasks[1].parameters.subworkflow.tasks" }, task("subworkflow", { tasks = {} }))
+  end)
+
+  it("ids that CDF keeps for itself", function()
+    for _, id in ipairs { "workflow", "__a", "__" } do finds({ "error bad-id tasks[1].externalId" }, fn(id)) end
+    finds({}, fn "Workflow", fn "_a", fn "workflow_", fn "a__")
+    finds({ "error bad-id tasks[1].parameters.subworkflow.tasks[1].externalId" },
+      task("subworkflow", { tasks = { fn "__inner" } }))
+    assert.equal('"workflow" is a task id that CDF keeps for itself', message(fn "workflow"))
   end)
 
   it("the definition itself", function()

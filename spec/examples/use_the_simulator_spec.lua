@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The embedded CDF in one's own specs: three lines make it, no socket is opened, and time passes when the spec says so.
--- What is tested stands in `start_report`: a program that starts a workflow and says what became of it.
+-- What is tested stands in `start_report`, a program that starts a workflow and says what became of it, and in
+-- `start_order`, one that must never start two.
 
 local cdf = require "cdfworkflow"
 local simulator = require "cdfworkflow.simulator"
@@ -13,7 +14,12 @@ local function start_report(client, site)
   return execution.status:lower(), execution.executedTasks[1].output.response
 end
 
-describe("start_report", function()
+local function start_order(client, order)
+  local execution, err = client:run("report", "1", { request_id = order, timeout = 120 })
+  return execution and execution.id, err and err.kind
+end
+
+describe("a program", function()
   local sim, client, answer
 
   before_each(function()
@@ -55,5 +61,36 @@ describe("start_report", function()
     sim:fault { match = { operation = "run" }, drop = "after" }
     assert.equal("not started: ambiguous", (start_report(client, "north")))
     assert.equal(1, #client.workflows.executions:list { limit = 10 })
+  end)
+
+  describe("that starts each order exactly once", function()
+    local function started()
+      return client.workflows.executions:list { limit = 10 }
+    end
+
+    for name, fault in pairs {
+      ["an answer is lost"] = { drop = "after" },
+      ["the request is lost"] = { drop = "before" },
+      ["a balancer answers after CDF has begun"] = { status = 502, foreign = "after" },
+    } do
+      it("does so when " .. name, function()
+        fault.match = { operation = "run" }
+        sim:fault(fault)
+        local before = sim:now()
+        local id = start_order(client, "order-4711")
+        assert.equal(started()[1].id, id)
+        assert.equal(1, #started())
+        assert.is_true(sim:now() - before < 30000) -- of the simulator's time
+      end)
+    end
+
+    it("does so when the list is behind", function()
+      sim:fault { match = { operation = "run" }, drop = "after" }
+      sim:fault { match = { times = math.huge }, behind = 5 }
+      local id = start_order(client, "order-4711")
+      sim:clear_faults()
+      assert.equal(1, #started())
+      assert.equal(started()[1].id, id)
+    end)
   end)
 end)

@@ -6,30 +6,25 @@
 
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
+local secret_file = require "cdfworkflow.signin.secret_file"
 local shell = require "shell"
+local temp_folder = require "temp_folder"
 
 local FOLDER = (debug.getinfo(1, "S").source:match "^@(.*)promises/oidc_spec%.lua$" or "spec/") .. "support/oidc"
 local SECRET = "s3cret+/%:\"& ='\\"
 local LIFETIME = 3 -- seconds; a token is fetched again at half of so short a life
 
-local provider
-
--- npm takes versions and checksums from the lock file; several Luas may run this spec at the same time.
-local function install()
-  local said, status = shell.run(("cd %s && flock . sh -c %s"):format(shell.quote(FOLDER), shell.quote(
-    "[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error")))
-  assert(status == 0, said)
-end
+local provider, folder
 
 local function start()
-  install()
   local output = assert(io.popen(("cd %s && echo $$ && exec node provider.mjs svc %s 2>/dev/null"):format(
-    shell.quote(FOLDER), shell.quote(SECRET)) .. " " .. LIFETIME, "r"))
+    shell.quote(FOLDER), shell.quote(SECRET)) .. (" %d %s"):format(LIFETIME, shell.quote(folder.path .. "/me.pem")),
+    "r"))
   provider = { output = output, pid = assert(tonumber(output:read "*l")) }
   provider.url = "http://127.0.0.1:" .. assert(tonumber(output:read "*l"), "the provider did not start")
 end
 
----Ends the provider; how often it was asked for what.
+--- Ends the provider; how often it was asked for what.
 local function stop()
   local counts = {}
   if not provider then return counts end
@@ -55,6 +50,15 @@ local function client(options)
 end
 
 describe("tokens of oidc-provider", function()
+  setup(function()
+    folder = temp_folder.new()
+    for _, name in ipairs { "me", "stranger" } do
+      local said, status = shell.run(("cd %s && openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "
+        .. "%s.key -out %s.pem"):format(shell.quote(folder.path), name, name))
+      assert(status == 0, said)
+    end
+  end)
+  teardown(function() folder:remove() end)
   before_each(start)
   after_each(stop)
 
@@ -99,5 +103,63 @@ describe("tokens of oidc-provider", function()
     local _, err = c:auth()
     assert.equal("auth", err.kind)
     assert.equal("invalid_scope", err.code)
+  end)
+
+  local function by_certificate(name, more)
+    local options = {
+      client_id = "by-certificate", certificate = ("%s/%s.pem"):format(folder.path, name),
+      key = ("%s/%s.key"):format(folder.path, name), token_url = provider.url .. "/token", scopes = "runs",
+    }
+    for option, value in pairs(more or {}) do options[option] = value end
+    return assert(cdf.client { project = "p", base_url = provider.url, timeout = 5, proxy = "",
+      credentials = assert(cdf.credentials(options)) })
+  end
+
+  it("serve a client with a certificate, whose session is made by token exchange", function()
+    assert(by_certificate("me"):run("w", "1"))
+    assert.same({ token = 1, ["sessions by-certificate runs"] = 1, ["run by-certificate runs"] = 1 }, stop())
+  end)
+
+  it("are fetched with a fresh assertion each time, since the provider takes none twice", function()
+    local c = by_certificate "me"
+    local deadline = core.now() + LIFETIME
+    repeat
+      assert(c:request("GET", "/x"))
+      os.execute "sleep 0.2"
+    until core.now() > deadline
+    assert.is_true(stop().token >= 2)
+  end)
+
+  it("are not to be had with another's certificate", function()
+    local result, err = by_certificate("stranger"):auth()
+    assert.is_nil(result)
+    assert.equal("auth", err.kind)
+    assert.equal("invalid_client", err.code)
+    assert.matches("the provider knows the certificate", err.message)
+  end)
+
+  it("serve a client whose assertion somebody else keeps fresh in a file", function()
+    local path = folder.path .. "/assertion"
+    local function renew()
+      local assertion = require("cdfworkflow.signin.certificate").assertion {
+        certificate = folder.path .. "/me.pem", key = folder.path .. "/me.key", client_id = "by-certificate",
+        token_url = provider.url .. "/token",
+      }
+      local file = assert(io.open(path, "w"))
+      file:write(assert(assertion()), "\n")
+      file:close()
+    end
+    renew()
+    local c = assert(cdf.client { project = "p", base_url = provider.url, timeout = 5, proxy = "",
+      credentials = assert(cdf.credentials { client_id = "by-certificate", client_assertion_file = path,
+        token_url = provider.url .. "/token" }) })
+    assert(c:auth())
+    os.execute(("sleep %d"):format(LIFETIME))
+    local used = assert(secret_file.text(path))
+    local _, err = c:auth()
+    assert.equal("invalid_client", err.code) -- the same assertion again
+    assert.is_nil(tostring(err):find(used, 1, true))
+    renew()
+    assert(c:auth())
   end)
 end)

@@ -25,9 +25,9 @@ local function kind_of(request)
   return "other"
 end
 
----A client for which the first request of `kind` ends in `outcome`, and all goes well otherwise.
+--- A client for which the first request of `kind` ends in `outcome`, and all goes well otherwise.
 local function client_with(kind, outcome)
-  local hit
+  local hit, reads = nil, 0
   local script = Script.new(setmetatable({}, { __index = function()
     return function(request)
       local is = kind_of(request)
@@ -35,6 +35,8 @@ local function client_with(kind, outcome)
         hit = true
         return outcome
       end
+      if is == "state" then reads = reads + 1 end
+      if is == "state" and reads == 1 then return { status = 200, body = (EXECUTION:gsub("RUNNING", "FAILED")) } end
       return { status = 200, body = RIGHT[is] or "{}" }
     end
   end }))
@@ -60,8 +62,14 @@ local COLUMNS = {
 }
 
 local function status(code, marked)
-  return { status = code, body = "{}", headers = marked and { ["cdf-is-auto-retryable"] = "true" } or nil }
+  return {
+    status = code, body = '{"error":{"code":' .. code .. ',"message":"words"}}',
+    headers = marked and { ["cdf-is-auto-retryable"] = "true" } or nil,
+  }
 end
+
+--- An answer by something between us and CDF.
+local function foreign(code) return { status = code, body = "<html>words</html>" } end
 
 local function failed(failure, sent)
   return { failure = failure, sent = sent, takes = 1, message = "words" }
@@ -71,23 +79,32 @@ end
 -- Otherwise the kind of the error, after one request.
 local MATRIX = {
   -- what happens: token, session, read, other POST, run, run with request_id, retry, retry with request_id
-  { "200", status(200), "protocol", "protocol", "fine", "fine", "protocol", "look", "protocol", "look" },
-  { "302", status(302), "auth", "protocol", "protocol", "protocol", "protocol", "protocol", "protocol", "protocol" },
+  { "200", foreign(200), "protocol", "protocol", "protocol", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
+  { "302", foreign(302), "auth", "protocol", "protocol", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
   { "400", status(400), "auth", "api", "api", "api", "api", "api", "api", "api" },
+  { "400 of a proxy", foreign(400), "auth", "api", "api", "api", "api", "look", "api", "look" },
   { "401", status(401), "auth",
     "new token", "new token", "new token", "new token", "new token", "new token", "new token" },
   { "403", status(403), "auth", "api", "api", "api", "api", "api", "api", "api" },
+  { "403 of a proxy", foreign(403), "auth", "api", "api", "api", "api", "look", "api", "look" },
   { "404", status(404), "auth", "api", "api", "api", "api", "api", "api", "api" },
+  { "408", foreign(408), "again", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
   { "409", status(409), "auth", "api", "api", "api", "api", "api", "api", "api" },
   { "422", status(422), "auth", "api", "api", "api", "api", "api", "api", "api" },
   { "429", status(429), "again", "again", "again", "again", "again", "again", "again", "again" },
-  { "500", status(500), "auth", "api", "api", "api", "api", "api", "api", "api" },
+  { "429 of a proxy", foreign(429), "again", "again", "again", "again", "again", "again", "again", "again" },
+  { "499", foreign(499), "again", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
+  { "500", status(500), "auth", "api", "api", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
+  { "foreign 500", foreign(500), "auth", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
   { "500 marked", status(500, true), "again", "again", "again", "again", "again", "again", "again", "again" },
-  { "502", status(502), "again", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
+  { "502", foreign(502), "again", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
   { "502 marked", status(502, true), "again", "again", "again", "again", "again", "again", "again", "again" },
   { "503", status(503), "again", "again", "again", "api", "again", "again", "again", "again" },
+  { "foreign 503", foreign(503), "again", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
   { "503 marked", status(503, true), "again", "again", "again", "again", "again", "again", "again", "again" },
-  { "504", status(504), "again", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
+  { "504", foreign(504), "again", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
+  { "520", foreign(520), "auth", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
+  { "524", foreign(524), "auth", "again", "again", "ambiguous", "ambiguous", "look", "ambiguous", "look" },
   { "no such name", failed("resolve", false), "again", "again", "again", "again", "again", "again", "again", "again" },
   { "no connection", failed("connect", false), "again", "again", "again", "again", "again", "again", "again", "again" },
   { "no connection in time", failed("timeout", false), "again", "again", "again", "again", "again", "again", "again",
@@ -107,12 +124,12 @@ local MATRIX = {
     "ambiguous", "look" },
   { "given up by the caller", failed("cancelled", true),
     "cancelled", "cancelled", "cancelled", "ambiguous", "ambiguous",
-    "look", "ambiguous", "look" },
+    "ambiguous", "ambiguous", "ambiguous" },
   { "too large", failed("too_large", true), "protocol", "protocol", "protocol", "ambiguous", "ambiguous", "look",
     "ambiguous", "look" },
 }
 
----What followed, in the words of the matrix.
+--- What followed, in the words of the matrix.
 local function outcome_of(kind, outcome, call)
   local client, script = client_with(kind, outcome)
   local result, err = call(client)
@@ -125,7 +142,7 @@ local function outcome_of(kind, outcome, call)
     assert.equal(1, counts[kind], "more requests than one before " .. tostring(err))
     return err.kind
   end
-  if counts.list or counts.state then return counts[kind] == 1 and "look" or "looked and sent again" end
+  if counts.list or counts.state == 2 then return counts[kind] == 1 and "look" or "looked and sent again" end
   if kind ~= "token" and counts.token == 2 then return "new token" end
   return ({ "fine", "again" })[counts[kind]] or counts[kind] .. " times"
 end

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- DESIGN section 3: no secret (client secret, token, nonce) ever appears in an error, an event, a `tostring` or a
+-- README «Errors»: no secret (client secret, token, nonce) ever appears in an error, an event, a `tostring` or a
 -- traceback. Canaries go through everything, and everything that comes out is searched.
 -- What is visible by its nature, and not searched: what the caller himself holds, the nonce that `sessions:create`
 -- returns, the fields of a request for a transport or token store written in Lua.
@@ -202,7 +202,7 @@ describe("an error", function()
       { status = 403, body = json { error = { message = "bad " .. url } }, headers = { ["x-request-id"] = "r" } },
     }, function(event) events[#events + 1] = event end)
     local _, err = client:_put(url, "bytes", {})
-    assert.equal("PUT https://up.example was answered with 403: no error text of CDF (api, request id r)",
+    assert.equal("PUT https://up.example was answered with 403, without an error text (api, request id r)",
       tostring(err))
     assert_clean { err, events }
     assert.equal("https://up.example", events[1].url)

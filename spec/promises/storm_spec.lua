@@ -10,7 +10,7 @@ local core = require "cdfworkflow.core"
 local CLIENTS = 100
 local CREDIT = 20 -- repeats that a client has to begin with
 
----A client whose requests all get the same answer.
+--- A client whose requests all get the same answer.
 local function client_of(answer, options)
   local script = Script.new(setmetatable({}, { __index = function(_, i) return answer(i) end }))
   local settings = { project = "p", base_url = "https://cdf.example", transport = script,
@@ -21,8 +21,16 @@ end
 
 local function status(code, headers) return { status = code, headers = headers, body = "" } end
 
+local function by_cdf(code, headers)
+  return { status = code, headers = headers, body = ('{"error":{"code":%d,"message":"no"}}'):format(code) }
+end
+
 local OUTAGES = {
   ["503"] = function() return status(503) end,
+  ["CDF's own 503"] = function() return by_cdf(503) end,
+  ["what CDF marks"] = function() return by_cdf(500, { ["cdf-is-auto-retryable"] = "true" }) end,
+  ["504"] = function() return status(504) end,
+  ["streams are refused"] = function() return { failure = "receive", sent = false } end,
   ["429"] = function() return status(429) end,
   ["502"] = function() return status(502) end,
   ["nobody listens"] = function() return { failure = "connect", sent = false } end,
@@ -73,6 +81,55 @@ describe("100 clients against an outage:", function()
       most = math.max(most, #script.requests)
     end
     print(("# looks in vain: %d clients, %d requests at most in ten minutes"):format(CLIENTS, most))
+    assert.is_true(most < 150, most)
+  end)
+
+  --- The most requests that one of so many clients makes for a run that is lost and then met by the answer `after`.
+  local function most_requests(clients, lost, after)
+    local most = 0
+    for _ = 1, clients do
+      local client, script = client_of(function(i)
+        if i == 1 then return { status = 200, body = '{"items":[{"id":1,"nonce":"n"}]}' } end
+        return i == 2 and lost or after
+      end, { timeout = 600 })
+      local _, err = client:run("w", "1", { request_id = "r" })
+      assert.equal("ambiguous", err.kind)
+      most = math.max(most, #script.requests)
+    end
+    return most
+  end
+
+  -- A repeat that is refused says nothing, so the looking goes on; it was one look a second, 573 in all.
+  it("runs whose repeats are refused look ever more seldom, and are not repeated for ever", function()
+    for _, code in ipairs { 400, 403, 500 } do
+      local function refused_or_not_listed(request)
+        if request.path:find "list$" then return { status = 200, body = '{"items":[]}' } end
+        if request.path:find "sessions$" then return { status = 200, body = '{"items":[{"id":2,"nonce":"n2"}]}' } end
+        return by_cdf(code)
+      end
+      local most = 0
+      for _ = 1, CLIENTS / 10 do
+        local sent = 0
+        local client = client_of(function(i)
+          sent = i
+          if i == 2 then return { failure = "receive", sent = true } end
+          return refused_or_not_listed
+        end, { timeout = 70 })
+        assert.is_nil((client:run("w", "1", { request_id = "r" })))
+        most = math.max(most, sent)
+      end
+      assert.is_true(most < 45, ("%d: %d requests"):format(code, most))
+    end
+  end)
+
+  it("runs that a balancer has lost ask as seldom, whatever it says next", function()
+    local most = 0
+    for _, lost in ipairs { status(503), status(408), status(520), { status = 202, body = "" } } do
+      for _, after in ipairs { status(502), status(520), { failure = "connect", sent = false }, status(429) } do
+        most = math.max(most, most_requests(CLIENTS / 10, lost, after))
+      end
+    end
+    print(("# a balancer's loss: %d clients, %d requests at most in ten minutes"):format(CLIENTS / 10, most))
     assert.is_true(most < 150, most)
   end)
 

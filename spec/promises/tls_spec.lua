@@ -55,7 +55,7 @@ local HANDLER = [[
   end
 ]]
 
----Starts a server with that certificate; https.
+--- Starts a server with that certificate; https.
 local function serve(name, options)
   options = options or {}
   server = wire.serve(HANDLER:format((options.from or authority).folder, name, options.above or "",
@@ -63,7 +63,7 @@ local function serve(name, options)
   return (server.url:gsub("^http:", "https:"))
 end
 
----A run at that address, with a nonce of the caller's, so that it is one request.
+--- A run at that address, with a nonce of the caller's, so that it is one request.
 local function run(url, ca_file, credentials)
   local client = assert(cdf.client { project = "p", base_url = url, ca_file = ca_file, timeout = 5, proxy = "",
     credentials = assert(cdf.credentials(credentials or { token = "secret-token" })) })

@@ -21,7 +21,7 @@ local function serve(behave)
   return server
 end
 
----Makes the same call so many times at once.
+--- Makes the same call so many times at once.
 local function at_once(count, fn)
   local functions = {}
   for i = 1, count do functions[i] = function() return fn(i) end end
@@ -107,7 +107,7 @@ end)
 
 local OK = { status = 200, body = "{}" }
 
----A client without network whose token requests are answered by `token(i)`, and everything else with {}.
+--- A client without network whose token requests are answered by `token(i)`, and everything else with {}.
 local function scripted(token)
   local tokens = 0
   local script = Script.new(setmetatable({}, { __index = function()
@@ -131,14 +131,14 @@ local function token_for(seconds)
   end
 end
 
----Calls to be stepped by hand.
+--- Calls to be stepped by hand.
 local function core_client()
   return core.client { project = "p", base_url = "https://cdf.example", max_retries = 0, timeout = 60,
     credentials = assert(cdf.credentials {
       client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
 end
 
----Three calls that need a token: the first fetches it, the others wait. `options`: of the first.
+--- Three calls that need a token: the first fetches it, the others wait. `options`: of the first.
 local function calls_for_token(options)
   local client, calls = core_client(), {}
   for i = 1, 3 do
@@ -169,6 +169,14 @@ describe("a call that waits for another's token", function()
       assert.equal("error", (first:step("answer", 101 - 1e-9, 1e9, ending)))
       local action, _, phase = second:step("woke", 101)
       assert.same({ "http", "token" }, { action, phase })
+    end
+  end)
+
+  it("waits for one that hangs half a minute at most, whatever time there is", function()
+    for timeout, most in pairs { [10] = 10, [60] = 30, [600] = 30 } do
+      local call = core.request(core_client(), "GET", "/x", nil, { timeout = timeout })
+      local _, request = call:step("start", 100)
+      assert.is_true(math.abs(request.timeout - most) < 0.01, request.timeout)
     end
   end)
 
@@ -262,6 +270,12 @@ describe("a token that is about to end", function()
     ["429"] = { status = 429, body = "" },
     ["a refusal"] = { status = 401, body = '{"error":"invalid_client"}' },
     ["garbage"] = { status = 200, body = "<html>" },
+    ["an empty answer"] = { status = 200, body = "" },
+    ["a proxy's page"] = { status = 403, body = "<html>" },
+    ["a balancer's page"] = { status = 524, body = "<html>" },
+    ["a redirect"] = { status = 302, body = "<html>" },
+    ["a refused stream"] = { failure = "receive", sent = false },
+    ["an answer that breaks off"] = { failure = "protocol", sent = true, status = 200 },
     ["no connection"] = { failure = "connect", sent = false },
     ["silence"] = { failure = "timeout", sent = true },
     ["a broken connection"] = { failure = "receive", sent = true },

@@ -24,11 +24,19 @@ local function serve(behave, tls)
   return server
 end
 
----One run with a client of its own.
-local function run(server, plan, options)
+-- What a handler says to a look: the run is there.
+local LOOKED_FOR = [[
+  local function look_finds(connection)
+    local found = body_of("run"):gsub('"metadata":{}', '"metadata":{"cdfworkflow.requestId":"mine"}')
+    send(connection, answer_of("list", '{"items":[' .. found .. ']}'))
+  end
+]]
+
+--- One run with a client of its own.
+local function run(server, plan, options, request_id)
   local client = server:client(plan, options)
   local begun = core.now()
-  local execution, err = client:run("w", "1", { input = { plan = plan } })
+  local execution, err = client:run("w", "1", { input = { plan = plan }, request_id = request_id })
   client:close()
   local limit = (options and options.timeout or 5) + MARGIN
   assert.is_true(core.now() - begun < limit, ("%s took %.1f s"):format(plan, core.now() - begun))
@@ -65,7 +73,7 @@ describe("an answer that is cut off", function()
     end
   ]]
 
-  ---Runs with each answer of `kind` cut at each offset until a whole one has come through.
+  --- Runs with each answer of `kind` cut at each offset until a whole one has come through.
   local function cut_everywhere(how, kind, check)
     local server = serve(CUT)
     local offset, whole = 0
@@ -95,6 +103,26 @@ describe("an answer that is cut off", function()
     end)
   end
 
+  it("of a run with a request_id is looked for, wherever it was cut", function()
+    local server = serve(LOOKED_FOR .. [[
+      function behave(kind, plan, answer, connection)
+        if kind:find "list$" then return look_finds(connection) end
+        if kind ~= "run" then return send(connection, answer) end
+        send(connection, answer:sub(1, tonumber(plan)))
+        return CLOSE
+      end
+    ]])
+    for cut = 0, 231, 7 do
+      local execution, err = run(server, tostring(cut), nil, "mine")
+      assert_whole(execution, err, cut)
+    end
+    local counts = server:stop()
+    for cut = 0, 231, 7 do
+      assert.equal(1, counts["run " .. cut])
+      assert.equal(1, counts["workflows/executions/list " .. cut], cut)
+    end
+  end)
+
   it("in chunks is none either", function()
     cut_everywhere("chunked", "run", function(err, plan) assert.equal("ambiguous", err.kind, plan) end)
   end)
@@ -117,7 +145,7 @@ describe("an answer that is not as it should be", function()
       "transport", "transport", "ambiguous" },
     ["Content-Length too small"] = {
       'answer:gsub("Content%-Length: (%d+)", function(n) return "Content-Length: " .. n - 1 end)',
-      "protocol", "protocol", "protocol" },
+      "protocol", "protocol", "ambiguous" },
     ["Content-Length negative"] = { 'answer:gsub("Content%-Length: ", "Content-Length: -")',
       "protocol", "protocol", "ambiguous" },
     ["Content-Length a word"] = { 'answer:gsub("Content%-Length: %d+", "Content-Length: many")',
@@ -125,7 +153,7 @@ describe("an answer that is not as it should be", function()
     ["two lengths of which the first is too small"] = {
       'answer:gsub("Content%-Length: %d+", "Content-Length: 1\\r\\n%0")', true, true, true },
     ["two lengths of which the last is too small"] = {
-      'answer:gsub("Content%-Length: %d+", "%0\\r\\nContent-Length: 1")', "protocol", "protocol", "protocol" },
+      'answer:gsub("Content%-Length: %d+", "%0\\r\\nContent-Length: 1")', "protocol", "protocol", "ambiguous" },
     ["two lengths that agree"] = { 'answer:gsub("Content%-Length: %d+", "%0\\r\\n%0")', true, true, true },
     ["chunks that are garbage"] = {
       'answer:gsub("Content%-Length: %d+", "Transfer-Encoding: chunked")', "transport", "transport", "ambiguous" },
@@ -141,33 +169,33 @@ describe("an answer that is not as it should be", function()
       'answer:gsub("Content%-Type: [^\\r]*\\r\\n", "%0%0X-Request-ID: a\\r\\nX-Request-ID: b\\r\\n")',
       true, true, true },
     ["headers without end"] = { '"HTTP/1.1 200 OK\\r\\n" .. ("X-Filler: " .. ("x"):rep(1000) .. "\\r\\n"):rep(10000)',
-      "protocol", "protocol", "protocol" },
+      "protocol", "protocol", "ambiguous" },
     ["a header of a megabyte"] = { 'answer:gsub("Content%-Type", "X: " .. ("x"):rep(1e6) .. "\\r\\n%0")',
-      "protocol", "protocol", "protocol" },
+      "protocol", "protocol", "ambiguous" },
     ["headers without end from a gateway"] = {
       '"HTTP/1.1 504 Lost\\r\\n" .. ("X-Filler: " .. ("x"):rep(1000) .. "\\r\\n"):rep(10000)',
       "protocol", "protocol", "ambiguous" },
-    ["a 204"] = { '"HTTP/1.1 204 No Content\\r\\n\\r\\n"', "protocol", "protocol", "protocol" },
+    ["a 204"] = { '"HTTP/1.1 204 No Content\\r\\n\\r\\n"', "protocol", "protocol", "ambiguous" },
     ["a 200 without body"] = {
-      '"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n"', "protocol", "protocol", "protocol" },
-    ["a BOM"] = { 'answer_of(kind, "\\xEF\\xBB\\xBF" .. body)', "protocol", "protocol", "protocol" },
+      '"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n"', "protocol", "protocol", "ambiguous" },
+    ["a BOM"] = { 'answer_of(kind, "\\xEF\\xBB\\xBF" .. body)', "protocol", "protocol", "ambiguous" },
     ["invalid UTF-8"] = { 'answer_of(kind, (body:gsub("token%-1", "\\xFF"):gsub("nonce%-1", "\\xC0\\x80")' ..
-      ':gsub("059edaa4", "\\xED\\xA0\\x80")))', "protocol", "protocol", "protocol" },
-    ["a NUL"] = { 'answer_of(kind, "\\0" .. body)', "protocol", "protocol", "protocol" },
+      ':gsub("059edaa4", "\\xED\\xA0\\x80")))', "protocol", "protocol", "ambiguous" },
+    ["a NUL"] = { 'answer_of(kind, "\\0" .. body)', "protocol", "protocol", "ambiguous" },
     ["HTML"] = {
-      'answer_of(kind, "<html><h1>Welcome to the airport</h1></html>")', "protocol", "protocol", "protocol" },
-    ["an array"] = { 'answer_of(kind, "[" .. body .. "]")', "protocol", "protocol", "protocol" },
-    ["brackets without end"] = { 'answer_of(kind, ("["):rep(1e6))', "protocol", "protocol", "protocol" },
-    ["a run of another workflow"] = { 'answer_of(kind, (body:gsub(":\\"w\\"", ":\\"W\\"")))', true, true, "protocol" },
+      'answer_of(kind, "<html><h1>Welcome to the airport</h1></html>")', "protocol", "protocol", "ambiguous" },
+    ["an array"] = { 'answer_of(kind, "[" .. body .. "]")', "protocol", "protocol", "ambiguous" },
+    ["brackets without end"] = { 'answer_of(kind, ("["):rep(1e6))', "protocol", "protocol", "ambiguous" },
+    ["a run of another workflow"] = { 'answer_of(kind, (body:gsub(":\\"w\\"", ":\\"W\\"")))', true, true, "ambiguous" },
     ["a run of another version"] = { 'answer_of(kind, (body:gsub("\\"version\\":\\"1\\"", "\\"version\\":\\"2\\"")))',
-      true, true, "protocol" },
+      true, true, "ambiguous" },
     ["an answer for another kind of request"] = { 'answer_of(kind, body_of(kind == "run" and "session" or "run"))',
-      "protocol", "protocol", "protocol" },
+      "protocol", "protocol", "ambiguous" },
     ["two answers in one"] = { 'answer .. answer', true, true, true },
     ["another protocol"] = { '"220 mail.example ESMTP\\r\\n"', "protocol", "protocol", "ambiguous" },
     ["HTTP/0.9"] = { 'body', "protocol", "protocol", "ambiguous" },
     ["a redirect"] = { '"HTTP/1.1 307 Elsewhere\\r\\nLocation: /token/x\\r\\nContent-Length: 0\\r\\n\\r\\n"',
-      "auth", "protocol", "protocol" },
+      "auth", "protocol", "ambiguous" },
     ["switching protocols"] = { '"HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: h2c\\r\\n\\r\\n"',
       "transport", "transport", "ambiguous" },
   }
@@ -183,8 +211,9 @@ describe("an answer that is not as it should be", function()
       lines[#lines + 1] = ("made[%q] = function(answer, body, kind) return (%s) end"):format(
         plan_of("", name), case[1])
     end
-    lines[#lines + 1] = [[
+    lines[#lines + 1] = LOOKED_FOR .. [[
       function behave(kind, plan, answer, connection)
+        if kind:find "list$" then return look_finds(connection) end
         local target, name = plan:match "^(%a+)(%-.*)$"
         if target ~= kind then return send(connection, answer) end
         send(connection, (made[name](answer, body_of(kind), kind)))
@@ -215,6 +244,22 @@ describe("an answer that is not as it should be", function()
         local expected = (kind == "run" or case[i + 1] == true) and 1 or nil
         assert.equal(expected, counts["run " .. plan], plan)
       end
+    end
+  end)
+
+  it("is looked for where it is the answer to a run with a request_id", function()
+    local server = serve(behaviour())
+    for name, case in pairs(CASES) do
+      local plan = plan_of("run", name)
+      local execution, err = run(server, plan, nil, "mine")
+      assert_whole(execution, err, plan)
+      if case[4] == "ambiguous" then assert.equal("mine", execution.metadata["cdfworkflow.requestId"], plan) end
+    end
+    local counts = server:stop()
+    for name, case in pairs(CASES) do
+      local plan = plan_of("run", name)
+      assert.equal(1, counts["run " .. plan], plan)
+      assert.equal(case[4] == "ambiguous" and 1 or nil, counts["workflows/executions/list " .. plan], plan)
     end
   end)
 end)
@@ -296,9 +341,9 @@ describe("an answer of enormous size", function()
   ]]
 
   local EXPECTED = {
-    page = { token = "auth", session = "api", run = "api" },
+    page = { token = "auth", session = "api", run = "ambiguous" },
     gateway = { token = "protocol", session = "protocol", run = "ambiguous" },
-    bomb = { token = "protocol", session = "protocol", run = "protocol" },
+    bomb = { token = "protocol", session = "protocol", run = "ambiguous" },
   }
 
   it("costs no more memory than max_response_size and its copy #timed", function()

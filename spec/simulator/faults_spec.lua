@@ -2,9 +2,14 @@
 
 local core = require "cdfworkflow.core"
 local faults = require "cdfworkflow.simulator.faults"
+local refusal = require "cdfworkflow.simulator.lib.refusal"
 
 local function answer()
   return { status = 200, headers = { ["content-type"] = "application/json" }, body = "{}" }
+end
+
+local function envelope(status, message)
+  return { status = status, headers = {}, body = core.encode(refusal.envelope(status, message)) }
 end
 
 describe("simulator.faults", function()
@@ -71,10 +76,26 @@ describe("simulator.faults", function()
     it("answers with a status and CDF's envelope, and does nothing else", function()
       local response = faults.apply({ status = 429 }, function()
         error "handled"
-      end)
+      end, envelope)
       assert.equal(429, response.status)
-      assert.equal("application/json", response.headers["content-type"])
       assert.equal(429, core.decode(response.body).error.code)
+    end)
+
+    it("answers as a balancer would, before the request is handled or after", function()
+      local handled = 0
+      local function count()
+        handled = handled + 1
+        return answer()
+      end
+      local response = faults.apply({ status = 502, foreign = "before" }, count, envelope)
+      assert.same({ 502, "text/html", 0 }, { response.status, response.headers["content-type"], handled })
+      assert.matches("502", response.body, 1, true)
+      response = faults.apply({ status = 503, foreign = "after", headers = { Via = "1.1 gate" } }, count, envelope)
+      assert.same({ 503, "text/plain", "1.1 gate", 1 },
+        { response.status, response.headers["content-type"], response.headers.via, handled })
+      assert.matches("^upstream connect error", response.body)
+      response = faults.apply({ status = 504, foreign = "after", body = { gone = true } }, count, envelope)
+      assert.same({ '{"gone":true}', 2 }, { response.body, handled })
     end)
 
     it("answers with the body and headers given", function()
@@ -103,17 +124,55 @@ describe("simulator.faults", function()
     end)
 
     it("leaves waiting and cutting to the server", function()
-      local response = faults.apply({ delay = 2.5, truncate = 1 }, answer)
-      assert.same({ 2.5, 1 }, { response.fault.delay, response.fault.truncate })
+      local response = faults.apply({ delay = 2.5, truncate = 1, close = true }, answer)
+      assert.same({ delay = 2.5, truncate = 1, close = true }, response.fault)
       assert.equal("{}", response.body)
+    end)
+
+    it("asks for lists of an earlier time", function()
+      local seen
+      faults.apply({ behind = 7 }, function(behind)
+        seen = behind
+        return answer()
+      end)
+      assert.equal(7, seen)
     end)
   end)
 
-  it("refuses misspelt orders", function()
-    for _, fault in ipairs { { staus = 500 }, { match = { opration = "run" } }, { drop = "sometimes" } } do
-      assert.has_error(function()
-        ordered:order(fault)
-      end)
-    end
+  it("that show lists of an earlier time hit lists only", function()
+    ordered:order { behind = 5 }
+    assert.is_nil(ordered:take("POST", "/x", "runWorkflowVersion"))
+    assert.is_nil(ordered:take("GET", "/nowhere", nil))
+    assert.equal(5, ordered:take("GET", "/x", "listTriggers").behind)
+  end)
+
+  describe("that wait", function()
+    before_each(function()
+      ordered:order { status = 503, match = { operation = "run", nth = 3, times = 2 }, headers = { a = "b" } }
+      ordered:order { drop = "after", match = { times = math.huge } }
+    end)
+
+    it("can be looked at, and are the caller's own no more", function()
+      ordered:take("POST", "/x", "runWorkflowVersion")
+      local list = ordered:list()
+      assert.same({
+        { id = 1, skip = 1, left = 2,
+          fault = { status = 503, match = { operation = "run", nth = 3, times = 2 }, headers = { a = "b" } } },
+        { id = 2, skip = 0, fault = { drop = "after", match = {} } },
+      }, list)
+      assert.truthy(core.encode(list))
+      list[2].fault.drop, list[1].fault.match.nth = nil, nil
+      assert.equal("after", ordered:take("GET", "/x", "listTriggers").drop)
+    end)
+
+    it("can be taken back, one or all", function()
+      assert.equal(0, ordered:clear(7))
+      assert.equal(1, ordered:clear(1))
+      assert.equal(2, ordered:list()[1].id)
+      assert.equal(3, ordered:order { status = 500 })
+      assert.equal(2, ordered:clear())
+      assert.same({}, ordered:list())
+      assert.is_nil(ordered:take("GET", "/x", nil))
+    end)
   end)
 end)

@@ -2,6 +2,7 @@
 
 local core = require "cdfworkflow.core"
 local exchange = require "sim_exchange"
+local pieces = require "cdfworkflow.simulator.serve.pieces"
 local simulator = require "cdfworkflow.simulator"
 local zlib = require "zlib"
 
@@ -128,6 +129,151 @@ describe("simulator", function()
     assert.equal("w", x:call("GET", "/workflows/w").externalId)
   end)
 
+  it("forgets the older half of a log that has grown long", function()
+    local sim = simulator.new()
+    for n = 1, 20001 do
+      sim:handle { method = "GET", path = "/" .. n, headers = {} }
+    end
+    assert.same({ 10001, "/10001", "/20001" }, { #sim.log, sim.log[1].path, sim.log[10001].path })
+    assert.same({ none = { ["404"] = 20001 } }, sim.counts)
+  end)
+
+  describe("reset", function()
+    it("brings everything back but tokens, and gives no id twice", function()
+      local x = exchange.new { functions = { f = function() return {}, 5 end } }
+      x:version("w", "1", { task("a", "f") })
+      local before = x:run("w", "1")
+      x.sim:advance(100)
+      x.sim:fault { status = 500 }
+      x.sim:reset()
+      assert.same({ 1767225600000, 0, 0 }, { x.sim:now(), #x.sim.log, #x.sim:list_faults() })
+      assert.same({}, x:call("GET", "/workflows").items)
+      assert.equal("f", x:call("GET", "/functions").items[1].externalId)
+      x:version("w", "1", { task("a", "f") })
+      local again = x:run("w", "1")
+      assert.not_equal(before.id, again.id)
+      x.sim:advance(5)
+      assert.equal("COMPLETED", x:call("GET", "/workflows/executions/" .. again.id).status)
+    end)
+
+    it("is not for handlers", function()
+      local x, problem
+      x = exchange.new { functions = { f = function()
+        problem = select(2, pcall(function()
+          x.sim:reset()
+        end))
+      end } }
+      x:version("w", "1", { task("a", "f") })
+      x:run("w", "1")
+      x.sim:advance(1)
+      assert.matches("init_spec.lua:%d+: simulator reset: not from inside a handler", problem)
+    end)
+  end)
+
+  describe("load", function()
+    it("goes on from a state that was exported, in a simulator that is there", function()
+      local x = exchange.new { functions = { f = function() return {}, 5 end } }
+      x:version("w", "1", { task("a", "f") })
+      local execution = x:run("w", "1")
+      local state = x.sim:export()
+      x.sim:advance(5)
+      x.sim:reset()
+      assert.is_true(x.sim:load(state))
+      assert.equal("RUNNING", x:call("GET", "/workflows/executions/" .. execution.id).status)
+      x.sim:advance(5)
+      assert.equal("COMPLETED", x:call("GET", "/workflows/executions/" .. execution.id).status)
+    end)
+
+    it("brings projects along", function()
+      local one, other = simulator.new { project = "one" }, simulator.new { project = "other" }
+      assert.is_true(other:load(one:export()))
+      assert.same({ "other", "one" }, other.project_names)
+    end)
+
+    it("leaves everything as it is where that is no state", function()
+      local x = exchange.new()
+      x:call("POST", "/workflows", { items = { { externalId = "kept" } } })
+      local broken = x.sim:export()
+      broken.projects.new = { api = 5 }
+      for _, state in ipairs { {}, { clock = 1, random = 1, projects = 5 }, broken } do
+        local ok, message = x.sim:load(state)
+        assert.is_nil(ok)
+        assert.matches("^this is no state of a simulator: ", message)
+        assert.same({ "acme-dev" }, x.sim.project_names)
+        assert.equal("kept", x:call("GET", "/workflows").items[1].externalId)
+      end
+    end)
+  end)
+
+  describe("a fault", function()
+    local x
+
+    before_each(function()
+      x = exchange.new { functions = { f = function() return {}, 10 end } }
+      x:version("w", "1", { task("a", "f") })
+    end)
+
+    local function list(filter)
+      return x:call("POST", "/workflows/executions/list", { filter = filter }).items
+    end
+
+    it("answers for CDF after the request was handled", function()
+      local nonce = x:nonce()
+      x.sim:fault { match = { operation = "run" }, status = 502, foreign = "after" }
+      local response = x.sim:handle {
+        method = "POST", path = x.root .. "/workflows/w/versions/1/run",
+        headers = { authorization = "Bearer " .. x.token }, body = '{"authentication":{"nonce":"' .. nonce .. '"}}',
+      }
+      assert.same({ 502, "text/html" }, { response.status, response.headers["content-type"] })
+      assert.equal(1, #list())
+    end)
+
+    it("makes lists show an earlier time, status and all", function()
+      local function behind(seconds)
+        x.sim:fault { behind = seconds, match = { operation = "listWorkflowExecutions" } }
+      end
+      x:run("w", "1") -- ends after ten seconds
+      x.sim:advance(30)
+      x:run("w", "1")
+      assert.equal(2, #list())
+      behind(10)
+      local shown = list() -- the younger one is not there yet
+      assert.same({ 1, "COMPLETED" }, { #shown, shown[1].status })
+      behind(25)
+      shown = list()
+      assert.same({ 1, "RUNNING" }, { #shown, shown[1].status, shown[1].endTime })
+      behind(25)
+      assert.equal(1, #list { status = { "RUNNING" } })
+      behind(25)
+      assert.equal(0, #list { status = { "COMPLETED" } })
+      assert.equal(1, #list { status = { "COMPLETED" } })
+      x.sim:fault { behind = 5, match = { operation = "listSessions" } }
+      x:nonce()
+      assert.equal(1, #x:call("GET", "/sessions").items)
+      assert.equal(3, #x:call("GET", "/sessions").items)
+    end)
+
+    it("makes the Date of an answer another one", function()
+      local function date()
+        local _, _, response = x:try("GET", "/workflows")
+        return response.headers.date
+      end
+      x.sim:fault { date = -3723 }
+      assert.equal("Wed, 31 Dec 2025 22:57:57 GMT", date())
+      assert.equal("Thu, 01 Jan 2026 00:00:00 GMT", date())
+      x.sim:advance(59 * 86400 + 3661)
+      x.token = x:sign_in("svc-acme", "s3cr3t")
+      assert.equal("Sun, 01 Mar 2026 01:01:01 GMT", date())
+    end)
+
+    it("leaves no trace on later answers", function()
+      local upload = { method = "PUT", path = "/upload/none", headers = {} }
+      x.sim:fault { headers = { ["x-odd"] = "1" } }
+      assert.equal("1", x.sim:handle(upload).headers["x-odd"])
+      assert.is_nil(x.sim:handle(upload).headers["x-odd"])
+    end)
+  end)
+
   describe("the clock", function()
     it("lets everything happen at its time on the way", function()
       local times = {}
@@ -188,11 +334,13 @@ describe("simulator", function()
     x:version("inner", "1", { task("i", "f") })
     x:version("outer", "1", { task("o", "starter") })
     local outer = x:run("outer", "1")
+    x:call("GET", "/workflows")
+    assert.equal(1767225602000, x.sim:now())
+    x.sim:advance(1)
     local detail = x:call("GET", "/workflows/executions/" .. outer.id)
     assert.equal("COMPLETED", detail.status)
     assert.equal(inner.id, detail.executedTasks[1].output.response.executionId)
     assert.equal("COMPLETED", x:call("GET", "/workflows/executions/" .. inner.id).status)
-    assert.equal(1767225602000, x.sim:now())
   end)
 
   describe("saved state", function()
@@ -310,6 +458,7 @@ describe("simulator", function()
       last = call("POST", "/workflows/w/versions/1/run",
         ('{"authentication":{"nonce":"%s"},"input":{"n":%d}}'):format(nonce, n)).id
     end
+    sim:advance(60)
     local list = call("POST", "/workflows/executions/list", '{"filter":{"status":["COMPLETED"]},"limit":1000}')
     assert.equal(1000, #list.items)
     assert.equal(last, list.items[1].id)
@@ -406,6 +555,50 @@ describe("what came in", function()
       .. '{"externalId":"f","data":%s}}}]}}]}'):format(deep))))
     assert.equal(200, (send("GET", "/workflows")))
     assert.is_table(sim:export())
+  end)
+
+  it("of a handler, however deep, can always be shown and kept, or is why its task fails", function()
+    local levels
+    local function nested()
+      local value = 1
+      for _ = 1, levels do value = { value } end
+      return value
+    end
+    sim = simulator.new { project = "p", tokens = { "t" }, functions = { f = nested }, mappings = { m = nested },
+      function_apps = { a = nested }, requests = { ["GET /deep"] = nested } }
+    local function one(id, type, own)
+      local holder = type == "cdf" and "cdfRequest" or type
+      return { externalId = id, type = type, retries = 0, parameters = { [holder] = own } }
+    end
+    local function version(name, tasks)
+      assert.equal(200, (send("POST", "/workflows/versions", { items = { { workflowExternalId = name, version = "1",
+        workflowDefinition = { tasks = tasks } } } })))
+    end
+    local function outcome(name, depth)
+      levels = depth
+      local _, execution = send("POST", "/workflows/" .. name .. "/versions/1/run",
+        { authentication = { nonce = nonce() } })
+      sim:advance(5)
+      local status, shown = send("GET", "/workflows/executions/" .. execution.id)
+      assert.equal(200, status)
+      assert(pieces.write(sim.state, function() return true end))
+      return shown.status, shown.executedTasks[1].reasonForIncompletion
+    end
+    local f = one("f", "function", { externalId = "f" })
+    version("one", { f })
+    version("all", { f, one("m", "jsonMapping", { expression = "x" }),
+      one("a", "functionApp", { externalId = "a", path = "/" }),
+      one("c", "cdf", { resourcePath = "/deep", method = "GET" }) })
+    local seen = {}
+    for depth = 91, 135, 4 do
+      local status = outcome("all", depth)
+      seen[status] = (seen[status] or 0) + 1
+      assert.truthy(({ [200] = 1, [500] = 1 })[(send("GET", "/deep"))])
+    end
+    assert.is_true(seen.COMPLETED > 1 and seen.FAILED > 5)
+    assert.same({ "COMPLETED" }, { outcome("one", 99) })
+    assert.same({ "FAILED", "The response is nested in more than 100 levels" }, { outcome("one", 101) })
+    assert.matches("^The response is not JSON: .*too many tables", (select(2, outcome("one", 135))))
   end)
 
   it("of a handler's words and times can always be told and kept", function()

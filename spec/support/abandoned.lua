@@ -12,6 +12,7 @@ local function yielding()
   local handle = core.http {}
   return {
     now = core.now,
+    sleep = coroutine.yield,
     http = function(_, request)
       local id, response
       handle:submit(request)

@@ -43,6 +43,7 @@ async function makeFunction() {
   const { id } = (await post("/functions", { items: [item] })).items[0];
   await control("advance", { seconds: 6 });
   const call = await post(`/functions/${id}/call`, { data: { a: 1 }, nonce: (await session()).nonce });
+  await control("advance", { seconds: 1 });
   const { response } = await get(`/functions/${id}/calls/${call.id}/response`);
   return { uploaded: uploaded.uploaded, uploadedTime: uploaded.uploadedTime instanceof Date, response };
 }
@@ -56,6 +57,7 @@ async function runWorkflow() {
   await control("fault", { match: { operation: "run" }, status: 429 });
   await control("fault", { match: { operation: "retrieveWorkflowExecution" }, status: 503, body: "try later" });
   const { id } = await post(run, body);
+  await control("advance", { seconds: 1 });
   const { status, executedTasks } = await get(`/workflows/executions/${id}`);
   const again = await refusal(() => post(run, body));
   return { status, output: executedTasks[0].output.response, again };

@@ -4,7 +4,7 @@
 use_lua() { # lua
   local here=$PWD
   case $1 in luajit) LUA=luajit ;; *) LUA=lua$1 ;; esac
-  LUA_PATH="$here/lua/?.lua;$here/lua/?/init.lua;$here/spec/support/?.lua;;"
+  LUA_PATH="$here/lua/?.lua;$here/lua/?/init.lua;$here/spec/support/?.lua;$here/spec/?.lua;;"
   # Debian has lua-http for 5.4 in these folders only; they come last, for what is nowhere else.
   if [ "$1" = 5.4 ]; then LUA_PATH="$LUA_PATH/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua"; fi
   LUA_CPATH="$here/${BUILD:-build}/$1/?.so;;"

@@ -4,7 +4,10 @@
 
 local core = require "cdfworkflow.core"
 
-local Fake = {}
+local Client = require("cdfworkflow.client").class
+
+--- A client in all but its doors.
+local Fake = setmetatable({}, Client)
 Fake.__index = Fake
 
 local function namespace(client, name)
@@ -15,7 +18,7 @@ end
 local function new(answers)
   local client = setmetatable({
     project = "acme-dev", base_url = "https://cdf.example",
-    asked = {}, answers = answers or {}, slept = {}, clock = 1000,
+    timeout = 60, asked = {}, answers = answers or {}, slept = {}, clock = 1000,
   }, Fake)
   client.workflows = namespace(client, "workflows")
   for _, name in ipairs { "versions", "executions", "triggers", "tasks" } do
@@ -42,20 +45,26 @@ function Fake:_call(method, path, body, opts)
   return answer(self, { method = method, path = path, body = body, opts = opts or {} })
 end
 
+--- What is only checked is good, unless the spec says otherwise.
+function Fake:_acceptable(...)
+  if self.refusal then return self.refusal(...) end
+  return true
+end
+
 function Fake:_session(opts)
   return answer(self, { method = "SESSION", opts = opts })
 end
 
-function Fake:_run(external_id, version, opts)
-  return answer(self, { method = "RUN", external_id = external_id, version = version, opts = opts })
-end
-
-function Fake:_retry(id, opts)
-  return answer(self, { method = "RETRY", id = id, opts = opts })
+function Fake:_start(workflow_external_id, version, opts)
+  return answer(self, { method = "RUN", workflow_external_id = workflow_external_id, version = version, opts = opts })
 end
 
 function Fake:_put(url, bytes, opts)
   return answer(self, { method = "PUT", path = url, bytes = bytes, opts = opts or {} })
+end
+
+function Fake:_has_secret() -- luacheck: no unused
+  return true
 end
 
 function Fake:_sleep(seconds)

@@ -32,6 +32,8 @@ luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted
 lua-luv               | lua5.4 -e 'require "luv"'
+lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
+lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
 python3               | command -v python3
@@ -41,11 +43,17 @@ procps                | command -v ps
 curl                  | command -v curl
 nodejs                | command -v node
 npm                   | command -v npm
+chromium              | command -v chromium
 haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
 nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
+lua-yaml              | lua5.4 -e 'require "lyaml"'
+scdoc                 | command -v scdoc
+man-db                | command -v man
+fish                  | command -v fish
+zsh                   | command -v zsh
 LIST
 }
 
@@ -110,9 +118,15 @@ install_packages() {
 }
 
 # The lock file names versions and checksums; npm takes them from whichever registry it is set up with.
-install_node_modules() {
+install_node_modules() { # folder
+  cd "$1"
   [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error </dev/null >&2
 }
 
 install_packages "$1"
-case $1 in test | valgrind) install_node_modules ;; esac
+case $1 in
+  test | valgrind)
+    (install_node_modules .)
+    (install_node_modules oidc)
+    ;;
+esac

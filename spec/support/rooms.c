@@ -1,16 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Opens the rooms of src/ that know no Lua (text, policy, auth, connections) to
- * specs. Built for tests only. */
+ * Opens the rooms of src/ that know no Lua (text, policy, op, look, auth, spelling, digest,
+ * connections) to specs. Built for tests only. */
 #include <string.h>
 
 #include "../../src/auth.h"
 #include "../../src/compat.h"
 #include "../../src/connections.h"
-#include "../../src/policy.h"
+#include "../../src/digest.h"
+#include "../../src/op.h"
+#include "../../src/spelling.h"
 #include "../../src/text.h"
 
 static const char *const repeats[] = {"safe", "run", "unsafe", NULL};
-static const char *const verdicts[] = {"done", "retry", "fail", "ambiguous", "denied"};
+static const char *const replies[] = {"success", "untouched", "put_off",    "denied", "spent",
+                                      "refused", "told",      "impossible", "lost",   NULL};
+static const char *const nonces[] = {"none", "untouched", "put_off", "in_doubt", "spent", NULL};
+static const char *const moves[] = {"finish", "repeat",    "renew", "refuse",
+                                    "fail",   "make_sure", "doubt", "look_on"};
 
 static double number_field(lua_State *L, const char *name, double fallback) {
   lua_getfield(L, 2, name);
@@ -35,18 +41,53 @@ static cdfw_outcome read_outcome(lua_State *L) {
   outcome.status = (int)number_field(L, "status", 0);
   outcome.retry_after = number_field(L, "retry_after", -1);
   outcome.sent = boolean_field(L, "sent");
+  outcome.own = boolean_field(L, "own");
   outcome.auto_retryable = boolean_field(L, "auto_retryable");
   outcome.unreadable = boolean_field(L, "unreadable");
   return outcome;
 }
 
-/* judge(repeat, outcome) → verdict, passing */
-static int judge(lua_State *L) {
+/* reply(repeat, outcome) → reply, passing */
+static int reply(lua_State *L) {
   cdfw_repeat repeat = (cdfw_repeat)luaL_checkoption(L, 1, NULL, repeats);
   cdfw_outcome outcome = read_outcome(L);
-  lua_pushstring(L, verdicts[cdfw_policy_judge(repeat, &outcome)]);
+  lua_pushstring(L, replies[cdfw_policy_reply(repeat, &outcome)]);
   lua_pushboolean(L, cdfw_policy_is_passing(&outcome));
   return 2;
+}
+
+/* move(reply, nonce) → move, nonce */
+static int move(lua_State *L) {
+  cdfw_reply given = (cdfw_reply)luaL_checkoption(L, 1, NULL, replies);
+  cdfw_nonce nonce = (cdfw_nonce)luaL_checkoption(L, 2, NULL, nonces);
+  cdfw_transition next = cdfw_op_move(given, nonce);
+  lua_pushstring(L, moves[next.move]);
+  lua_pushstring(L, nonces[next.nonce]);
+  return 2;
+}
+
+/* look_from({ cdf, cdf_at, wall, wall_at }, first, back) → ms since the epoch */
+static int look_from(lua_State *L) {
+  cdfw_look_clocks clocks;
+  double *const members[] = {&clocks.cdf, &clocks.cdf_at, &clocks.wall, &clocks.wall_at};
+  for (int i = 0; i < 4; i++) {
+    lua_rawgeti(L, 1, i + 1);
+    *members[i] = lua_tonumber(L, -1);
+    lua_pop(L, 1);
+  }
+  lua_pushnumber(L, cdfw_look_from(&clocks, luaL_checknumber(L, 2), luaL_checknumber(L, 3)));
+  return 1;
+}
+
+/* look_delay(looks, since, nonce_time, now, left, random) → seconds */
+static int look_delay(lua_State *L) {
+  cdfw_look look;
+  memset(&look, 0, sizeof look);
+  look.looks = (unsigned)luaL_checknumber(L, 1);
+  look.since = luaL_checknumber(L, 2);
+  lua_pushnumber(L, cdfw_look_delay(&look, luaL_checknumber(L, 3), luaL_checknumber(L, 4),
+                                    luaL_checknumber(L, 5), luaL_checknumber(L, 6)));
+  return 1;
 }
 
 static int delay(lua_State *L) {
@@ -112,6 +153,36 @@ static int encode(lua_State *L) {
   lua_pushboolean(L, added);
   cdfw_buffer_free(&out);
   return 2;
+}
+
+/* redact(text, secret, …) → the text without the secrets, or false where there is none */
+static int redact(lua_State *L) {
+  size_t length;
+  cdfw_buffer out, secrets;
+  const char *text = luaL_checklstring(L, 1, &length);
+  cdfw_buffer_init(&secrets, 1 << 20, true);
+  for (int i = 2; i <= lua_gettop(L); i++)
+    cdfw_buffer_add(&secrets, lua_tostring(L, i), strlen(lua_tostring(L, i)) + 1);
+  cdfw_buffer_init(&out, 1 << 28, true);
+  if (cdfw_spelling_redact(text, length, &secrets, &out) == CDFW_SPELLING_REDACTED)
+    lua_pushlstring(L, cdfw_buffer_text(&out), out.length);
+  else
+    lua_pushboolean(L, false);
+  cdfw_buffer_free(&out);
+  cdfw_buffer_free(&secrets);
+  return 1;
+}
+
+/* stretch(secret, salt, rounds) → 32 bytes */
+static int stretch(lua_State *L) {
+  size_t secret_length, salt_length;
+  unsigned char out[CDFW_DIGEST_SIZE];
+  const char *secret = luaL_checklstring(L, 1, &secret_length);
+  const char *salt = luaL_checklstring(L, 2, &salt_length);
+  cdfw_digest_stretch(secret, secret_length, salt, salt_length, (unsigned)luaL_checknumber(L, 3),
+                      out);
+  lua_pushlstring(L, (const char *)out, sizeof out);
+  return 1;
 }
 
 static int is_utf8(lua_State *L) {
@@ -252,7 +323,10 @@ static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
   lua_pop(L, 1);
 }
 
-static const luaL_Reg functions[] = {{"judge", judge},
+static const luaL_Reg functions[] = {{"reply", reply},
+                                     {"move", move},
+                                     {"look_from", look_from},
+                                     {"look_delay", look_delay},
                                      {"delay", delay},
                                      {"retry_after", retry_after},
                                      {"http_date", http_date},
@@ -260,6 +334,8 @@ static const luaL_Reg functions[] = {{"judge", judge},
                                      {"auth", auth_new},
                                      {"problem", problem},
                                      {"encode", encode},
+                                     {"redact", redact},
+                                     {"stretch", stretch},
                                      {"is_utf8", is_utf8},
                                      {"connections", connections_new},
                                      {NULL, NULL}};

@@ -64,7 +64,7 @@ location ~ ^/api/v1/projects/p/workflows/(?<workflow>[^/]+)/versions/[^/]+/run$ 
 local SlowCdf = {}
 SlowCdf.__index = SlowCdf
 
----How often it was asked for a token, a session, and a run; and how many sessions it made at the same time, at most.
+--- How often it was asked for a token, a session, and a run; and how many sessions it made at the same time, at most.
 ---@return { tokens: integer, sessions: integer, runs: integer, peak: integer }
 function SlowCdf:counts()
   local _, body = self.server:ask "/counts"
@@ -84,8 +84,8 @@ local function certificate()
   return said:match "%-%-%-%-%-BEGIN.*"
 end
 
----Starts it. options: `delay` in seconds of each answer (0.2), `token_delay` (the same), `tls` for TLS with HTTP/2,
----`streams` at once on one HTTP/2 connection, `workers`.
+--- Starts it. options: `delay` in seconds of each answer (0.2), `token_delay` (the same), `tls` for TLS with HTTP/2,
+--- `streams` at once on one HTTP/2 connection, `workers`.
 ---@param options? table
 ---@return spec.SlowCdf
 function slow_cdf.start(options)
@@ -104,7 +104,7 @@ function slow_cdf.start(options)
   return setmetatable({ server = server, url = server.url, ca_file = pem and server.folder .. "/pem" }, SlowCdf)
 end
 
----A client of it. `options` of cdf.client beside.
+--- A client of it. `options` of cdf.client beside.
 ---@param options? table
 function SlowCdf:client(options)
   local cdf = require "cdfworkflow"
@@ -116,7 +116,7 @@ function SlowCdf:client(options)
   return assert(cdf.client(all))
 end
 
----Lua source that makes a client of it, for programs in other hosts.
+--- Lua source that makes a client of it, for programs in other hosts.
 ---@param options? string further options in Lua
 ---@return string
 function SlowCdf:client_source(options)

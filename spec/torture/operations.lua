@@ -9,12 +9,15 @@ local simulator = require "cdfworkflow.simulator"
 
 if jit then jit.off() end -- a trace of LuaJIT's that runs out of memory crashes LuaJIT itself
 
+-- The embedded CDF's clock: what was started is looked for from a time on that both agree on.
+core.time = function() return 1767225600 end
+
 local M = { operations = {} }
 
 local SECRET = "canary-secret-7531"
 local STUB = "http://127.0.0.1:" .. stub_port -- luacheck: globals stub_port
 
---- {==== Judging ====
+-- {==== Judging ====
 
 --- Any value as one text, in the same order every time.
 local function picture(value)
@@ -75,9 +78,9 @@ function M.rehearse(operation)
   return operation.expected
 end
 
---- }====
+-- }====
 
---- {==== Played back from the simulator ====
+-- {==== Played back from the simulator ====
 
 local Playback = {}
 Playback.__index = Playback
@@ -166,9 +169,9 @@ local function plain(name, run, prepare)
   table.insert(M.operations, { name = name, run = run, prepare = prepare or function() return {} end })
 end
 
---- }====
+-- }====
 
---- {==== Values ====
+-- {==== Values ====
 
 local VALUE = { a = { 1, 2.5, "x\n\"é", core.null, true }, b = core.array(), c = { d = { e = {} } }, [""] = "" }
 
@@ -206,6 +209,11 @@ plain("cdf.client", function()
   return tostring(cdf.client({ project = "p", cluster = "c", credentials = cdf.credentials({ token = "abc" }) }))
 end)
 
+plain("cdf.json, cdf.encode, cdf.decode", function()
+  local text, err = cdf.encode({ a = cdf.json '{"b": [ 1 ]}', c = { cdf.array {} } })
+  if not text then return nil, err end
+  return cdf.decode(text)
+end)
 plain("cdf.from_env", function()
   local _, err = cdf.from_env({ project = "p", cluster = "c" })
   return err.message
@@ -218,9 +226,9 @@ plain("cdf.definition, lint, graph", function()
   return { cdf.lint(definition), cdf.graph(definition, "text"), cdf.graph(definition, "mermaid") }
 end)
 
---- }====
+-- }====
 
---- {==== The client ====
+-- {==== The client ====
 
 local VERSION = {
   workflowExternalId = "wf", version = "1",
@@ -250,6 +258,15 @@ on_client("auth, token function", function(c)
 end, nil, {
   credentials = function() return cdf.credentials({ token = function() return "abc", os.time() + 100 end }) end,
 })
+on_client("auth, assertion in a file", function(c)
+  local result, err = c.client:auth()
+  return result and result.tokenType, err
+end, nil, {
+  credentials = function()
+    return assert(cdf.credentials({ client_id = "id", token_url = BASE_URL .. "/oauth2/token",
+      client_assertion_file = "build/torture/assertion" })) -- run.sh makes it
+  end,
+})
 on_client("run", function(c)
   return c.client:run("wf", "1", { input = { x = { 1, 2 } }, metadata = { a = "b" } })
 end, a_version)
@@ -257,6 +274,41 @@ on_client("run, other credentials", function(c)
   return c.client:run("wf", "1", { client_credentials = { client_id = "id", client_secret = SECRET } })
 end, a_version)
 on_client("run, request_id", function(c) return c.client:run("wf", "1", { request_id = "r-1" }) end, a_version)
+on_client("run, look_back", function(c)
+  return c.client:run("wf", "1", { request_id = "r-1", look_back = 600 })
+end, function(owner)
+  a_version(owner)
+  assert(owner:run("wf", "1", { request_id = "r-1" }))
+end)
+
+--- What one that needs doing before becomes, and a fault that meets it once.
+local function with_fault(before, fault)
+  return function(owner, sim)
+    local given = before(owner, sim)
+    sim:fault(fault)
+    return given
+  end
+end
+
+local UPSTREAM = "upstream connect error or disconnect/reset before headers. reset reason: connection termination"
+local PAGE = "<html>not here</html>"
+
+on_client("run, request_id, the answer lost", function(c)
+  return c.client:run("wf", "1", { request_id = "r-1" })
+end, with_fault(a_version, { match = { operation = "run" }, drop = "after" }))
+on_client("run, request_id, a balancer's 503", function(c)
+  return c.client:run("wf", "1", { request_id = "r-1" })
+end, with_fault(a_version, { match = { operation = "run" }, status = 503, body = UPSTREAM }))
+on_client("run, a balancer's 503", function(c)
+  local execution, err = c.client:run("wf", "1")
+  if execution or err.kind ~= "ambiguous" then return execution, err end
+  return err.message
+end, with_fault(a_version, { match = { operation = "run" }, status = 503, body = UPSTREAM }))
+on_client("run, request_id, kept by a proxy", function(c)
+  local execution, err = c.client:run("wf", "1", { request_id = "r-1" })
+  if execution or err.kind ~= "api" then return execution, err end
+  return { err.status, err.message }
+end, with_fault(a_version, { match = { operation = "run" }, status = 403, body = PAGE }))
 on_client("run, refused", function(c)
   local execution, err = c.client:run("none", "1")
   if execution or err.kind ~= "api" then return execution, err end
@@ -292,14 +344,21 @@ on_client("executions: cancel", function(c)
   local execution, err = c.client.workflows.executions:cancel(c.given.id, "because")
   return execution and execution.status, err
 end, an_execution)
-on_client("executions: retry", function(c)
-  local execution, err = c.client.workflows.executions:retry(c.given.id)
-  return execution and execution.id, err
-end, function(owner)
+local function cancelled(owner)
   local execution = an_execution(owner)
   assert(owner.workflows.executions:cancel(execution.id))
   return execution
-end)
+end
+
+on_client("executions: retry", function(c)
+  local execution, err = c.client.workflows.executions:retry(c.given.id)
+  return execution and execution.id, err
+end, cancelled)
+
+on_client("executions: retry, request_id, the answer lost", function(c)
+  local execution, err = c.client.workflows.executions:retry(c.given.id, { request_id = "r-1" })
+  return execution and execution.status, err
+end, with_fault(cancelled, { match = { path = "/retry$" }, drop = "after" }))
 
 on_client("executions: run_many", function(c)
   local list = { { "wf", "1", { request_id = "a" } }, { "none", "1" }, { "wf", "1", { input = { x = 1 } } } }
@@ -353,6 +412,14 @@ local function a_trigger(owner)
 end
 
 on_client("triggers: upsert", function(c) return c.client.workflows.triggers:upsert(TRIGGER) end, a_version)
+on_client("triggers: upsert, the answer lost", function(c) return c.client.workflows.triggers:upsert(TRIGGER) end,
+  with_fault(a_version, { match = { method = "POST", path = "/workflows/triggers$" }, drop = "after" }))
+on_client("triggers: upsert, own nonce, the answer lost", function(c)
+  return c.client.workflows.triggers:upsert(TRIGGER, { nonce = c.given.nonce })
+end, with_fault(function(owner)
+  a_version(owner)
+  return assert(owner.sessions:create())
+end, { match = { method = "POST", path = "/workflows/triggers$" }, drop = "after" }))
 on_client("triggers: list", function(c) return c.client.workflows.triggers:list() end, a_trigger)
 on_client("triggers: each", function(c)
   local ids = {}
@@ -455,9 +522,9 @@ on_client("client:request", function(c)
   return c.client:request("GET", "/workflows", nil, { query = { limit = 5 } })
 end, a_version)
 
---- }====
+-- }====
 
---- {==== Over the wire ====
+-- {==== Over the wire ====
 
 --- An operation against the server of stub.c, through libcurl. `once`: it leaves the client as nothing else may.
 local function over_the_wire(name, run, options)
@@ -519,6 +586,6 @@ over_the_wire("libcurl: closed while under way", function(c)
   return action
 end, { once = true })
 
---- }====
+-- }====
 
 return M

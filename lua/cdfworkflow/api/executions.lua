@@ -3,9 +3,11 @@
 -- Following has its own file, wait.lua.
 
 local check = require "cdfworkflow.check"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
 local run_many = require "cdfworkflow.api.run_many"
+local session_options = require "cdfworkflow.api.session_options"
 local wait = require "cdfworkflow.api.wait"
 
 ---@class cdfworkflow.Execution a resource of CDF; further members pass through
@@ -46,105 +48,150 @@ local wait = require "cdfworkflow.api.wait"
 local Executions = {}
 Executions.__index = Executions
 
-local FILTER = { "workflowFilters", "createdTimeStart", "createdTimeEnd", "status" }
-local LIST = { "limit", "workflowFilters", "createdTimeStart", "createdTimeEnd", "status" }
-local LONGEST_REASON = 500
+local takes = {}
+
+local EXECUTION = { "execution", check.execution, required = true }
+
+local function run_rule(given)
+  if given.look_back ~= nil and given.request_id == nil then return "look_back needs a request_id to look for" end
+  return session_options.rule(given)
+end
+
+takes.run = {
+  { "workflow_external_id", check.name, required = true },
+  { "version", check.name, required = true },
+  { "opts", options.passed({
+    { "input", check.json_object },
+    { "metadata", check.object },
+    session_options.ALL,
+    { "request_id", check.string },
+    { "look_back", check.seconds(0, 92 * 86400) }, -- CDF keeps executions for three months (CDF.md 5)
+    { "timeout", check.timeout },
+    { "dry_run", check.boolean },
+  }, run_rule) },
+}
+
+---@class cdfworkflow.RunOptions : cdfworkflow.SessionOptions
+---@field input? table|userdata a JSON object, or what `cdf.json` gives; at most 102,400 bytes of JSON
+---@field metadata? table<string, string> at most 10 pairs, key ≤ 32, value ≤ 255 characters
+---@field request_id? string makes the run exactly-once: it travels in the metadata under `cdfworkflow.requestId`, and
+---  after a lost answer the run is looked for before it is started again
+---@field look_back? number seconds; with `request_id`: what was started with it so far back is looked for before
+---  anything is sent, and returned
+---@field timeout? number seconds, the client's own unless told
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent (`cdfworkflow.DryRequest[]`)
 
 --- Starts an execution of a workflow version: a token, a session, the run. At most once, or with `request_id` exactly
---- once (DESIGN section 5).
----@param external_id string of the workflow
+--- once (README «Promises»): where the answer is lost after the run may have started, the error's kind is "ambiguous".
+---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
----@return cdfworkflow.Execution|nil execution, table? err
-function Executions:run(external_id, version, opts)
-  return self.client:_run(external_id, version, opts)
+---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
+---@return cdfworkflow.Error? err
+function Executions:run(workflow_external_id, version, opts)
+  return self.client:_start(workflow_external_id, version, opts)
 end
 
 --- The older name of `run`.
 Executions.trigger = Executions.run
+takes.trigger = takes.run
 
-Executions.run_many = run_many
+Executions.run_many = run_many.run_many
+takes.run_many = run_many.takes(takes.run)
+
+takes.retry = {
+  EXECUTION,
+  { "opts", options.of({
+    session_options.ALL,
+    { "request_id", check.string },
+    { "timeout", check.timeout },
+  }, session_options.rule) },
+}
+
+---@class cdfworkflow.RetryOptions : cdfworkflow.SessionOptions
+---@field request_id? string after a lost answer, looks whether the execution runs again before retrying once more
+---@field timeout? number seconds, the client's own unless told
 
 --- Starts a failed, timed out or terminated execution again, under the same id, from the tasks that did not succeed.
----@param id string
+---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.RetryOptions
----@return cdfworkflow.Execution|nil execution, table? err
-function Executions:retry(id, opts)
-  return self.client:_retry(id, opts)
+---@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Error? err
+function Executions:retry(execution, opts)
+  local path = "/workflows/executions/" .. execution
+  opts.repeats, opts.result, opts.nonce_in = "run", "execution", "authentication"
+  opts.execution = execution
+  return self.client:_call("POST", path .. "/retry", nil, opts)
 end
 
+takes.retrieve = { EXECUTION }
+
 --- One execution in detail: with its definition, input and task executions.
----@param id string
----@return cdfworkflow.Execution|nil execution, table? err
-function Executions:retrieve(id)
-  local uuid, err = check.uuid("id", id)
-  if not uuid then return nil, err end
-  return self.client:_call("GET", "/workflows/executions/" .. uuid)
+---@param execution string|cdfworkflow.Execution the execution or its id
+---@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Error? err
+function Executions:retrieve(execution)
+  return self.client:_call("GET", "/workflows/executions/" .. execution)
 end
 
 local function fetcher(self, opts)
-  local filter
-  for _, member in ipairs(FILTER) do
-    if opts[member] ~= nil then
-      filter = filter or {}
-      filter[member] = type(opts[member]) == "table" and check.list(opts[member]) or opts[member]
-    end
-  end
   return function(limit, cursor)
     return self.client:_call("POST", "/workflows/executions/list",
-      { filter = filter, limit = limit, cursor = cursor })
+      { filter = opts.filter, limit = limit, cursor = cursor })
   end
 end
 
+local FILTER = options.into("filter", {
+  { "workflowFilters", options.list(check.any) },
+  { "createdTimeStart", check.number },
+  { "createdTimeEnd", check.number },
+  { "status", options.list(check.string) },
+})
+
+takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
+
 --- The executions that pass the filter, up to `limit`. They come without detail.
----@param filter? cdfworkflow.ExecutionFilter
----@return cdfworkflow.Execution[]|nil executions, table? err
-function Executions:list(filter)
-  filter = options.check(filter, LIST, "executions:list")
-  check.optional(filter.workflowFilters, "table", "workflowFilters")
-  check.optional(filter.status, "table", "status")
-  local limit, err = paging.limit(filter.limit, 25)
-  if not limit then return nil, err end
-  return paging.list(fetcher(self, filter), limit)
+---@param opts? cdfworkflow.ExecutionFilter
+---@return cdfworkflow.Execution[]|nil executions
+---@return cdfworkflow.Error? err
+function Executions:list(opts)
+  return paging.list(fetcher(self, opts), opts.limit)
 end
 
+takes.each = { { "opts", options.of { paging.ALL, FILTER } }, raises = true }
+
 --- An iterator over the executions that pass the filter. An error is raised, as the error table.
----@param filter? cdfworkflow.ExecutionFilter
+---@param opts? cdfworkflow.ExecutionFilter
 ---@return fun(): cdfworkflow.Execution|nil
-function Executions:each(filter)
-  filter = options.check(filter, LIST, "executions:each")
-  check.optional(filter.workflowFilters, "table", "workflowFilters")
-  check.optional(filter.status, "table", "status")
-  local limit, err = paging.limit(filter.limit, math.huge)
-  if not limit then error(err, 0) end
-  return paging.each(fetcher(self, filter), limit)
+function Executions:each(opts)
+  return paging.each(fetcher(self, opts), opts.limit)
 end
+
+takes.cancel = { EXECUTION, { "reason", check.text(500) } }
 
 --- Cancels a running execution: it becomes TERMINATED and its running tasks CANCELED. What they started elsewhere
 --- (transformation jobs, function calls) goes on.
----@param id string
+---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param reason? string at most 500 characters; ends up in `reasonForIncompletion`
----@return cdfworkflow.Execution|nil execution, table? err
-function Executions:cancel(id, reason)
-  check.optional(reason, "string", "reason")
-  local uuid, err = check.uuid("id", id)
-  if not uuid then return nil, err end
-  local ok
-  ok, err = check.text("reason", reason, LONGEST_REASON)
-  if not ok then return nil, err end
-  return self.client:_call("POST", "/workflows/executions/" .. uuid .. "/cancel", { reason = reason })
+---@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Error? err
+function Executions:cancel(execution, reason)
+  return self.client:_call("POST", "/workflows/executions/" .. execution .. "/cancel", { reason = reason })
 end
 
+takes.wait = { EXECUTION, { "opts", options.of(wait.WAIT) } }
+
 --- Follows an execution to its end and gives it back in detail, whatever its final status.
----@param execution cdfworkflow.Execution|string an execution or its id
+---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.WaitOptions
----@return cdfworkflow.Execution|nil execution, table? err kind "timeout" when `opts.timeout` has passed, with
----  `err.execution`, the last one seen
+---@return cdfworkflow.Execution|nil execution
+---@return cdfworkflow.Error? err kind "timeout" when `opts.timeout` has passed, with `err.execution`, the last one
+---  seen
 function Executions:wait(execution, opts)
-  opts = options.check(opts, wait.WAIT_OPTIONS, "executions:wait")
-  wait.check(opts, 3)
-  return wait.wait(self, wait.id_of(execution, 3), opts)
+  return wait.wait(self, execution, opts)
 end
+
+takes.watch = { EXECUTION, { "opts", options.of(wait.WATCH) }, raises = true }
 
 --- Follows an execution as an iterator over what happens in it, one event after the other, up to
 --- `execution_ended`. An error, a passed `timeout` too, is raised, as the error table.
@@ -152,13 +199,11 @@ end
 ---     for event in client.workflows.executions:watch(execution) do
 ---       print(event.type, event.task and event.task.externalId, event.reason)
 ---     end
----@param execution cdfworkflow.Execution|string an execution or its id
+---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.WatchOptions
 ---@return fun(): cdfworkflow.Event|nil
 function Executions:watch(execution, opts)
-  opts = options.check(opts, wait.WATCH_OPTIONS, "executions:watch")
-  wait.check(opts, 3)
-  return wait.watch(self, wait.id_of(execution, 3), opts)
+  return wait.watch(self, execution, opts)
 end
 
-return Executions
+return method.class(Executions, "client.workflows.executions", takes)

@@ -3,9 +3,12 @@
 -- one.
 
 local Functions = require "cdfworkflow.api.functions"
+local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
+local session_options = require "cdfworkflow.api.session_options"
 
 ---@class cdfworkflow.FunctionSchedule a resource of CDF; further members pass through
 ---@field name string at most 140 characters
@@ -31,101 +34,118 @@ local paging = require "cdfworkflow.api.paging"
 local Schedules = {}
 Schedules.__index = Schedules
 
-local CREATE = { "session", "client_credentials", "nonce" }
-local RETRIEVE = { "ignore_unknown_ids" }
-local FILTER = { "name", "functionId", "functionExternalId", "createdTime", "cronExpression" }
-local LIST = { "limit", "name", "functionId", "functionExternalId", "createdTime", "cronExpression" }
-local MOST_AT_ONCE = 10000 -- schedules by ids, or listed: there is no cursor
-local LENGTHS = { name = 140, cronExpression = 1024, description = 500 }
+local takes = {}
 
-local function check_schedule(schedule)
-  for _, member in ipairs { "name", "cronExpression" } do
-    if type(schedule[member]) ~= "string" or schedule[member] == "" then
-      return check.invalid(member, member .. " must be text, not empty")
-    end
-  end
-  if (schedule.functionId == nil) == (schedule.functionExternalId == nil) then
-    return check.invalid("functionId", "a schedule needs either functionId or functionExternalId")
-  end
-  return check.texts(schedule, LENGTHS)
+local MOST_AT_ONCE = 10000 -- schedules by ids, or listed: there is no cursor
+
+--- Either of two, and not both.
+local function exactly_one(resource, a, b, message)
+  if (resource[a] == nil) ~= (resource[b] == nil) then return true end
+  return check.invalid(a, message, ("%s or %s"):format(a, b))
 end
+
+local SCHEDULE = options.resource({
+  { "name", check.text(140, 1), required = true },
+  { "cronExpression", check.text(1024, 1), required = true },
+  { "description", check.text(500) },
+  { "functionId", options.item("id", check.id "a function") },
+  { "functionExternalId", options.item("externalId", check.text(255, 1)) },
+  { "data", check.json_object },
+})
+
+takes.create = {
+  { "schedule", SCHEDULE, required = true },
+  { "opts", options.of(session_options.ALL, session_options.rule) },
+}
 
 --- Puts a function on a schedule. The session that is made for it lives as long as the schedule: after a secret was
 --- changed, create the schedule anew.
 ---@param schedule cdfworkflow.FunctionSchedule
 ---@param opts? cdfworkflow.SessionOptions
----@return cdfworkflow.FunctionSchedule|nil created, table? err
+---@return cdfworkflow.FunctionSchedule|nil created
+---@return cdfworkflow.Error? err
 function Schedules:create(schedule, opts)
-  opts = options.check(opts, CREATE, "schedules:create")
-  check.type(schedule, "table", "schedule")
-  check.optional(schedule.data, "table", "schedule.data")
-  local ok, err = check_schedule(schedule)
+  local ok, err = exactly_one(schedule, "functionId", "functionExternalId",
+    "a schedule needs either functionId or functionExternalId")
   if not ok then return nil, err end
-  local item = check.without(schedule, { "functionExternalId" })
-  item.functionId, err = Functions.id_of(self.client, schedule.functionId or schedule.functionExternalId)
-  if not item.functionId then return nil, err end
-  return check.first("schedule", self.client:_call("POST", "/functions/schedules", { items = { item } }, {
-    repeatable = "throttled", nonce = "items.nonce", given_nonce = opts.nonce, session = opts.session,
-    client_credentials = opts.client_credentials,
-  }))
+  opts.repeats, opts.nonce_in, opts.result = "unsafe", "items.nonce", "item"
+  ok, err = self.client:_acceptable("POST", "/functions/schedules", { items = { schedule } }, opts)
+  if not ok then return nil, err end
+  schedule.functionId, err = Functions._id_of(self.client, schedule.functionId or schedule.functionExternalId)
+  if not schedule.functionId then return nil, err end
+  schedule.functionExternalId = nil
+  return answer.first("schedule", self.client:_call("POST", "/functions/schedules", { items = { schedule } }, opts))
 end
+
+local ID = check.id "a schedule"
+
+takes.retrieve = {
+  { "ids", options.one_or_list(options.item("id", ID)), required = true },
+  { "opts", options.of { { "ignore_unknown_ids", check.boolean, default = false } } },
+}
 
 --- One schedule, or a list of them for a list of ids. A schedule that is not there is an error (`err.missing` names
 --- it), unless a list is asked for with `ignore_unknown_ids`.
----@param ids integer|integer[]
+---@param ids integer|cdfworkflow.FunctionSchedule|(integer|cdfworkflow.FunctionSchedule)[]
 ---@param opts? { ignore_unknown_ids?: boolean }
----@return cdfworkflow.FunctionSchedule|cdfworkflow.FunctionSchedule[]|nil, table? err
+---@return cdfworkflow.FunctionSchedule|cdfworkflow.FunctionSchedule[]|nil
+---@return cdfworkflow.Error? err
 function Schedules:retrieve(ids, opts)
-  opts = options.check(opts, RETRIEVE, "schedules:retrieve")
-  local single = type(ids) ~= "table"
-  local items = {}
-  for i, id in ipairs(single and { ids } or ids) do
-    local _, err = check.id("id", id)
-    if err then return nil, err end
-    items[i] = { id = id }
-  end
-  local found, err = check.slices(items, MOST_AT_ONCE, function(slice)
-    return check.items("schedules", self.client:_call("POST", "/functions/schedules/byids",
-      { items = slice, ignoreUnknownIds = not single and opts.ignore_unknown_ids == true }))
+  local ignore = not ids.single and opts.ignore_unknown_ids
+  return paging.by_names(ids, MOST_AT_ONCE, "schedule", function(slice)
+    return self.client:_call("POST", "/functions/schedules/byids", { items = slice, ignoreUnknownIds = ignore })
   end)
-  if not found or not single then return found, err end
-  if not found[1] then return check.protocol("CDF's answer holds no schedule") end
-  return found[1]
 end
+
+takes.list = {
+  { "opts", options.of {
+    paging.LIMIT,
+    options.into("filter", {
+      { "name", check.string },
+      { "functionId", check.number },
+      { "functionExternalId", check.string },
+      { "createdTime", check.object },
+      { "cronExpression", check.string },
+    }),
+  } },
+}
 
 --- The schedules that pass the filter, up to `limit` (25 unless told; 10000 is the most).
 ---@param opts? cdfworkflow.FunctionScheduleFilter
----@return cdfworkflow.FunctionSchedule[]|nil schedules, table? err
+---@return cdfworkflow.FunctionSchedule[]|nil schedules
+---@return cdfworkflow.Error? err
 function Schedules:list(opts)
-  opts = options.check(opts, LIST, "schedules:list")
-  if opts.functionId and opts.functionExternalId then
-    return check.invalid("functionId", "list by functionId or by functionExternalId, not by both")
+  local filter = opts.filter or {}
+  if filter.functionId and filter.functionExternalId then
+    return check.invalid("functionId", "list by functionId or by functionExternalId, not by both",
+      "functionId or functionExternalId")
   end
-  local limit, err = paging.limit(opts.limit, 25)
-  if not limit then return nil, err end
-  local filter = {}
-  for _, member in ipairs(FILTER) do filter[member] = opts[member] end
-  return check.items("schedules", self.client:_call("POST", "/functions/schedules/list",
-    { filter = filter, limit = math.min(limit, MOST_AT_ONCE) }))
+  return answer.items("schedules", self.client:_call("POST", "/functions/schedules/list",
+    { filter = filter, limit = math.min(opts.limit, MOST_AT_ONCE) }))
 end
 
---- Deletes one schedule.
----@param id integer
----@return true|nil done, table? err
+takes.delete = { { "id", ID, required = true } }
+
+--- Deletes one schedule. An id is never used again, so the call can be repeated.
+---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
+---@return true|nil done
+---@return cdfworkflow.Error? err
 function Schedules:delete(id)
-  local _, err = check.id("id", id)
-  if err then return nil, err end
-  return check.done(self.client:_call("POST", "/functions/schedules/delete", { items = { { id = id } } },
-    { repeatable = "throttled" }))
+  return answer.done(self.client:_call("POST", "/functions/schedules/delete", { items = { { id = id } } },
+    { result = "gone" }))
 end
+
+takes.input_data = { { "id", ID, required = true } }
 
 --- What the function gets at each firing: `{ id =, data = }`, without `data` where the schedule has none.
----@param id integer
----@return { id: integer, data?: table }|nil answer, table? err
+---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
+---@return { id: integer, data?: table }|nil body
+---@return cdfworkflow.Error? err
 function Schedules:input_data(id)
-  local digits, err = check.id("id", id)
-  if not digits then return nil, err end
-  return self.client:_call("GET", "/functions/schedules/" .. digits .. "/input_data")
+  local body, err = self.client:_call("GET", "/functions/schedules/" .. check.digits(id) .. "/input_data")
+  if not body then return nil, err end
+  if body.id == nil then return answer.protocol "CDF's answer holds no schedule" end -- not: one without data
+  return body
 end
 
-return Schedules
+return method.class(Schedules, "client.functions.schedules", takes)

@@ -2,9 +2,14 @@
 -- client.workflows.triggers: rules that start executions: on a schedule, on changed data, on a stream of records.
 -- The nonce that CDF wants with each upsert is made behind the scenes.
 
+local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
+local dry_run = require "cdfworkflow.call.dry_run"
+local json = require "cdfworkflow.json"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
+local session_options = require "cdfworkflow.api.session_options"
 
 ---@class cdfworkflow.Trigger a resource of CDF; further members pass through
 ---@field externalId string
@@ -19,87 +24,140 @@ local paging = require "cdfworkflow.api.paging"
 ---@field lastUpdatedTime? integer
 ---@field isPaused? boolean
 
----@class cdfworkflow.SessionOptions
----@field session? "client_credentials"|"token_exchange"|"oneshot" the first unless told where the client signs in with
----  client credentials, otherwise the second
----@field client_credentials? { client_id: string, client_secret: string }|userdata for the session, instead of the
----  client's own
----@field nonce? string one that the caller has made; then no session is made
-
 ---@class cdfworkflow.Triggers
 local Triggers = {}
 Triggers.__index = Triggers
 
-local SESSION = { "session", "client_credentials", "nonce" }
-local LIST = { "limit", "workflowExternalId", "workflowVersion" }
-local HISTORY = { "limit" }
-local READ_ONLY = { "createdTime", "lastUpdatedTime", "isPaused" } -- so that what was read can be sent back
+local takes = {}
 
--- Figures of the contract: least and most of what a rule may ask for.
+local READ_ONLY = { "createdTime", "lastUpdatedTime", "isPaused" }
+
+-- Published figures (CDF.md sections 8 and 20): least and most of what a rule may ask for.
 local BATCH = {
-  dataModeling = { batchSize = { 100, 1000 }, batchTimeout = { 60, 86400 } },
+  dataModeling = { batchSize = { 1, 1000 }, batchTimeout = { 10, 86400 } },
   recordStream = { batchSize = { 1, 100 }, batchTimeout = { 10, 86400 } },
 }
+
+local ATTEMPT = 30 -- seconds that one takes at most
 
 local function check_rule(rule, opts)
   for member, range in pairs(BATCH[rule.triggerType] or {}) do
     local value = rule[member]
     if type(value) ~= "number" or value < range[1] or value > range[2] then
       return check.invalid("triggerRule." .. member, ("triggerRule.%s must be from %d to %d for a %s trigger, got %s")
-        :format(member, range[1], range[2], rule.triggerType, tostring(value)), range[2])
+        :format(member, range[1], range[2], rule.triggerType, tostring(value)),
+        type(value) == "number" and value < range[1] and range[1] or range[2])
     end
   end
   if rule.triggerType == "recordStream" and opts.session and opts.session ~= "client_credentials" then
     return check.invalid("session", ("session = %q cannot start a record stream trigger: CDF wants "
       .. "\"client_credentials\" there, from the client's own login or the option client_credentials")
-      :format(opts.session))
+      :format(opts.session), "client_credentials")
   end
   return true
 end
 
-local function check_metadata(metadata)
-  local count = 0
-  for key, value in pairs(metadata or {}) do
-    count = count + 1
-    if type(key) ~= "string" or type(value) ~= "string" then
-      return check.invalid("metadata", "metadata must map text to text")
-    end
-    local ok, err = check.text("a key of metadata", key, 32)
-    if ok then ok, err = check.text("metadata." .. key, value, 255) end
-    if not ok then return nil, err end
+--- CDF refuses record stream triggers whose session is none of client credentials (CDF.md section 8), which a login
+--- without a secret cannot make.
+local function add_hint(client, rule, opts, err)
+  local secretless = opts.client_credentials == nil and not client:_has_secret()
+  if err.status == 403 and rule.triggerType == "recordStream" and secretless then
+    err.message = err.message .. "; a record stream trigger needs a session of client credentials, which this login "
+      .. "cannot make, having no client secret: give it client_credentials of its own"
   end
-  if count > 10 then return check.invalid("metadata", "metadata holds more than 10 pairs", 10) end
+  return err
+end
+
+--- Whether what CDF has holds all that was sent; it fills in more.
+local function holds(stored, sent)
+  if type(stored) ~= "table" or type(sent) ~= "table" then return stored == sent end
+  for name, value in pairs(sent) do
+    if not holds(stored[name], value) then return false end
+  end
   return true
 end
+
+--- The trigger as CDF has it now, where it holds what was sent.
+local function read_back(self, item, timeout)
+  local triggers = paging.list(function(limit, cursor)
+    return self.client:_call("GET", "/workflows/triggers", nil, { timeout = timeout, query = {
+      workflowExternalId = item.workflowExternalId, limit = limit, cursor = cursor,
+    } })
+  end, math.huge)
+  for _, trigger in ipairs(triggers or {}) do
+    if trigger.externalId == item.externalId and holds(trigger, json.plain(item)) then return trigger end
+  end
+end
+
+local function send(self, item, opts)
+  return answer.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, opts))
+end
+
+--- A nonce of the caller's own has no successor, but binds once: after a lost answer it is sent again. Where it turns
+--- out to be spent, the lost attempt was carried out, and the trigger is read back. All in the time of one call.
+local function upsert_once(self, item, opts)
+  local deadline = self.client:_now() + self.client.timeout
+  local function left() return deadline - self.client:_now() end
+  local pause, doubt = 1, nil
+  repeat
+    opts.timeout = math.min(math.max(left() / 2, 0.1), ATTEMPT)
+    local stored, err = send(self, item, opts)
+    if stored then return stored end
+    if err.kind == "ambiguous" then
+      doubt = doubt or err
+    elseif doubt and err.status == 400 then
+      stored = read_back(self, item, math.max(left(), 0.1))
+      return stored, not stored and doubt or nil
+    elseif not doubt and not err.retryable then
+      return nil, err
+    end
+    if left() < 2 * pause then return nil, doubt or err end
+    self.client:_sleep(pause)
+    pause = pause * 2
+  until false
+end
+
+local TRIGGER = options.resource({
+  { "externalId", check.identifier, required = true },
+  { "triggerRule", check.object, required = true },
+  { "workflowExternalId", check.identifier, required = true },
+  { "workflowVersion", check.identifier, required = true },
+  { "input", check.json_object },
+  { "metadata", check.metadata },
+}, READ_ONLY)
+
+takes.upsert = {
+  { "trigger", TRIGGER, required = true },
+  { "opts", options.of({ session_options.ALL, { "dry_run", check.boolean } }, session_options.rule) },
+}
+
+---@class cdfworkflow.UpsertTriggerOptions : cdfworkflow.SessionOptions
+---@field dry_run? boolean sends nothing, and gives the list of requests that would be sent
 
 --- Creates the trigger, or replaces it. Every run that it starts uses the session that is made for it now: after a
 --- secret was changed, upsert the trigger again. Client credentials are the kind to prefer, since other sessions
 --- expire; record stream triggers take no other.
 ---@param trigger cdfworkflow.Trigger
----@param opts? cdfworkflow.SessionOptions
----@return cdfworkflow.Trigger|nil stored, table? err
+---@param opts? cdfworkflow.UpsertTriggerOptions
+---@return cdfworkflow.Trigger|cdfworkflow.DryRequest[]|nil stored
+---@return cdfworkflow.Error? err
 function Triggers:upsert(trigger, opts)
-  opts = options.check(opts, SESSION, "triggers:upsert")
-  check.type(trigger, "table", "trigger")
-  check.type(trigger.triggerRule, "table", "trigger.triggerRule")
-  check.optional(trigger.input, "table", "trigger.input")
-  check.optional(trigger.metadata, "table", "trigger.metadata")
-  local item = check.without(trigger, READ_ONLY)
-  for _, member in ipairs { "externalId", "workflowExternalId", "workflowVersion" } do
-    local err
-    item[member], err = check.identifier(member, trigger[member])
-    if err then return nil, err end
-  end
   local ok, err = check_rule(trigger.triggerRule, opts)
-  if ok then ok, err = check_metadata(trigger.metadata) end
   if not ok then return nil, err end
-  for _, member in ipairs { "input", "metadata" } do
-    if item[member] and next(item[member]) == nil then item[member] = nil end -- an empty one says nothing
+  if opts.dry_run then
+    opts.dry_run = nil
+    return dry_run.requests(self.client, function(double) return double.workflows.triggers:_upsert(trigger, opts) end)
   end
-  return check.first("trigger", self.client:_call("POST", "/workflows/triggers", { items = { item } }, {
-    nonce = "items.authentication", given_nonce = opts.nonce, session = opts.session,
-    client_credentials = opts.client_credentials,
-  }))
+  for _, member in ipairs { "input", "metadata" } do
+    local given = trigger[member]
+    if type(given) == "table" and next(given) == nil then trigger[member] = nil end -- an empty one says nothing
+  end
+  opts.nonce_in, opts.result = "items.authentication", "item"
+  if opts.nonce and opts.nonce ~= "" then return upsert_once(self, trigger, opts) end
+  local stored
+  stored, err = send(self, trigger, opts)
+  if not stored then return nil, add_hint(self.client, trigger.triggerRule, opts, err) end
+  return stored
 end
 
 local function fetcher(self, opts)
@@ -111,34 +169,36 @@ local function fetcher(self, opts)
   end
 end
 
+local FILTER = { { "workflowExternalId", check.string }, { "workflowVersion", check.string } }
+
+takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
+
 --- The triggers of the project, up to `limit` (25 unless told; `math.huge` for all).
 ---@param opts? { limit?: integer, workflowExternalId?: string, workflowVersion?: string }
----@return cdfworkflow.Trigger[]|nil triggers, table? err
+---@return cdfworkflow.Trigger[]|nil triggers
+---@return cdfworkflow.Error? err
 function Triggers:list(opts)
-  opts = options.check(opts, LIST, "triggers:list")
-  local limit, err = paging.limit(opts.limit, 25)
-  if not limit then return nil, err end
-  return paging.list(fetcher(self, opts), limit)
+  return paging.list(fetcher(self, opts), opts.limit)
 end
+
+takes.each = { { "opts", options.of { paging.ALL, FILTER } }, raises = true }
 
 --- An iterator over the triggers, all unless `limit` is given. An error is raised, as the error table.
 ---@param opts? { limit?: integer, workflowExternalId?: string, workflowVersion?: string }
 ---@return fun(): cdfworkflow.Trigger|nil
 function Triggers:each(opts)
-  opts = options.check(opts, LIST, "triggers:each")
-  local limit, err = paging.limit(opts.limit, math.huge)
-  if not limit then error(err, 0) end
-  return paging.each(fetcher(self, opts), limit)
+  return paging.each(fetcher(self, opts), opts.limit)
 end
 
+takes.delete = { { "trigger", check.trigger, required = true } }
+
 --- Deletes one trigger.
----@param external_id string
----@return true|nil done, table? err
-function Triggers:delete(external_id)
-  local id, err = check.identifier("external_id", external_id)
-  if not id then return nil, err end
-  return check.done(self.client:_call("POST", "/workflows/triggers/delete", { items = { { externalId = id } } },
-    { deletes = true }))
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function Triggers:delete(trigger)
+  return answer.done(self.client:_call("POST", "/workflows/triggers/delete", { items = { { externalId = trigger } } },
+    { result = "gone" }))
 end
 
 ---@class cdfworkflow.TriggerRun
@@ -150,39 +210,40 @@ end
 ---@field workflowExecutionId? string where it succeeded
 ---@field reasonForFailure? string where it failed
 
+local IN_PATH = { "trigger", check.trigger_segment, required = true }
+
+takes.history = { IN_PATH, { "opts", options.of { paging.LIMIT } } }
+
 --- What the trigger has started, newest first, up to `limit` (25 unless told; `math.huge` for all).
----@param external_id string
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@param opts? { limit?: integer }
----@return cdfworkflow.TriggerRun[]|nil runs, table? err
-function Triggers:history(external_id, opts)
-  opts = options.check(opts, HISTORY, "triggers:history")
-  local limit, err = paging.limit(opts.limit, 25)
-  if not limit then return nil, err end
-  local id
-  id, err = check.segment("external_id", external_id)
-  if not id then return nil, err end
+---@return cdfworkflow.TriggerRun[]|nil runs
+---@return cdfworkflow.Error? err
+function Triggers:history(trigger, opts)
   return paging.list(function(size, cursor)
-    return self.client:_call("GET", "/workflows/triggers/" .. id .. "/history", nil,
+    return self.client:_call("GET", "/workflows/triggers/" .. trigger .. "/history", nil,
       { query = { limit = size, cursor = cursor } })
-  end, limit)
+  end, opts.limit)
 end
+
+takes.pause = { IN_PATH }
 
 --- Pauses a trigger; one that is paused stays so.
----@param external_id string
----@return true|nil done, table? err
-function Triggers:pause(external_id)
-  local id, err = check.segment("external_id", external_id)
-  if not id then return nil, err end
-  return check.done(self.client:_call("POST", "/workflows/triggers/" .. id .. "/pause"))
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function Triggers:pause(trigger)
+  return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/pause"))
 end
+
+takes.resume = { IN_PATH }
 
 --- Lets a paused trigger go on; those that follow data go on from where they stopped.
----@param external_id string
----@return true|nil done, table? err
-function Triggers:resume(external_id)
-  local id, err = check.segment("external_id", external_id)
-  if not id then return nil, err end
-  return check.done(self.client:_call("POST", "/workflows/triggers/" .. id .. "/resume"))
+---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
+---@return true|nil done
+---@return cdfworkflow.Error? err
+function Triggers:resume(trigger)
+  return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/resume"))
 end
 
-return Triggers
+return method.class(Triggers, "client.workflows.triggers", takes)

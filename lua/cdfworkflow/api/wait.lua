@@ -18,15 +18,15 @@ local wait = {}
 ---  execution or of one of its tasks is another
 
 ---@alias cdfworkflow.EventType
----| "execution_started"
----| "task_scheduled" # waits for its first or next attempt
----| "task_started"
----| "task_completed"
----| "task_failed" # ended without success, also where the workflow goes on without it (COMPLETED_WITH_ERRORS)
----| "task_canceled"
----| "task_skipped"
----| "task_changed" # to a status that this library does not know
----| "execution_ended" # always the last one
+--- | "execution_started"
+--- | "task_scheduled" # waits for its first or next attempt
+--- | "task_started"
+--- | "task_completed"
+--- | "task_failed" # ended without success, also where the workflow goes on without it (COMPLETED_WITH_ERRORS)
+--- | "task_canceled"
+--- | "task_skipped"
+--- | "task_changed" # to a status that this library does not know
+--- | "execution_ended" # always the last one
 
 ---@class cdfworkflow.Event
 ---@field type cdfworkflow.EventType
@@ -35,11 +35,16 @@ local wait = {}
 ---@field reason? string why the task or the execution did not succeed
 ---@field execution cdfworkflow.Execution as seen at this look
 
-wait.WATCH_OPTIONS = { "timeout", "interval", "max_interval", "cancel" }
-wait.WAIT_OPTIONS = { "timeout", "interval", "max_interval", "cancel", "on_change" }
+local INTERVAL, MAX_INTERVAL = 1, 15 -- seconds
 
-local TIMEOUT = 25 * 3600
-local INTERVAL, MAX_INTERVAL = 1, 15
+wait.WATCH = {
+  { "timeout", check.patience, default = 25 * 3600 },
+  { "interval", check.interval, default = INTERVAL },
+  { "max_interval", check.interval, default = MAX_INTERVAL },
+  { "cancel", check.boolean },
+}
+wait.WAIT = { wait.WATCH, { "on_change", check.fn } }
+
 local GROWTH = 1.5
 local SHORTEST_LOOK, LONGEST_LOOK = 1, 60 -- seconds that one look may take
 local LONGEST_CANCEL = 5 -- seconds
@@ -58,33 +63,6 @@ local TASK_EVENTS = {
   CANCELLED = "task_canceled", -- the Python SDK's spelling (CDF.md section 6)
   SKIPPED = "task_skipped",
 }
-
---- Raises for options of a wrong type or out of sense.
----@param opts table
----@param level integer whom to blame, as `error` counts
-function wait.check(opts, level)
-  for _, name in ipairs { "timeout", "interval", "max_interval" } do
-    local value = opts[name]
-    local least = name == "timeout" and 0 or 0.001
-    local fine = value == nil or type(value) == "number" and value >= least
-    if not fine then
-      error(("%s: expected a number of seconds, got %s"):format(name, tostring(value)), level)
-    end
-  end
-  if opts.on_change ~= nil and type(opts.on_change) ~= "function" then
-    error("on_change: expected a function, got a " .. type(opts.on_change), level)
-  end
-end
-
---- The id of what the user gave: an execution or an id. Raises for anything else.
-function wait.id_of(execution, level)
-  local id = execution
-  if type(execution) == "table" then id = execution.id end
-  if type(id) ~= "string" then
-    error("execution: expected an execution or its id, got a " .. type(execution), level)
-  end
-  return id
-end
 
 --- A function that looks, the first time at once and then after sleeping ever longer. It gives what `look` gives;
 --- errors that pass by themselves are slept over. `nil, err` when `look` fails for good or the time is up; then
@@ -134,10 +112,19 @@ function wait.poller(client, look, opts)
   end
 end
 
+--- The task executions in an answer that can be told from one another.
+local function tasks_of(execution)
+  local given, tasks = execution.executedTasks, {}
+  for _, task in ipairs(type(given) == "table" and given or {}) do
+    if type(task) == "table" and type(task.id) == "string" then tasks[#tasks + 1] = task end
+  end
+  return tasks
+end
+
 --- What `on_change` goes by: the statuses, in one text.
 local function statuses(execution)
-  local parts = { execution.status }
-  for _, task in ipairs(execution.executedTasks or {}) do
+  local parts = { tostring(execution.status) }
+  for _, task in ipairs(tasks_of(execution)) do
     parts[#parts + 1] = ("%s=%s"):format(tostring(task.id), tostring(task.status))
   end
   return table.concat(parts, "\n")
@@ -166,15 +153,13 @@ local function follow(executions, id, opts)
   local client = executions.client
   local next_look = wait.poller(client, function(timeout)
     return client:_call("GET", "/workflows/executions/" .. id, nil, { timeout = timeout })
-  end, {
-    timeout = opts.timeout or TIMEOUT, interval = opts.interval, max_interval = opts.max_interval,
-  })
+  end, opts)
   return function()
     local execution, err = next_look()
     if err then
       err.execution = last
       if not err.waited then return nil, err end
-      err.message = ("execution %s is %s, %s"):format(id, last and last.status or "not known", err.message)
+      err.message = ("execution %s is %s, %s"):format(id, last and tostring(last.status) or "not known", err.message)
       if opts.cancel then execution, err = cancel(client, id, err) end
       if not execution then return nil, err end
     end
@@ -185,9 +170,7 @@ end
 
 --- See `executions:wait`.
 function wait.wait(executions, id, opts)
-  local uuid, err = check.uuid("id", id)
-  if not uuid then return nil, err end
-  local next_look = follow(executions, uuid, opts)
+  local next_look = follow(executions, id, opts)
   local before
   while true do
     local execution, ended = next_look()
@@ -217,6 +200,7 @@ end
 local function changes(seen, execution, ended)
   local events = {}
   local function add(kind, time, task, reason)
+    time = type(time) == "number" and time or nil
     events[#events + 1] = {
       type = kind, time = time, task = task, reason = reason, execution = execution,
       rank = kind == "execution_ended" and math.huge or kind == "execution_started" and 0 or time or 2 ^ 53,
@@ -227,7 +211,7 @@ local function changes(seen, execution, ended)
     seen.started = true
     add("execution_started", execution.startTime)
   end
-  for _, task in ipairs(execution.executedTasks or {}) do
+  for _, task in ipairs(tasks_of(execution)) do
     task_events(add, seen.tasks[task.id], task)
     seen.tasks[task.id] = { status = task.status, startTime = task.startTime }
   end
@@ -242,9 +226,7 @@ end
 
 --- See `executions:watch`.
 function wait.watch(executions, id, opts)
-  local uuid, invalid = check.uuid("id", id)
-  if not uuid then error(invalid, 0) end
-  local next_look = follow(executions, uuid, opts)
+  local next_look = follow(executions, id, opts)
   local seen, events, at, over = { started = false, tasks = {} }, {}, 0, false
   return function()
     while at >= #events do

@@ -1,7 +1,9 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- client.workflows: the workflow containers themselves. Versions, executions, triggers and tasks have own files.
 
+local answer = require "cdfworkflow.api.answer"
 local check = require "cdfworkflow.check"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
 
@@ -21,31 +23,34 @@ local paging = require "cdfworkflow.api.paging"
 local Workflows = {}
 Workflows.__index = Workflows
 
-local LIST = { "limit" }
-local DELETE = { "ignore_unknown_ids" }
-local READ_ONLY = { "createdTime", "lastUpdatedTime" } -- so that what was read can be sent back
+local takes = {}
+
+local READ_ONLY = { "createdTime", "lastUpdatedTime" }
 local MOST_DELETED = 100 -- in one request
+
+local WORKFLOW = options.resource({
+  { "externalId", check.identifier, required = true },
+  { "description", check.text(500) },
+}, READ_ONLY)
+
+takes.upsert = { { "workflow", WORKFLOW, required = true } }
 
 --- Creates the workflow, or replaces the one with that external id.
 ---@param workflow cdfworkflow.Workflow
----@return cdfworkflow.Workflow|nil stored, table? err
+---@return cdfworkflow.Workflow|nil stored
+---@return cdfworkflow.Error? err
 function Workflows:upsert(workflow)
-  check.type(workflow, "table", "workflow")
-  local ok, err = check.identifier("externalId", workflow.externalId)
-  if not ok then return nil, err end
-  ok, err = check.text("description", workflow.description, 500)
-  if not ok then return nil, err end
-  return check.first("workflow", self.client:_call("POST", "/workflows",
-    { items = { check.without(workflow, READ_ONLY) } }))
+  return answer.first("workflow", self.client:_call("POST", "/workflows", { items = { workflow } }))
 end
+
+takes.retrieve = { { "external_id", check.segment, required = true } }
 
 --- One workflow; `err.status` is 404 when there is none.
 ---@param external_id string
----@return cdfworkflow.Workflow|nil workflow, table? err
+---@return cdfworkflow.Workflow|nil workflow
+---@return cdfworkflow.Error? err
 function Workflows:retrieve(external_id)
-  local id, err = check.segment("external_id", external_id)
-  if not id then return nil, err end
-  return self.client:_call("GET", "/workflows/" .. id)
+  return self.client:_call("GET", "/workflows/" .. external_id)
 end
 
 local function fetcher(self)
@@ -54,47 +59,42 @@ local function fetcher(self)
   end
 end
 
+takes.list = { { "opts", options.of { paging.LIMIT } } }
+
 --- The workflows of the project, up to `limit` (25 unless told; `math.huge` for all).
 ---@param opts? { limit?: integer }
----@return cdfworkflow.Workflow[]|nil workflows, table? err
+---@return cdfworkflow.Workflow[]|nil workflows
+---@return cdfworkflow.Error? err
 function Workflows:list(opts)
-  opts = options.check(opts, LIST, "workflows:list")
-  local limit, err = paging.limit(opts.limit, 25)
-  if not limit then return nil, err end
-  return paging.list(fetcher(self), limit)
+  return paging.list(fetcher(self), opts.limit)
 end
+
+takes.each = { { "opts", options.of { paging.ALL } }, raises = true }
 
 --- An iterator over the workflows, all unless `limit` is given. An error is raised, as the error table.
 ---@param opts? { limit?: integer }
 ---@return fun(): cdfworkflow.Workflow|nil
 function Workflows:each(opts)
-  opts = options.check(opts, LIST, "workflows:each")
-  local limit, err = paging.limit(opts.limit, math.huge)
-  if not limit then error(err, 0) end
-  return paging.each(fetcher(self), limit)
+  return paging.each(fetcher(self), opts.limit)
 end
+
+takes.delete = {
+  { "external_ids", options.one_or_list(options.item("externalId", check.identifier)), required = true },
+  { "opts", options.of { paging.IGNORE_UNKNOWN_IDS } },
+}
 
 --- Deletes one workflow or several, with their versions. CDF refuses while executions run. Above 100 several requests
 --- are sent, in order, up to the first error.
 ---@param external_ids string|string[]
 ---@param opts? { ignore_unknown_ids?: boolean } without it an unknown id is an error (404) and nothing of that request
 ---  is deleted
----@return true|nil done, table? err
+---@return true|nil done
+---@return cdfworkflow.Error? err
 function Workflows:delete(external_ids, opts)
-  opts = options.check(opts, DELETE, "workflows:delete")
-  if type(external_ids) ~= "table" then external_ids = { external_ids } end
-  check.sequence(external_ids, "external_ids")
-  local items = {}
-  for i, external_id in ipairs(external_ids) do
-    local id, err = check.identifier("external_id", external_id)
-    if not id then return nil, err end
-    items[i] = { externalId = id }
-  end
-  local ok, err = check.slices(items, MOST_DELETED, function(slice)
-    return check.done(self.client:_call("POST", "/workflows/delete", { items = slice },
-      { query = { ignoreUnknownIds = opts.ignore_unknown_ids == true }, deletes = true }))
-  end)
-  return check.done(ok, err)
+  return answer.done(paging.slices(external_ids, MOST_DELETED, function(slice)
+    return answer.done(self.client:_call("POST", "/workflows/delete", { items = slice },
+      { query = opts.query, result = "gone" }))
+  end))
 end
 
-return Workflows
+return method.class(Workflows, "client.workflows", takes)

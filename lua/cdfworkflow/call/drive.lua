@@ -4,13 +4,25 @@
 local Errand = require "cdfworkflow.call.errand"
 local carry = require "cdfworkflow.call.carry"
 local core = require "cdfworkflow.core"
+local interrupt = require "cdfworkflow.call.interrupt"
 local protected = require "cdfworkflow.call.protected"
 
 local drive = {}
 
 local function start(call, client)
   local errand = client.transport.sees_who_waits and Errand.new(call, client) or nil
-  return carry.on(call, client, errand, call:step("start", client.transport:now()))
+  return carry.on(call, client, errand, call:step("start", client.transport:now(), core.time()))
+end
+
+--- Why the transport cannot make a call here and now: kind "invalid", or "throttled" where there are too many.
+local function impossible(transport)
+  if not transport.check then return nil end
+  local why, kind = transport:check()
+  if not why then return nil end
+  if kind == "throttled" then
+    return core.error { kind = kind, message = why, retryable = true, attempts = 0, elapsed = 0 }
+  end
+  return core.error { kind = "invalid", field = "transport", limit = why, message = why, retryable = false }
 end
 
 --- Runs the call to its end.
@@ -19,19 +31,12 @@ end
 ---@return any result or nil
 ---@return cdfworkflow.Error? err
 function drive.run(call, client)
-  local transport = client.transport
-  if transport.check then
-    local impossible, kind = transport:check()
-    if impossible then
-      return nil, core.error {
-        kind = kind or "invalid", message = impossible, retryable = kind == "throttled", attempts = 0, elapsed = 0,
-      }
-    end
-  end
+  local problem = impossible(client.transport)
+  if problem then return nil, problem end
   local ok, result, err = protected(start, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
-  error(result, 0)
+  return interrupt.pass_on(result)
 end
 
 return drive

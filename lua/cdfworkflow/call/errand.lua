@@ -51,7 +51,7 @@ local function go_on(self, ...)
   local what, request_id = self.call:at_stake()
   local step = { ... }
   self.client.transport.host.spawn(function()
-    tell(self, what, request_id, carry.on(self.call, self.client, nil, step[1], step[2], step[3], step[4]))
+    tell(self, what, request_id, carry.on(self.call, self.client, nil, step[1], step[2], step[3], step[4], step[5]))
   end)
 end
 
@@ -61,14 +61,14 @@ function Errand:receive(response)
   if response == nil then return end
   local what, request_id = self.call:at_stake()
   local asked = self.asked
-  local action, value, phase, denied =
+  local action, value, phase, denied, surplus =
     carry.answer(self.call, self.client, response, asked[1], asked[2], asked[3], asked[4])
   if action == "done" then
     tell(self, what, request_id, value)
   elseif action == "error" then
     tell(self, what, request_id, nil, value)
   else
-    go_on(self, action, value, phase, denied)
+    go_on(self, action, value, phase, denied, surplus)
   end
 end
 

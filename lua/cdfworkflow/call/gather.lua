@@ -4,6 +4,8 @@
 
 local PriorityQueue = require "cdfworkflow.priority_queue"
 local core = require "cdfworkflow.core"
+local interrupt = require "cdfworkflow.call.interrupt"
+local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
 
 local gather = {}
@@ -67,6 +69,7 @@ function Gathering:spawn_all(functions, ended)
   for i, fn in ipairs(functions) do
     local co = coroutine.create(fn)
     gathering_of[co] = self
+    mistake.begins(co, fn)
     self.ends[co] = { i = i, ended = ended }
     self.active = self.active + 1
     self:wake(co)
@@ -76,6 +79,7 @@ end
 function Gathering:finish(co, ok, a, b)
   local told = self.ends[co]
   gathering_of[co], self.ends[co] = nil, nil
+  mistake.begins(co, nil)
   self.active = self.active - 1
   told.ended(told.i, ok, a, b)
 end
@@ -150,7 +154,8 @@ end
 
 local function new()
   return setmetatable({
-    ready = {}, timers = PriorityQueue.new(), sleeps = 0, transfers = {}, transports = {}, signals = {}, active = 0, ends = {},
+    ready = {}, timers = PriorityQueue.new(), sleeps = 0, transfers = {}, transports = {}, signals = {}, active = 0,
+    ends = {},
   }, Gathering)
 end
 
@@ -190,7 +195,7 @@ function gather.sleep(transport, seconds)
   self.sleeps = self.sleeps + 1
   self.timers:push({ due = core.now() + seconds, order = self.sleeps, co = co, transport = transport })
   coroutine.yield(WAITING)
-  if transport.closed then error(gather.CLOSED, 0) end
+  if transport.closed then mistake.raise(gather.CLOSED) end
 end
 
 --- The two tables of results, and what fills them.
@@ -226,7 +231,7 @@ local function run_here(functions, ended)
   local ok, err = protected(self.loop, self)
   if ok then return end
   self:abandon()
-  error(err, 0)
+  interrupt.pass_on(err)
 end
 
 --- `gather.run` with the functions in a list.
@@ -250,7 +255,7 @@ function gather.run(...)
   local functions = { ... }
   for i = 1, select("#", ...) do
     if type(functions[i]) ~= "function" then
-      error(("bad argument #%d to gather (function expected, got %s)"):format(i, type(functions[i])), 2)
+      mistake.raise(("cdf.gather: argument %d: expected a function, got %s"):format(i, type(functions[i])))
     end
   end
   return gather.run_list(functions)

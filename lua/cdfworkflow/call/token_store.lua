@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Access tokens shared by several processes, such as nginx workers through lua_shared_dict: one of them fetches, the
 -- others read. Without the option `token_store` nothing of this is used, and tokens stay in C memory.
+-- Whoever may read the store reads the tokens in it, which end. The secrets do not: they are in its keys only as a slow
+-- digest (src/digest.c), so that nobody gets a token without the secret that it was got with.
 
 local core = require "cdfworkflow.core"
 
@@ -10,13 +12,13 @@ local core = require "cdfworkflow.core"
 ---@field client cdfworkflow.Client
 ---@field key string
 ---@field errand? cdfworkflow.Errand the call that asks here
----@field memory { mark: string, used?: string } tells this client's marks at the store from others; the token that the
----  client had from the store or put there
+---@field memory { mark: string, key: string, used?: string } tells this client's marks at the store from others; the
+---  token that the client had from the store or put there
 local TokenStore = {}
 TokenStore.__index = TokenStore
 
---- A token with less than this left is not worth sharing (the leeway of src/auth.c and its jitter).
-local LEEWAY = 45
+--- A token with less than this left is not worth sharing: others would fetch a new one.
+local LEEWAY = core.most_token_leeway
 --- How long the mark of a fetcher that vanished keeps the others waiting, in seconds.
 local FETCH_TIME = 10
 local LOOK_INTERVAL = 0.02
@@ -26,7 +28,10 @@ local memories = setmetatable({}, { __mode = "k" })
 local function memory_of(client)
   local memory = memories[client]
   if not memory then
-    memory = { mark = ("%s at %.9f"):format(tostring({}), core.now()) }
+    memory = {
+      mark = ("%s at %.9f"):format(tostring({}), core.now()),
+      key = "cdfworkflow.token:" .. core.token_key(client.core),
+    }
     memories[client] = memory
   end
   return memory
@@ -36,16 +41,16 @@ end
 ---@return cdfworkflow.TokenStore|nil
 function TokenStore.of(client, errand)
   if not client.token_store then return nil end
+  local memory = memory_of(client)
   return setmetatable({
-    dict = client.token_store, client = client, memory = memory_of(client), errand = errand,
-    key = "cdfworkflow.token:" .. core.token_key(client.core),
+    dict = client.token_store, client = client, memory = memory, errand = errand, key = memory.key,
   }, TokenStore)
 end
 
 function TokenStore:read()
   local value = self.dict:get(self.key)
   local expires, token = tostring(value or ""):match("^([%d.]+) (.+)$")
-  local left = expires and tonumber(expires) - core.time()
+  local left = tonumber(expires) and tonumber(expires) - core.time()
   if left and left > LEEWAY then return token, left end
   return nil
 end

@@ -2,9 +2,14 @@
 -- cdf.graph: a workflow or one of its executions as a picture: for a terminal, for Graphviz, for Mermaid.
 -- Draws what it is given, sound or not (cdf.lint judges), and asks neither CDF nor the clock.
 
+local columns = require "cdfworkflow.definition.columns"
+local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
+local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
+local task_types = require "cdfworkflow.definition.task_types"
 
+local NARROWEST = 20 -- columns
 local MAX_NESTING = 8 -- CDF nests one level; a table inside itself would go on for ever
 
 --- A task in the picture.
@@ -58,8 +63,8 @@ end
 --- The tasks that a dynamic or subworkflow task holds, as far as its definition or its execution tells.
 local function tasks_inside(task, run)
   for _, source in ipairs { as_table(task.parameters), as_table(as_table(run).input) } do
-    for _, holder in ipairs { "subworkflow", "dynamic" } do
-      local tasks = as_table(source[holder]).tasks
+    for _, kind in ipairs(task_types) do
+      local tasks = kind.holds_tasks and as_table(source[kind.holder]).tasks
       if type(tasks) == "table" then return tasks end
     end
   end
@@ -113,17 +118,9 @@ local function make_steps(runs, tasks, parent, depth)
   return steps
 end
 
----@return cdfworkflow.graph.Picture|nil picture
----@return string|nil complaint
+---@return cdfworkflow.graph.Picture
 local function make_picture(subject)
-  if type(subject) ~= "table" then
-    return nil, "expected a workflow definition or an execution, got " .. type(subject)
-  end
   local definition = as_table(subject.workflowDefinition or subject)
-  if type(definition.tasks) ~= "table" and type(subject.executedTasks) ~= "table" then
-    return nil, subject.engineExecutionId and "this execution came without its tasks; executions:retrieve gives them"
-      or "a workflow definition has tasks"
-  end
   local is_execution = subject.executedTasks ~= nil or subject.engineExecutionId ~= nil
   local runs = index_runs(subject.executedTasks)
   local title
@@ -139,18 +136,19 @@ end
 
 -- ---------------------------------------------------------------- words and colours
 
---- What a status looks like. `ansi` is a terminal's colour, `fill` and `line` are those of a box.
+--- What a status looks like. `mark` and `ascii` are its signs, `ansi` is a terminal's colour, `fill` and `line` are
+--- those of a box.
 local looks = {
-  done = { mark = "✓", ansi = "32", fill = "#d8f3dc", line = "#2d6a4f" },
-  flawed = { mark = "!", ansi = "33", fill = "#fff3bf", line = "#b08900" },
-  failed = { mark = "✗", ansi = "31", fill = "#ffd6d6", line = "#c1121f" },
-  late = { mark = "✗", ansi = "31", fill = "#ffe0c2", line = "#c05a00" },
-  running = { mark = "▶", ansi = "36", fill = "#d0e7ff", line = "#1b65b0" },
-  scheduled = { mark = "○", ansi = "36", fill = "#f1f7fd", line = "#1b65b0" },
-  stopped = { mark = "■", ansi = "2", fill = "#e5e5e5", line = "#6c757d" },
-  skipped = { mark = "–", ansi = "2", fill = "#f4f4f4", line = "#adb5bd" },
-  idle = { mark = "·", ansi = "2", fill = "#ffffff", line = "#adb5bd" },
-  unknown = { mark = "?", ansi = "33", fill = "#ffffff", line = "#6c757d" },
+  done = { mark = "✓", ascii = "+", ansi = "32", fill = "#d8f3dc", line = "#2d6a4f" },
+  flawed = { mark = "!", ascii = "!", ansi = "33", fill = "#fff3bf", line = "#b08900" },
+  failed = { mark = "✗", ascii = "x", ansi = "31", fill = "#ffd6d6", line = "#c1121f" },
+  late = { mark = "✗", ascii = "x", ansi = "31", fill = "#ffe0c2", line = "#c05a00" },
+  running = { mark = "▶", ascii = ">", ansi = "36", fill = "#d0e7ff", line = "#1b65b0" },
+  scheduled = { mark = "○", ascii = "o", ansi = "36", fill = "#f1f7fd", line = "#1b65b0" },
+  stopped = { mark = "■", ascii = "#", ansi = "2", fill = "#e5e5e5", line = "#6c757d" },
+  skipped = { mark = "–", ascii = "-", ansi = "2", fill = "#f4f4f4", line = "#adb5bd" },
+  idle = { mark = "·", ascii = ".", ansi = "2", fill = "#ffffff", line = "#adb5bd" },
+  unknown = { mark = "?", ascii = "?", ansi = "33", fill = "#ffffff", line = "#6c757d" },
   plain = { fill = "#ffffff", line = "#495057" },
 }
 
@@ -169,7 +167,7 @@ end
 
 --- Milliseconds as people read them.
 local function duration(ms)
-  if ms < 1000 then return ("%d ms"):format(ms) end
+  if ms < 1000 then return ("%.0f ms"):format(ms) end
   if ms < 59950 then return ("%.1f s"):format(ms / 1000) end
   local seconds = math.floor(ms / 1000 + 0.5)
   local minutes = math.floor(seconds / 60)
@@ -180,7 +178,8 @@ end
 --- How long a task or an execution took, where it is over.
 local function time_taken(run)
   local from, to = tonumber(run.startTime), tonumber(run.endTime)
-  if from and to and to >= from then return duration(to - from) end
+  local took = from and to and to - from
+  if took and took >= 0 and took < 2 ^ 53 then return duration(took) end
 end
 
 --- Text that cannot disturb a terminal or a picture: one line of valid UTF-8 without control characters.
@@ -222,35 +221,99 @@ end
 
 -- ---------------------------------------------------------------- a tree for a terminal
 
-local function paint(color, ansi, text)
-  return color and ("\27[%sm%s\27[0m"):format(ansi, text) or text
+--- The signs that a tree is made of.
+local STROKES = {
+  unicode = { fork = "├─ ", last = "└─ ", through = "│  ", inside = "│ ┊ ", beside = "  ┊ ", again = "↑ ", cut = "…" },
+  ascii = { fork = "|- ", last = "`- ", through = "|  ", inside = "| : ", beside = "  : ", again = "^ ", cut = "~" },
+}
+
+--- A part of a line, with a colour or without.
+---@class cdfworkflow.graph.Part
+---@field [1] string
+---@field ansi? string
+
+---@class cdfworkflow.graph.Tree
+---@field picture cdfworkflow.graph.Picture
+---@field opts cdfworkflow.GraphOptions
+---@field strokes table<string, string>
+---@field seen table<cdfworkflow.graph.Step, true>
+---@field lines string[]
+
+--- Text that this terminal can show.
+local function shown(tree, text)
+  if not tree.opts.ascii then return text end
+  return (text:gsub("[\192-\255][\128-\191]*", "?"))
 end
 
-local function step_line(picture, step, color)
+local function paint(tree, part, text)
+  if not tree.opts.color or not part.ansi or text == "" then return text end
+  return ("\27[%sm%s\27[0m"):format(part.ansi, text)
+end
+
+--- Deep down a tree, its left side gives way, so that the names are seen.
+local function narrowed(tree, indent)
+  local room = math.floor(tree.opts.width / 2)
+  if columns.of(indent) <= room then return indent end
+  local kept = {}
+  for character in indent:gmatch "[%z\1-\127\192-\255][\128-\191]*" do kept[#kept + 1] = character end
+  return tree.strokes.cut .. table.concat(kept, "", #kept - math.max(room - 2, 2))
+end
+
+--- The parts in the width that there is, with a sign where something was cut off.
+local function fitted(tree, parts)
+  local room, texts = tree.opts.width, {}
+  for i, part in ipairs(parts) do
+    local taken = columns.of(part[1])
+    if taken > room or taken == room and parts[i + 1] then
+      texts[i] = paint(tree, part, columns.fit(part[1], room - 1) .. tree.strokes.cut)
+      break
+    end
+    room = room - taken
+    texts[i] = paint(tree, part, part[1])
+  end
+  return table.concat(texts)
+end
+
+local function add_line(tree, indent, parts)
+  if tree.opts.width then indent = narrowed(tree, indent) end
+  table.insert(parts, 1, { indent })
+  for _, part in ipairs(parts) do
+    if part ~= parts[1] then part[1] = shown(tree, part[1]) end
+  end
+  if tree.opts.width then return table.insert(tree.lines, fitted(tree, parts)) end
+  for i, part in ipairs(parts) do parts[i] = paint(tree, part, part[1]) end
+  table.insert(tree.lines, table.concat(parts))
+end
+
+local function mark(tree, style) return { tree.opts.ascii and style.ascii or style.mark, ansi = style.ansi } end
+
+local function step_parts(tree, step)
+  local picture = tree.picture
   local name = clean(step.id) .. "  " .. clean(step.type)
   local words, reason = step_outcome(picture, step)
-  if not words then return name end
-  if reason then words = words .. ": " .. reason end
+  if not words then return { { name } } end
   local style = looks[look(picture, step)]
-  return ("%s %s  %s"):format(paint(color, style.ansi, style.mark), name, paint(color, style.ansi, words))
+  if reason then words = words .. ": " .. reason end
+  return { mark(tree, style), { " " .. name .. "  " }, { words, ansi = style.ansi } }
 end
 
 local draw_list -- both ways: a branch holds the lists of tasks inside its tasks
 
 --- Writes steps as branches: each with its inner tasks behind a dotted line, then those that wait for it. A step that
 --- waits for several stands under the first of them and is only named under the others.
-local function draw_branches(draw, steps, indent)
+local function draw_branches(tree, steps, indent)
+  local strokes = tree.strokes
   for i, step in ipairs(steps) do
     local is_last = i == #steps
-    local branch = indent .. (is_last and "└─ " or "├─ ")
-    if draw.seen[step] then
-      draw(branch .. "↑ " .. clean(step.id))
+    local branch = indent .. (is_last and strokes.last or strokes.fork)
+    if tree.seen[step] then
+      add_line(tree, branch .. strokes.again, { { clean(step.id) } })
     else
-      draw.seen[step] = true
-      draw(branch .. step_line(draw.picture, step, draw.color))
-      local deeper = indent .. (is_last and "   " or "│  ")
-      draw_list(draw, step.inside, deeper .. (#step.after > 0 and "│ ┊ " or "  ┊ "))
-      draw_branches(draw, step.after, deeper)
+      tree.seen[step] = true
+      add_line(tree, branch, step_parts(tree, step))
+      local deeper = indent .. (is_last and "   " or strokes.through)
+      draw_list(tree, step.inside, deeper .. (#step.after > 0 and strokes.inside or strokes.beside))
+      draw_branches(tree, step.after, deeper)
     end
   end
 end
@@ -278,23 +341,24 @@ local function beginnings(steps)
   return found
 end
 
-function draw_list(draw, steps, indent)
-  draw_branches(draw, beginnings(steps), indent)
+function draw_list(tree, steps, indent)
+  draw_branches(tree, beginnings(steps), indent)
+end
+
+local function title_parts(tree)
+  local picture, title = tree.picture, heading(tree.picture)
+  if not title or not picture.execution then return title and { { title } } end
+  return { mark(tree, looks[look_of[tostring(picture.execution.status):upper()] or "unknown"]), { " " .. title } }
 end
 
 local function text(picture, opts)
-  local lines = {}
-  local draw = setmetatable({ seen = {}, picture = picture, color = opts.color }, {
-    __call = function(_, line) lines[#lines + 1] = line end,
-  })
-  local title = heading(picture)
-  if title and picture.execution then
-    local style = looks[look_of[tostring(picture.execution.status):upper()] or "unknown"]
-    title = paint(opts.color, style.ansi, style.mark) .. " " .. title
-  end
-  if title then draw(title) end
-  draw_list(draw, picture.steps, "")
-  return table.concat(lines, "\n")
+  local tree = {
+    picture = picture, opts = opts, strokes = opts.ascii and STROKES.ascii or STROKES.unicode, seen = {}, lines = {},
+  }
+  local title = title_parts(tree)
+  if title then add_line(tree, "", title) end
+  draw_list(tree, picture.steps, "")
+  return table.concat(tree.lines, "\n")
 end
 
 -- ---------------------------------------------------------------- boxes and arrows
@@ -429,13 +493,15 @@ local formats = { text = text, dot = dot, mermaid = mermaid }
 
 ---@class cdfworkflow.GraphOptions
 ---@field color? boolean text only: colours for a terminal (ANSI escape sequences)
+---@field width? integer text only: columns that a line may take, at least 20; longer ones are cut, with a sign for it
+---@field ascii? boolean text only: nothing beyond ASCII, for terminals without UTF-8
 
 --- A workflow, or one of its executions with statuses and durations, as a picture.
 ---
 --- `"text"` is a tree for a terminal: under each task those that wait for it, behind a dotted line those inside it (of
 --- dynamic and subworkflow tasks). A task that waits for several stands under the first and is named with ↑ under the
 --- others. The marks: ✓ completed, ! completed with errors, ✗ failed or timed out, ▶ in progress, ○ scheduled,
---- ■ canceled, – skipped, · not begun.
+--- ■ canceled, – skipped, · not begun; in ASCII + ! x > o # - and a dot.
 ---
 --- `"dot"` is for Graphviz (`dot -Tsvg`), `"mermaid"` for Mermaid, which Git hosts draw in Markdown. Task ids may hold
 --- any character; those that would disturb a terminal or a picture are shown escaped.
@@ -449,15 +515,20 @@ local formats = { text = text, dot = dot, mermaid = mermaid }
 ---@param opts? cdfworkflow.GraphOptions
 ---@return string picture without a line end at its end
 local function graph(subject, format, opts)
-  opts = options.check(opts, { "color" }, "cdf.graph")
-  local draw = formats[format]
-  if not draw then
-    error(('cdf.graph: format must be "text", "dot" or "mermaid", not %s%s'):format(tostring(format),
-      options.hint(format, { "text", "dot", "mermaid" })), 2)
-  end
-  local picture, complaint = make_picture(subject)
-  if not picture then error("cdf.graph: " .. complaint, 2) end
-  return draw(picture, opts)
+  return formats[format](make_picture(subject), opts)
 end
 
-return graph
+--- What is no picture: an execution that came without its tasks, say.
+local SUBJECT = {
+  word = "a workflow definition or an execution in detail (executions:retrieve gives it)",
+  accepts = function(value)
+    if type(value) ~= "table" then return false end
+    return type(value.executedTasks) == "table" or type(as_table(value.workflowDefinition or value).tasks) == "table"
+  end,
+}
+
+return method.fn("cdf.graph", {
+  { "subject", SUBJECT, required = true },
+  { "format", check.choice { "text", "dot", "mermaid" }, required = true },
+  { "opts", options.of { { "color", check.any }, { "width", check.whole(NARROWEST, 10000) }, { "ascii", check.any } } },
+}, graph)

@@ -1,15 +1,21 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- cdf.lint: what is wrong with a workflow definition, found without asking CDF. It reads, reports and never raises.
--- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open.
+-- "error" is what CDF refuses or what cannot run as written; "warning" is what its documentation leaves open, and what
+-- its published description forbids while definitions in use hold it (CDF.md section 20).
 
 local core = require "cdfworkflow.core"
-local options = require "cdfworkflow.options"
+local plain = require("cdfworkflow.json").plain
+local rules = require "cdfworkflow.definition.rules"
+local suggest = require "cdfworkflow.suggest"
+local task_types = require "cdfworkflow.definition.task_types"
+
+local at, entries, members, must, shown = rules.at, rules.entries, rules.members, rules.must, rules.shown
+local report_error, report_warning = rules.report_error, rules.report_warning
+local sentence, sorted_keys = rules.sentence, rules.sorted_keys
 
 local MAX_TASKS = 200
+local PUBLISHED_TASKS = 100 -- in one list
 local MAX_DEPENDENCIES = 100
-local MAX_INPUTS = 200
-local MAX_DATA = 100 * 1024
-local MAX_BODY = 1024 * 1024
 local MAX_DEPTH = 128
 
 ---@class cdfworkflow.Finding
@@ -29,6 +35,8 @@ local MAX_DEPTH = 128
 ---@field nodes cdfworkflow.lint.Node[]
 ---@field first table<string, cdfworkflow.lint.Node> the first task with each id
 ---@field parent cdfworkflow.lint.Node|nil the task that holds this list
+---@field path string where it stands
+---@field list any what stands there
 
 ---@class cdfworkflow.lint.Report
 ---@field findings cdfworkflow.Finding[]
@@ -37,282 +45,36 @@ local MAX_DEPTH = 128
 ---@field ids string[]
 ---@field count integer
 
--- ---------------------------------------------------------------- words and paths
+--- The task types by their names, each with the rules of its own object and of what stands beside it.
+local types = {}
 
-local function report_error(report, code, path, message)
-  table.insert(report.findings, { severity = "error", code = code, path = path, message = message })
-end
-
-local function report_warning(report, code, path, message)
-  table.insert(report.findings, { severity = "warning", code = code, path = path, message = message })
-end
-
---- A value in a sentence: short, on one line.
-local function shown(value)
-  if value == core.null then return "null" end
-  if type(value) == "table" then return "a table" end
-  if type(value) ~= "string" then return tostring(value) end
-  if #value > 80 then value = value:sub(1, 80):gsub("[\192-\255]?[\128-\191]*$", "") .. "…" end
-  return '"' .. value:gsub("%c", function(c) return ("\\%d"):format(c:byte()) end) .. '"'
-end
-
-local function at(path, key)
-  if type(key) == "number" then return ("%s[%s]"):format(path, key) end
-  local name = tostring(key)
-  if not name:find("^[%a_][%w_]*$") then return ("%s[%s]"):format(path, shown(name)) end
-  return path == "" and name or path .. "." .. name
-end
-
---- The last part of a path: the member that a sentence is about.
-local function last(path)
-  return path:match("[^.]+$") or path
-end
-
-local function sentence(list, joint)
-  if #list == 1 then return list[1] end
-  return table.concat(list, ", ", 1, #list - 1) .. " " .. joint .. " " .. list[#list]
-end
-
-local function code_points(s)
-  local _, count = s:gsub("[^\128-\191]", "")
-  return count
-end
-
---- Keys in the same order each time: numbers, then the rest by name.
-local function sorted_keys(t)
-  local keys = {}
-  for key in pairs(t) do keys[#keys + 1] = key end
-  table.sort(keys, function(a, b)
-    local a_number, b_number = type(a) == "number", type(b) == "number"
-    if a_number and b_number then return a < b end
-    if a_number ~= b_number then return a_number end
-    return tostring(a) < tostring(b)
-  end)
-  return keys
-end
-
-local function is_index(key)
-  return type(key) == "number" and key >= 1 and key == math.floor(key) and key < math.huge
-end
-
--- ---------------------------------------------------------------- values
--- A rule is called with the report, a value and its path, and reports what is wrong with the value.
-
---- True when the text is one reference and nothing else, so that it becomes the value it refers to.
-local function is_reference(value)
-  return type(value) == "string" and value:find("^%${[^{}]+}$") ~= nil
-end
-
-local function must(report, path, what, value)
-  report_error(report, "wrong-type", path, ("%s must be %s, not %s"):format(last(path), what, shown(value)))
-end
-
-local function text(most)
-  return function(report, value, path)
-    if type(value) ~= "string" then return must(report, path, "text", value) end
-    if not core.encode(value) then return must(report, path, "valid UTF-8", value) end
-    local count = code_points(value)
-    if count <= most then return end
-    report_error(report, "too-long", path,
-      ("%s has %d characters; CDF takes at most %d"):format(last(path), count, most))
+local function rules_of(list)
+  local by_name, required = {}, {}
+  for _, member in ipairs(list or {}) do
+    by_name[member[1]] = member[2]
+    if member.required then required[#required + 1] = member[1] end
   end
+  return by_name, required
 end
 
-local function name_text(report, value, path)
-  if type(value) ~= "string" or value == "" then must(report, path, "text that is not empty", value) end
+for _, kind in ipairs(task_types) do
+  local own, required = rules_of(kind.members)
+  types[kind.type] = { kind = kind, rules = own, required = required, beside = rules_of(kind.beside) }
 end
 
-local identifier_length = text(255)
-
-local function identifier(report, value, path)
-  identifier_length(report, value, path)
-  if type(value) ~= "string" then return end
-  local flaw = value == "" and "is empty" or value:find("%z") and "holds a NUL character"
-    or (value:find("^%s") or value:find("%s$")) and "begins or ends with white space"
-  if flaw then report_error(report, "bad-id", path, ("%s %s, which CDF refuses"):format(last(path), flaw)) end
-end
-
-local function boolean(report, value, path)
-  if type(value) ~= "boolean" then must(report, path, "true or false", value) end
-end
-
-local function is_whole(value, least, most)
-  return type(value) == "number" and value == math.floor(value) and value >= least and value <= most
-end
-
-local function whole_number(least, most)
-  local what = ("a whole number from %d to %d"):format(least, most)
-  return function(report, value, path)
-    if type(value) ~= "number" then return must(report, path, what, value) end
-    if is_whole(value, least, most) then return end
-    report_error(report, "out-of-range", path, ("%s must be %s, not %s"):format(last(path), what, value))
-  end
-end
-
-local widest_timeout = whole_number(60, 86400)
-
-local function timeout(report, value, path)
-  widest_timeout(report, value, path)
-  if is_whole(value, 60, 86400) and not is_whole(value, 100, 43200) then
-    report_warning(report, "out-of-range", path,
-      ("timeout is %d s; CDF's own API description allows 100 to 43200 only"):format(value))
-  end
-end
-
-local function one_of(choices, reference_too)
-  return function(report, value, path)
-    for _, choice in ipairs(choices) do
-      if value == choice then return end
-    end
-    if reference_too and is_reference(value) then return end
-    report_error(report, "bad-value", path, ("%s must be %s, not %s%s"):format(last(path), sentence(choices, "or"),
-      shown(value), options.hint(value, choices)))
-  end
-end
-
---- A number of milliseconds, or a reference to one.
-local function milliseconds(report, value, path)
-  if not is_whole(value, 0, 2 ^ 53) and not is_reference(value) then
-    must(report, path, "a whole number of milliseconds or one ${…} reference", value)
-  end
-end
-
---- An object of at most `most` bytes of JSON, or a reference to one.
-local function object(most, severity)
-  return function(report, value, path)
-    local is_list = type(value) == "table" and (#value > 0 or core.is_array(value))
-    if is_list or not (type(value) == "table" or is_reference(value)) then
-      return must(report, path, "an object or one ${…} reference", is_list and "a list" or value)
-    end
-    local json = most and core.encode(value)
-    if json and #json > most then
-      severity(report, "too-long", path,
-        ("%s is %d bytes of JSON; the limit is %d KiB"):format(last(path), #json, most / 1024))
-    end
-  end
-end
-
---- The positions and values of a list, in order; what is no list is reported.
-local function entries(report, list, path)
-  if type(list) ~= "table" then
-    if core.encode(list) ~= "[]" then must(report, path, "a list", list) end
-    return {}
-  end
-  local found, odd = {}, nil
-  for _, key in ipairs(sorted_keys(list)) do
-    if is_index(key) then
-      if key ~= #found + 1 and not odd then odd = ("has nothing at [%d]"):format(#found + 1) end
-      found[#found + 1] = { index = key, value = list[key] }
-    elseif not odd then
-      odd = "has the key " .. shown(key)
-    end
-  end
-  if odd then report_error(report, "wrong-type", path, ("%s must be a list, but %s"):format(last(path), odd)) end
-  return found
-end
-
---- Checks each member of an object by its rule; unknown members are only pointed at, since CDF may know them.
----@param rules table<string, function|true> `true` for what is looked at elsewhere
----@param required string[]
-local function members(report, value, path, rules, required)
-  if type(value) ~= "table" then return must(report, path, "an object", value) end
-  for _, name in ipairs(required) do
-    if value[name] == nil then
-      report_error(report, "missing-member", path, ("%s is missing"):format(name))
-    end
-  end
-  for _, key in ipairs(sorted_keys(value)) do
-    local rule = rules[key]
-    if rule == nil then
-      report_warning(report, "unknown-member", at(path, key),
-        ("%s is no known member here%s"):format(shown(key), options.hint(key, sorted_keys(rules))))
-    elseif rule ~= true then
-      rule(report, value[key], at(path, key))
-    end
-  end
-end
-
--- ---------------------------------------------------------------- what each task type may hold
-
-local function input_value(report, value, path)
-  local kind = type(value)
-  if kind ~= "string" and kind ~= "number" and kind ~= "table" then
-    must(report, path, "text, a number or a list of these", value)
-  end
-end
-
-local function unit(report, value, path)
-  members(report, value, path, { name = name_text }, { "name" })
-end
-
-local input_rules = { referenceId = name_text, value = input_value, unit = unit }
-
-local function inputs(report, value, path)
-  if is_reference(value) then return end
-  local found = entries(report, value, path)
-  if #found > MAX_INPUTS then
-    report_error(report, "too-many", path, ("inputs has %d entries; CDF takes at most %d"):format(#found, MAX_INPUTS))
-  end
-  for _, entry in ipairs(found) do
-    members(report, entry.value, at(path, entry.index), input_rules, { "referenceId", "value" })
-  end
-end
-
---- A definition holds a reference here; an array stands there only once the task has run.
-local function dynamic_tasks(report, value, path)
-  if type(value) == "table" then
-    report_warning(report, "bad-value", path,
-      "tasks of a dynamic task is meant to be a ${…} reference; use a subworkflow for tasks known beforehand")
-  elseif not is_reference(value) then
-    must(report, path, "one ${…} reference to a list of tasks", value)
-  end
-end
-
---- By type: the member of `parameters` that holds the task's own, its rules, and what may stand beside it;
---- `output` lists the members of the task's output.
-local types = {
-  ["function"] = {
-    holder = "function", required = { "externalId" }, output = { "callId", "functionId", "response" },
-    rules = { externalId = name_text, data = object(MAX_DATA, report_warning) },
-    beside = { isAsyncComplete = boolean },
-  },
-  transformation = {
-    holder = "transformation", required = { "externalId" }, output = { "jobId" },
-    rules = {
-      externalId = name_text, useTransformationCredentials = boolean,
-      concurrencyPolicy = one_of { "fail", "waitForCurrent", "restartAfterCurrent" },
-    },
-  },
-  cdf = {
-    holder = "cdfRequest", required = { "resourcePath", "method" }, output = { "response", "statusCode" },
-    rules = {
-      resourcePath = name_text, method = one_of({ "GET", "POST", "PUT" }, true), queryParameters = object(),
-      body = object(MAX_BODY, report_error), requestTimeoutInMillis = milliseconds, cdfVersionHeader = true,
-    },
-  },
-  dynamic = { holder = "dynamic", required = { "tasks" }, output = {}, rules = { tasks = dynamic_tasks } },
-  subworkflow = {
-    holder = "subworkflow", required = {}, output = {},
-    rules = { tasks = true, workflowExternalId = identifier, version = identifier },
-  },
-  simulation = {
-    holder = "simulation", required = { "routineExternalId" }, output = { "runId", "logId", "statusMessage" },
-    rules = { routineExternalId = name_text, runTime = milliseconds, inputs = inputs },
-  },
-}
 local type_names = sorted_keys(types)
 
 local task_rules = {
-  externalId = identifier, type = true, parameters = true, dependsOn = true, name = text(255),
-  description = text(500), retries = whole_number(0, 10), timeout = timeout,
-  onFailure = one_of { "abortWorkflow", "skipTask" },
+  externalId = rules.identifier, type = true, parameters = true, dependsOn = true, name = rules.text(255),
+  description = rules.text(500), retries = rules.whole_number(0, 10), timeout = rules.timeout,
+  onFailure = rules.one_of { "abortWorkflow", "skipTask" },
 }
 
 --- The task's own object inside `parameters`, where it is one.
 local function held(task)
   local known = types[task.type]
   local parameters = type(task.parameters) == "table" and task.parameters
-  local inner = known and parameters and parameters[known.holder]
+  local inner = known and parameters and parameters[known.kind.holder]
   return type(inner) == "table" and inner or nil
 end
 
@@ -355,7 +117,7 @@ local function dependency(report, node, link, path, seen)
   if type(link) ~= "table" then
     return must(report, path, '{ externalId = "…" } (cdf.definition makes that of an id)', link)
   end
-  members(report, link, path, { externalId = identifier }, { "externalId" })
+  members(report, link, path, { externalId = rules.identifier }, { "externalId" })
   local id, id_path = link.externalId, at(path, "externalId")
   if type(id) ~= "string" then return end
   if seen[id] then
@@ -365,7 +127,7 @@ local function dependency(report, node, link, path, seen)
   elseif not node.scope.first[id] then
     local elsewhere = report.anywhere[id] and "; it stands in another list of tasks, which dependsOn does not reach"
     report_error(report, "unknown-dependency", id_path,
-      ("there is no task %s to wait for%s"):format(shown(id), elsewhere or options.hint(id, report.ids)))
+      ("there is no task %s to wait for%s"):format(shown(id), elsewhere or suggest.hint(id, report.ids)))
   end
   seen[id] = true
 end
@@ -477,7 +239,8 @@ end
 --- A task that adds others while it runs, whose ids nobody can know beforehand.
 local function adds_tasks(node)
   local inner = held(node.task)
-  return node.task.type == "dynamic" or (node.task.type == "subworkflow" and inner and inner.tasks == nil)
+  local known = types[node.task.type]
+  return known and known.kind.holds_tasks and not (inner and type(inner.tasks) == "table")
 end
 
 local function unknown_task(report, node, path, reference, id)
@@ -488,7 +251,7 @@ local function unknown_task(report, node, path, reference, id)
     end
   end
   report_error(report, "unknown-task", path,
-    ("%s: there is no task %s%s"):format(shown(reference), shown(id), options.hint(id, report.ids)))
+    ("%s: there is no task %s%s"):format(shown(reference), shown(id), suggest.hint(id, report.ids)))
 end
 
 --- The task that the id means to `node`: in its own list, in the list around it, or wherever there is one.
@@ -519,14 +282,14 @@ local function output_member(report, target, member, path, reference)
   local known = types[target.task.type]
   local parameters = target.task.parameters
   local is_async = type(parameters) == "table" and parameters.isAsyncComplete
-  if not known or is_async then return end
+  if not known or not known.kind.output or is_async then return end
   local responds = false
-  for _, name in ipairs(known.output) do
+  for _, name in ipairs(known.kind.output) do
     if name == member then return end
     responds = responds or name == "response"
   end
-  local has = #known.output > 0 and "has " .. sentence(known.output, "and") or "is always empty"
-  local hint = options.hint(member, known.output)
+  local has = #known.kind.output > 0 and "has " .. sentence(known.kind.output, "and") or "is always empty"
+  local hint = suggest.hint(member, known.kind.output)
   if hint == "" and responds then hint = ("; did you mean output.response.%s?"):format(member) end
   report_error(report, "unknown-output", path,
     ("%s: the output of a %s task %s%s"):format(shown(reference), target.task.type, has, hint))
@@ -570,20 +333,7 @@ end
 local function inner_tasks(node)
   local inner = held(node.task)
   if inner and type(inner.tasks) == "table" then
-    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].holder), "tasks")
-  end
-end
-
-local function subworkflow(report, node)
-  local inner, path = held(node.task), at(at(node.path, "parameters"), "subworkflow")
-  if not inner then return end
-  local named = inner.workflowExternalId ~= nil or inner.version ~= nil
-  if inner.tasks ~= nil and named then
-    report_error(report, "bad-value", path, "a subworkflow holds tasks or names a workflow version, not both")
-  elseif inner.tasks == nil and (inner.workflowExternalId == nil or inner.version == nil) then
-    report_error(report, "missing-member", path, "a subworkflow needs tasks, or workflowExternalId and version")
-  elseif named and inner.workflowExternalId == report.workflow and inner.version == report.version then
-    report_error(report, "nesting", path, "this workflow version runs itself as a subworkflow")
+    return inner.tasks, at(at(at(node.path, "parameters"), types[node.task.type].kind.holder), "tasks")
   end
 end
 
@@ -593,17 +343,26 @@ local function parameters(report, node)
   if task.parameters == nil then return end
   if type(task.parameters) ~= "table" then return must(report, path, "an object", task.parameters) end
   if known then
-    local rules = { [known.holder] = function(_, value, inner_path)
+    local holder, look = known.kind.holder, known.kind.look
+    local by_name = { [holder] = function(_, value, inner_path)
       members(report, value, inner_path, known.rules, known.required)
     end }
-    for name, rule in pairs(known.beside or {}) do rules[name] = rule end
-    members(report, task.parameters, path, rules, { known.holder })
+    for name, rule in pairs(known.beside) do by_name[name] = rule end
+    members(report, task.parameters, path, by_name, { holder })
+    if look and held(task) then look(report, held(task), at(path, holder)) end
   end
-  if task.type == "subworkflow" then subworkflow(report, node) end
   if inner_tasks(node) then return end
   local json, why = core.encode(task.parameters, path)
   if not json then report_error(report, "not-json", path, tostring(why)) end
   each_text(task.parameters, path, function(value, where) check_text(report, node, value, where) end, {}, 1)
+end
+
+local function reserved(report, node)
+  local id = node.id
+  if id == "workflow" or id and id:find("^__") then
+    report_error(report, "bad-id", at(node.path, "externalId"),
+      ("%s is a task id that CDF keeps for itself"):format(shown(id)))
+  end
 end
 
 local function task_type(report, node)
@@ -614,8 +373,8 @@ local function task_type(report, node)
   elseif not types[value] then
     report_warning(report, "unknown-type", path,
       ("%s is no task type known here; it is passed on as it is%s"):format(shown(value),
-        options.hint(value, type_names)))
-  elseif holder and (value == "dynamic" or value == "subworkflow") then
+        suggest.hint(value, type_names)))
+  elseif holder and types[value].kind.holds_tasks then
     report_error(report, "nesting", path,
       ("a %s task must not stand inside a %s task"):format(value, holder.task.type))
   end
@@ -636,6 +395,7 @@ end
 local function check_task(report, node)
   members(report, node.task, node.path, task_rules, { "externalId", "type", "parameters" })
   duplicates(report, node)
+  reserved(report, node)
   task_type(report, node)
   parameters(report, node)
   dependencies(report, node)
@@ -657,7 +417,7 @@ end
 --- Notes the tasks of a list before any is checked, so that each can be held against all. Tasks inside tasks inside
 --- tasks are an error already and not looked at.
 local function collect(report, list, path, parent)
-  local scope = { nodes = {}, first = {}, parent = parent }
+  local scope = { nodes = {}, first = {}, parent = parent, path = path, list = list }
   table.insert(report.scopes, scope)
   for _, entry in ipairs(entries(report, list, path)) do
     local task, task_path = entry.value, at(path, entry.index)
@@ -672,18 +432,26 @@ local function collect(report, list, path, parent)
   end
 end
 
-local function check_definition(report, definition, path)
-  members(report, definition, path, { tasks = true, description = text(500), hash = true }, { "tasks" })
-  if type(definition) ~= "table" or definition.tasks == nil then return end
-  local tasks_path = at(path, "tasks")
-  collect(report, definition.tasks, tasks_path)
-  if type(definition.tasks) == "table" and next(definition.tasks) == nil then
-    report_warning(report, "no-tasks", tasks_path, "the workflow has no tasks")
-  elseif report.count > MAX_TASKS then
-    report_error(report, "too-many", tasks_path,
+--- CDF takes 200 tasks in one execution; published are 1 to 100 in a list.
+local function count(report, scope)
+  local size, what = #scope.nodes, scope.parent and scope.parent.task.type or "workflow"
+  if type(scope.list) == "table" and next(scope.list) == nil then
+    report_warning(report, "no-tasks", scope.path, ("the %s has no tasks"):format(what))
+  elseif not scope.parent and report.count > MAX_TASKS then
+    report_error(report, "too-many", scope.path,
       ("the workflow has %d tasks; CDF takes at most %d"):format(report.count, MAX_TASKS))
+  elseif size > PUBLISHED_TASKS then
+    report_warning(report, "too-many", scope.path,
+      ("the %s has %d tasks; CDF's own API description allows %d"):format(what, size, PUBLISHED_TASKS))
   end
+end
+
+local function check_definition(report, definition, path)
+  members(report, definition, path, { tasks = true, description = rules.text(500), hash = true }, { "tasks" })
+  if type(definition) ~= "table" or definition.tasks == nil then return end
+  collect(report, definition.tasks, at(path, "tasks"))
   for _, scope in ipairs(report.scopes) do
+    count(report, scope)
     for _, node in ipairs(scope.nodes) do check_task(report, node) end
     cycles(report, scope)
   end
@@ -691,14 +459,14 @@ end
 
 --- `client.workflows.versions:upsert` makes text of an integer.
 local function version(report, value, path)
-  if not is_whole(value, 0, 2 ^ 53) then identifier(report, value, path) end
+  if not rules.is_whole(value, 0, 2 ^ 53) then rules.identifier(report, value, path) end
 end
 
 --- A version as it is upserted or read back, or an execution, which holds the definition that it runs.
 local function check_version(report, resource)
   if resource.engineExecutionId == nil then
     members(report, resource, "", {
-      workflowExternalId = identifier, version = version, workflowDefinition = true,
+      workflowExternalId = rules.identifier, version = version, workflowDefinition = true,
       createdTime = true, lastUpdatedTime = true,
     }, { "workflowExternalId", "version" })
   end
@@ -725,6 +493,7 @@ end
 ---@return cdfworkflow.Finding[]
 local function lint(definition)
   local report = { findings = {}, scopes = {}, anywhere = {}, ids = {}, count = 0 }
+  definition = plain(definition)
   if type(definition) ~= "table" then
     report_error(report, "wrong-type", "", ("a definition must be a table, not %s"):format(shown(definition)))
   elseif definition.workflowDefinition ~= nil then

@@ -2,21 +2,22 @@
 -- The embedded CDF: a function from request to response, with a clock that only its owner moves. No I/O. What
 -- it knows is in `sim.state`, plain data that can be saved as JSON; what it was told (secrets, Lua functions) is not.
 
+local answering = require "cdfworkflow.simulator.answering"
 local auth = require "cdfworkflow.simulator.api.auth"
-local body = require "cdfworkflow.simulator.api.body"
 local core = require "cdfworkflow.core"
+local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
+local http_date = require "cdfworkflow.simulator.lib.http_date"
+local mistake = require "cdfworkflow.mistake"
+local other = require "cdfworkflow.simulator.api.other"
 local options = require "cdfworkflow.options"
 local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
-local router = require "cdfworkflow.simulator.api.router"
-local schema = require "cdfworkflow.simulator.api.schema"
+local schedules = require "cdfworkflow.simulator.api.schedules"
 local transport = require "cdfworkflow.simulator.transport"
 local triggers = require "cdfworkflow.simulator.api.triggers"
-
-local refuse = refusal.refuse
 
 local M = {}
 
@@ -32,7 +33,9 @@ local M = {}
 ---@field status integer 0 when the connection is to be cut before anything was done
 ---@field headers table<string, string> lower-case names
 ---@field body string
----@field fault { drop: string?, delay: number?, truncate: integer? }? for the server to carry out
+---@field operation string? operationId of the request
+---@field seconds number? how long a handler of the user's says that it took
+---@field fault { drop: string?, delay: number?, truncate: integer?, close: boolean? }? for the server to carry out
 
 ---@class cdfworkflow.simulator.Call what the handler of an operation gets
 ---@field sim cdfworkflow.simulator.Simulator
@@ -45,46 +48,24 @@ local M = {}
 ---@field body any JSON, checked; where the operation takes any
 ---@field project cdfworkflow.simulator.Project? for operations under a project
 ---@field principal cdfworkflow.simulator.Principal? the same
+---@field behind number? seconds: lists are shown as they were that long ago
 
 ---@class cdfworkflow.simulator.Simulator
 ---@field state table everything that is saved: `clock`, `random`, `tokens`, `uploads`, `projects`
 ---@field projects table<string, cdfworkflow.simulator.Project>
----@field log { method: string, path: string, operation: string?, status: integer }[]|nil set to nil to keep none
+---@field log { method: string, path: string, operation: string?, status: integer }[]|nil the last 10,000 requests, or
+---  some more; set to nil to keep none
+---@field counts table<string, table<string, integer>> how many answers there were, by operation and status
 local Simulator = {}
 Simulator.__index = Simulator
 
 local OPTIONS = {
   "project", "projects", "client_id", "client_secret", "tokens", "principals", "clock", "seed", "token_lifetime",
-  "functions", "transformations", "simulations", "state",
+  "functions", "transformations", "simulations", "function_apps", "mappings", "requests", "state",
 }
 
 local START = 1767225600000 -- 2026-01-01T00:00:00Z
-
--- The rooms, and where their operations lie: under a project unless they say their whole path.
-local ROOMS = {
-  "auth", "sessions", "workflows", "versions", "executions", "triggers", "functions", "calls", "schedules", "files",
-}
-local PROJECT_PATH = "/api/v1/projects/{project}"
-
-local function new_router()
-  local routes = router.new()
-  for _, room in ipairs(ROOMS) do
-    for _, operation in ipairs(require("cdfworkflow.simulator.api." .. room).operations) do
-      local entry = {}
-      for name, value in pairs(operation) do
-        entry[name] = value
-      end
-      if operation.acl then
-        entry.path = PROJECT_PATH .. operation.path
-      end
-      entry.check = schema.body[operation.operation]
-      routes:add(entry)
-    end
-  end
-  return routes
-end
-
-local ROUTES = new_router()
+local KEPT_REQUESTS = 10000 -- in the log, at least
 
 -- Making one ------------------------------------------------------------------------------------------------------
 
@@ -97,20 +78,35 @@ local function sorted_names(map)
   return names
 end
 
+-- Adds what is not there yet.
+local function add_names(names, more)
+  local known = {}
+  for _, name in ipairs(names) do
+    known[name] = true
+  end
+  for _, name in ipairs(more) do
+    names[#names + 1] = not known[name] and name or nil
+    known[name] = true
+  end
+  return names
+end
+
 -- What was asked for, then what else the loaded state holds.
 local function project_names(given)
-  local saved = sorted_names(given.state and given.state.projects or {})
-  local names, known = {}, {}
-  local function add(list)
-    for _, name in ipairs(list) do
-      names[#names + 1] = not known[name] and name or nil
-      known[name] = true
+  local names = add_names({}, given.projects or { given.project })
+  add_names(names, sorted_names(given.state and given.state.projects or {}))
+  return #names > 0 and names or { "my-project" }
+end
+
+-- Makes the projects of `sim.state`. Functions are registered in a fixed order, so that the ids come out the same.
+local function open_projects(self)
+  for _, name in ipairs(self.project_names) do
+    self.projects[name] = project.new(self, name, self.state.projects[name])
+    self.state.projects[name] = self.projects[name].stored
+    for _, external_id in ipairs(sorted_names(self.handlers)) do
+      functions.register(self.projects[name], external_id)
     end
   end
-  add(given.projects or { given.project })
-  add(saved)
-  add(#names == 0 and { "my-project" } or {})
-  return names
 end
 
 local function principals_of(given)
@@ -126,6 +122,18 @@ local function principals_of(given)
     list[#list + 1] = principal
   end
   return list
+end
+
+-- Arrays stay marked as such.
+local function copy(value)
+  if type(value) ~= "table" then
+    return value
+  end
+  local result = core.is_array(value) and core.array({}) or {}
+  for name, member in pairs(value) do
+    result[name] = copy(member)
+  end
+  return result
 end
 
 local function new_state(given)
@@ -151,7 +159,20 @@ end
 ---@field functions table<string, function>? Lua functions that stand for Cognite Functions, by external id
 ---@field transformations table<string, function>? `fn(parameters, context)`; returns seconds that it takes
 ---@field simulations table<string, function>? the same, by the external id of the routine
+---@field function_apps table<string, function>? by external id, `fn(functionApp, context)`; returns the response and,
+---  if it likes, how many seconds it takes
+---@field mappings table<string, function>? the same for `jsonMapping` tasks, by the task's external id: stands for the
+---  expression, which is not read here; `fn(jsonMapping, context)` returns the result
+---@field requests table<string, table|cdfworkflow.simulator.OtherHandler>? answers for the rest of CDF's API, by method
+---  and path below the project, such as `["GET /timeseries/{id}"]`
 ---@field state table? what `export` of another simulator gave
+
+local function add_request(self, name, given)
+  local problem = other.add(self.other, name, given)
+  if problem then
+    mistake.raise("simulator request: " .. problem)
+  end
+end
 
 ---@param given cdfworkflow.simulator.Options?
 ---@return cdfworkflow.simulator.Simulator
@@ -165,28 +186,72 @@ function M.new(given)
     handlers = {},
     transformations = given.transformations or {},
     simulations = given.simulations or {},
+    function_apps = given.function_apps or {},
+    mappings = given.mappings or {},
+    other = other.new(),
     token_lifetime = given.token_lifetime or 3600,
+    start = given.clock or START,
     log = {},
+    counts = {},
   }, Simulator)
   self.directory = auth.directory(principals_of(given), self.project_names)
-  for _, name in ipairs(self.project_names) do
-    self.projects[name] = project.new(self, name, self.state.projects[name])
-    self.state.projects[name] = self.projects[name].stored
+  for external_id, handler in pairs(given.functions or {}) do
+    assert(type(handler) == "function", "a function handler is a Lua function")
+    self.handlers[external_id] = handler
   end
-  -- In a fixed order, so that the ids come out the same every time.
-  for _, external_id in ipairs(sorted_names(given.functions or {})) do
-    self:function_handler(external_id, given.functions[external_id])
+  open_projects(self)
+  for name, answer in pairs(given.requests or {}) do
+    add_request(self, name, answer)
   end
   return self
 end
 
----@return table # a copy of `sim.state`, for `simulator.new{ state = … }`
+---@return table # a copy of `sim.state`, for `load`, or for `simulator.new{ state = … }`
 function Simulator:export()
-  return core.decode(assert(core.encode(self.state)))
+  return copy(self.state)
 end
 
----Registers a Lua function that stands for a Cognite Function, in every project. It is called as
----`fn(data, context)` and returns the response and, if it likes, how many seconds it takes on the simulator's clock.
+local function must_rest(self, what)
+  if self.running then
+    mistake.raise(("simulator %s: not from inside a handler"):format(what))
+  end
+end
+
+--- Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started.
+--- Tokens stay good, so that clients go on; ids are not given twice.
+function Simulator:reset()
+  must_rest(self, "reset")
+  self.state.clock, self.state.uploads, self.state.projects = self.start, {}, {}
+  self.faults:clear()
+  self.counts, self.log = {}, self.log and {} or nil
+  open_projects(self)
+end
+
+--- Takes the state of another simulator, or an earlier one, instead of its own. What is none changes nothing.
+---@param state table what `export` gave; is not to be used elsewhere
+---@return boolean|nil ok, string|nil message
+function Simulator:load(state)
+  must_rest(self, "load")
+  local before, names = self.state, copy(self.project_names)
+  local ok, problem = pcall(function()
+    assert(type(state.clock) == "number" and type(state.random) == "number", "it has no clock")
+    add_names(self.project_names, sorted_names(state.projects))
+    self.state = state
+    open_projects(self)
+  end)
+  if ok then
+    return true
+  end
+  self.state = before
+  while #self.project_names > #names do
+    self.projects[table.remove(self.project_names)] = nil
+  end
+  open_projects(self)
+  return nil, "this is no state of a simulator: " .. tostring(problem)
+end
+
+--- Registers a Lua function that stands for a Cognite Function, in every project. It is called as
+--- `fn(data, context)` and returns the response and, if it likes, how many seconds it takes on the simulator's clock.
 ---@param external_id string
 ---@param handler fun(data: table, context: table): any, number?
 function Simulator:function_handler(external_id, handler)
@@ -197,10 +262,34 @@ function Simulator:function_handler(external_id, handler)
   end
 end
 
----Orders a fault for a request to come.
+--- Answers one endpoint of CDF that is not here otherwise.
+---@param name string method and path below the project, such as "POST /timeseries/list" or "GET /timeseries/{id}"
+---@param given table|cdfworkflow.simulator.OtherHandler JSON, or a function of the request
+function Simulator:request_handler(name, given)
+  add_request(self, name, given)
+end
+
+--- Orders a fault for a request to come. Raises where it is none, or could never show.
 ---@param fault cdfworkflow.simulator.Fault
+---@return integer id
 function Simulator:fault(fault)
-  self.faults:order(fault)
+  local problem = fault_rules.problem(fault)
+  if problem then
+    mistake.raise("simulator fault: " .. problem)
+  end
+  return self.faults:order(fault)
+end
+
+---@return cdfworkflow.simulator.OrderedFault[] # those that still wait for a request, in the order of their ids
+function Simulator:list_faults()
+  return self.faults:list()
+end
+
+--- Takes ordered faults back.
+---@param id integer? what `fault` gave; all of them when left out
+---@return integer # how many there were
+function Simulator:clear_faults(id)
+  return self.faults:clear(id)
 end
 
 ---@return table # a client transport with no socket
@@ -208,12 +297,19 @@ function Simulator:transport()
   return transport.new(self)
 end
 
----Fires a trigger now, as if its data had come (or, for a schedule, its time).
+--- Fires a trigger now, as if its data had come (or, for a schedule, its time).
 ---@param external_id string
 ---@param items table[]? what the data trigger saw; becomes `${workflow.input.items}`
 ---@param project_name string? default: the first project
 function Simulator:fire_trigger(external_id, items, project_name)
   triggers.fire(self.projects[project_name or self.project_names[1]], external_id, items)
+end
+
+--- Makes the call of a function schedule now, as if its time had come.
+---@param id integer
+---@param project_name string? default: the first project
+function Simulator:fire_schedule(id, project_name)
+  schedules.fire(self.projects[project_name or self.project_names[1]], id)
 end
 
 -- Time ------------------------------------------------------------------------------------------------------------
@@ -255,7 +351,7 @@ local function run_until(self, target)
   end
 end
 
----Moves the clock, and lets everything happen that is due on the way, each at its time.
+--- Moves the clock, and lets everything happen that is due on the way, each at its time.
 ---@param seconds number
 function Simulator:advance(seconds)
   assert(type(seconds) == "number" and seconds >= 0, "advance needs seconds, not negative")
@@ -266,147 +362,34 @@ function Simulator:advance(seconds)
   self.state.clock = math.max(self.state.clock, target)
 end
 
--- From request to response ----------------------------------------------------------------------------------------
+-- Requests -----------------------------------------------------------------------------------------------------------
 
-local function json(self, status, value)
-  local text = assert(core.encode(value))
-  return {
-    status = status,
-    headers = { ["content-type"] = "application/json", ["x-request-id"] = random.uuid(self.state) },
-    body = text,
-  }
-end
-
-local function check_access(call, principal)
-  call.project = call.sim.projects[call.params.project]
-  call.principal = principal or auth.principal(call)
-  if not call.project or not auth.may_enter(call.principal, call.project.name) then
-    refuse(401, "Unauthorized")
-  end
-  local acl, action = call.operation.acl[1], call.operation.acl[2]
-  if not auth.has(call.principal, acl, action) then
-    refuse(403, ("Missing capability %s:%s"):format(acl, action))
-  end
-end
-
-local function violation(message)
-  refuse(400, ("Request had 1 constraint violations. Please fix the request and try again. [%s]"):format(message))
-end
-
-local function read_params(call)
-  for name, given in pairs(call.params) do
-    local read = schema.path[name]
-    if read then
-      local value, message = read(given, name)
-      call.params[name] = value or violation(message)
-    end
-  end
-end
-
-local function read_query(call, given)
-  call.query = {}
-  for _, name in ipairs(call.operation.query or {}) do
-    if given[name] then
-      local value, message = schema.query[name](given[name], name)
-      if value == nil then
-        violation(message)
-      end
-      call.query[name] = value
-    end
-  end
-end
-
--- Cognite's JavaScript SDK writes a V before the date.
-local function check_version_header(call)
-  local version = call.headers["cdf-version"]
-  if version and not (version:gsub("%-beta$", ""):gsub("%-alpha$", "")):find("^V?%d%d%d%d%d%d%d%d$") then
-    violation("cdf-version is not well-formed")
-  end
-end
-
-local function prepare(call, query, principal)
-  local operation = call.operation
-  if operation.acl then
-    check_access(call, principal)
-  end
-  if operation.bare then
-    return
-  end
-  check_version_header(call)
-  read_params(call)
-  read_query(call, query)
-  if operation.check then
-    call.body = body.read(call)
-    local message = operation.check(call.body, "body")
-    if message then
-      violation(message)
-    end
-  end
-end
-
-local function serve(call, query, principal)
-  call.body_text = call.request.body or ""
-  prepare(call, query, principal)
-  local value, more = call.operation.handle(call)
-  if value == nil then
-    return more -- a whole response, where CDF's JSON is not what is spoken
-  end
-  local response = json(call.sim, more or 200, value)
-  if call.operation.bare then
-    response.headers["x-request-id"] = nil -- the identity provider has none
-    response.headers["cache-control"] = "no-store" -- RFC 6749, section 5.1
-  end
-  return response
-end
-
-local function traced(problem)
-  return refusal.is(problem) and problem or debug.traceback(tostring(problem), 2)
-end
-
-local function not_routed(self, methods)
-  if not methods then
-    return json(self, 404, refusal.envelope(404, "Not found"))
-  end
-  local response = json(self, 405, refusal.envelope(405, "Method not allowed"))
-  response.headers.allow = methods
-  return response
-end
-
-local function find_route(request)
-  local path, segments, query = router.split(request.path)
-  local operation, params = ROUTES:find(request.method, segments)
-  return { path = path, query = query, operation = operation, params = params }
-end
-
-local function answer(self, request, route, principal)
-  local operation = route.operation
-  if not operation then
-    return not_routed(self, route.params)
-  end
-  local call = {
-    sim = self, request = request, headers = request.headers or {}, operation = operation, params = route.params,
-  }
-  local ok, result = xpcall(function()
-    return serve(call, route.query, principal)
-  end, traced)
-  if ok then
-    return result
-  elseif not refusal.is(result) then
-    error(result, 0)
-  end
-  return json(self, result.status, refusal.envelope(result.status, result.message, result.more))
-end
-
----Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
+--- Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
 ---@param request cdfworkflow.simulator.Request
 ---@param principal cdfworkflow.simulator.Principal?
 ---@return cdfworkflow.simulator.Response
 function Simulator:answer(request, principal)
-  return answer(self, request, find_route(request), principal)
+  return answering.answer(self, request, answering.find_route(self, request), { principal = principal })
+end
+
+-- A log that has grown long loses its older half.
+local function shorten(log)
+  if #log < 2 * KEPT_REQUESTS then
+    return log
+  end
+  local newer = {}
+  for position = KEPT_REQUESTS + 1, #log do
+    newer[#newer + 1] = log[position]
+  end
+  return newer
 end
 
 local function note(self, request, operation, response)
+  local name, status = operation or "none", ("%d"):format(response.status)
+  self.counts[name] = self.counts[name] or {}
+  self.counts[name][status] = (self.counts[name][status] or 0) + 1
   if self.log then
+    self.log = shorten(self.log)
     self.log[#self.log + 1] = {
       method = request.method, path = request.path:gsub("^(/upload/).*", "%1[redacted]"), operation = operation,
       status = response.status,
@@ -414,24 +397,30 @@ local function note(self, request, operation, response)
   end
 end
 
----Answers one request as CDF would, at the present time of the simulator's clock.
+local function answer_with_faults(self, request, route, fault)
+  if not fault then
+    return answering.answer(self, request, route, {})
+  end
+  return faults.apply(fault, function(behind)
+    return answering.answer(self, request, route, { behind = behind })
+  end, function(status, message)
+    return answering.json(self, status, refusal.envelope(status, message))
+  end)
+end
+
+--- Answers one request as CDF would, at the present time of the simulator's clock.
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response
 function Simulator:handle(request)
   if not self.running then
     run_until(self, self.state.clock)
   end
-  local route = find_route(request)
+  local route = answering.find_route(self, request)
   local operation = route.operation and route.operation.operation
   local fault = self.faults:take(request.method, route.path, operation)
-  local response
-  if fault then
-    response = faults.apply(fault, function()
-      return answer(self, request, route)
-    end)
-  else
-    response = answer(self, request, route)
-  end
+  local response = answer_with_faults(self, request, route, fault)
+  response.headers.date = http_date(self.state.clock + (fault and fault.date or 0) * 1000)
+  response.operation = operation
   note(self, request, operation, response)
   return response
 end

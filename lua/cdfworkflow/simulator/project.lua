@@ -7,6 +7,7 @@ local core = require "cdfworkflow.core"
 local cron = require "cdfworkflow.simulator.lib.cron"
 local engine = require "cdfworkflow.simulator.engine"
 local functions = require "cdfworkflow.simulator.api.functions"
+local pace = require "cdfworkflow.simulator.lib.pace"
 local random = require "cdfworkflow.simulator.lib.random"
 local router = require "cdfworkflow.simulator.api.router"
 local schedules = require "cdfworkflow.simulator.api.schedules"
@@ -63,7 +64,8 @@ function M.new(sim, name, stored)
 end
 
 local WORLD = {
-  "now", "new_uuid", "new_id", "find_version", "call_function", "run_transformation", "run_simulation", "request",
+  "now", "new_uuid", "new_id", "find_version", "call_function", "run_transformation", "run_simulation",
+  "call_function_app", "run_mapping", "request",
 }
 
 ---@return table # what the engine sees: its own state, and these methods
@@ -149,7 +151,7 @@ function Project:next_due()
   return due
 end
 
----Does what is due at the present time.
+--- Does what is due at the present time.
 function Project:run_due()
   triggers.run_due(self)
   schedules.run_due(self)
@@ -174,29 +176,34 @@ end
 ---@return table outcome
 function Project:call_function(external_id, data, context)
   local fn = functions.find(self, { externalId = external_id })
-  if not fn then
-    return { ok = false, error = "Function not found: " .. external_id }
-  elseif not sessions.principal(self, context.session) then
-    return { ok = false, error = OVER }
-  elseif functions.status(self, fn) ~= "Ready" then
-    return { ok = false, error = "Function is not ready: " .. external_id }
+  local problem = not fn and "Function not found: " .. external_id
+    or not sessions.principal(self, context.session) and OVER
+    or functions.status(self, fn) ~= "Ready" and "Function is not ready: " .. external_id
+  if problem then
+    return { ok = false, error = problem, duration = pace.other }
   end
   return calls.run_now(self, fn, data, context)
 end
 
--- A transformation or a simulation is a Lua function of its parameters: raising fails it, and what it returns is
--- how long it takes in seconds.
-local function run_job(self, handler, what, external_id, parameters, context)
-  if not handler then
-    return { ok = false, error = ("%s not found: %s"):format(what, external_id) }
-  elseif not sessions.principal(self, context.session) then
-    return { ok = false, error = OVER }
+-- What a Lua function of the user's stands for, of its parameters and the context of the task. Raising fails the task.
+local function ask(self, handler, what, name, parameters, context)
+  local problem = not handler and ("%s not found: %s"):format(what, name)
+    or not sessions.principal(self, context.session) and OVER
+  if problem then
+    return { ok = false, error = problem, duration = pace.other }
   end
-  local ok, result = pcall(handler, parameters, context)
+  local ok, result, seconds = pcall(handler, parameters, context)
   if not ok then
-    return { ok = false, error = tostring(result) }
+    return { ok = false, error = tostring(result), duration = pace.handler }
   end
-  return { ok = true, duration = tonumber(result) or 0 }
+  return { ok = true, response = result, duration = tonumber(seconds) or pace.handler }
+end
+
+-- A transformation or a simulation gives nothing but how many seconds it takes.
+local function run_job(...)
+  local outcome = ask(...)
+  outcome.duration, outcome.response = tonumber(outcome.response) or outcome.duration, nil
+  return outcome
 end
 
 function Project:run_transformation(external_id, parameters, context)
@@ -205,6 +212,14 @@ end
 
 function Project:run_simulation(routine, parameters, context)
   return run_job(self, self.sim.simulations[routine], "Simulator routine", routine, parameters, context)
+end
+
+function Project:call_function_app(external_id, parameters, context)
+  return ask(self, self.sim.function_apps[external_id], "Function app", external_id, parameters, context)
+end
+
+function Project:run_mapping(task, parameters, context)
+  return ask(self, self.sim.mappings[task], "Lua function for the mapping", task, parameters, context)
 end
 
 local function encode_query(query)
@@ -217,13 +232,14 @@ local function encode_query(query)
   return #parts > 0 and "?" .. table.concat(parts, "&") or ""
 end
 
----Requests the project's own API with the rights of the execution's session, as a `cdf` task does.
+--- Requests the project's own API with the rights of the execution's session, as a `cdf` task does.
 ---@return integer status
 ---@return any body
+---@return number seconds that it takes
 function Project:request(execution, method, path, query, body)
   local principal = sessions.principal(self, execution.session)
   if not principal then
-    return 401, OVER
+    return 401, OVER, pace.other
   end
   local slash = path:sub(1, 1) == "/" and "" or "/"
   local target = "/api/v1/projects/" .. router.escape(self.name) .. slash .. path .. encode_query(query)
@@ -233,7 +249,7 @@ function Project:request(execution, method, path, query, body)
     headers = { ["content-type"] = "application/json" },
     body = method ~= "GET" and assert(core.encode(body or {})) or nil,
   }, principal)
-  return response.status, core.decode(response.body)
+  return response.status, core.decode(response.body), response.seconds or pace.other
 end
 
 return M

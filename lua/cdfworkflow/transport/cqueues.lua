@@ -3,15 +3,18 @@
 -- Calls are made inside coroutines of the controller (`cq:wrap`); elsewhere they block.
 
 local Poll = require "cdfworkflow.transport.poll"
+local method = require "cdfworkflow.method"
+local options = require "cdfworkflow.options"
+local settings = require "cdfworkflow.transport.settings"
 
 local adapter = {}
 
 --- Where the system has no descriptor to wait for (no epoll), those who wait look so often, in seconds.
 local LOOK_INTERVAL = 0.002
 
----@param options? { max_connections?: integer, ca_file?: string, proxy?: string }
+---@param given? { max_connections?: integer, ca_file?: string, proxy?: string }
 ---@return cdfworkflow.transport.Poll
-function adapter.new(options)
+local function new(given)
   local cqueues = require "cqueues"
   local condition = require "cqueues.condition"
   return Poll.new({
@@ -40,7 +43,9 @@ function adapter.new(options)
       local fd = handle:fd()
       if fd then cqueues.cancel(fd) end
     end,
-  }, options or {})
+  }, given)
 end
+
+adapter.new = method.fn("cdfworkflow.transport.cqueues.new", { { "options", options.of(settings) } }, new)
 
 return adapter

@@ -4,11 +4,13 @@
 
 local core = require "cdfworkflow.core"
 local gather = require "cdfworkflow.call.gather"
+local mistake = require "cdfworkflow.mistake"
 
 ---@class cdfworkflow.transport.Curl
 ---@field handle userdata
 ---@field waiting table<integer, userdata|boolean|table> by transfer id: who receives the answer, or true while a
 ---  blocked caller waits, and then the answer
+---@field on_turn? fun() called several times a second while somebody waits; what it raises ends the wait
 local Curl = {}
 Curl.__index = Curl
 
@@ -47,12 +49,13 @@ local function turn(self, seconds)
   if self.closed then return end
   self.handle:wait(math.min(seconds, SLICE))
   collect(self)
+  if self.on_turn then self.on_turn() end
 end
 
 local function wait_for(self, id)
   local waiting = self.waiting
   while waiting[id] == true do
-    if self.closed then error(gather.CLOSED, 0) end
+    if self.closed then mistake.raise(gather.CLOSED) end
     turn(self, SLICE)
   end
   local response = waiting[id]
@@ -62,7 +65,7 @@ end
 
 function Curl:http(request)
   local id = self.handle:submit(request)
-  if gather.is_inside() then return gather.await(self, id) or error(gather.CLOSED, 0) end
+  if gather.is_inside() then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
   self.waiting[id] = true
   local ok, response = pcall(wait_for, self, id)
   if ok then return response end
@@ -75,7 +78,7 @@ function Curl:sleep(seconds)
   local deadline = core.now() + seconds
   local left = seconds
   while left > 0 do
-    if self.closed then error(gather.CLOSED, 0) end
+    if self.closed then mistake.raise(gather.CLOSED) end
     turn(self, left)
     left = deadline - core.now()
   end

@@ -3,6 +3,9 @@
 -- Calls are made inside a coroutine, which the loop resumes.
 
 local Poll = require "cdfworkflow.transport.poll"
+local method = require "cdfworkflow.method"
+local options = require "cdfworkflow.options"
+local settings = require "cdfworkflow.transport.settings"
 
 local adapter = {}
 
@@ -54,9 +57,9 @@ local function signal(uv)
   }
 end
 
----@param options? { max_connections?: integer, ca_file?: string, proxy?: string }
+---@param given? { max_connections?: integer, ca_file?: string, proxy?: string }
 ---@return cdfworkflow.transport.Poll
-function adapter.new(options)
+local function new(given)
   local uv = require "luv"
   local poll
   return Poll.new({
@@ -79,7 +82,9 @@ function adapter.new(options)
       if poll then poll:close() end
       poll = nil
     end,
-  }, options or {})
+  }, given)
 end
+
+adapter.new = method.fn("cdfworkflow.transport.luv.new", { { "options", options.of(settings) } }, new)
 
 return adapter

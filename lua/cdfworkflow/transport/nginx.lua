@@ -4,6 +4,7 @@
 
 local Poll = require "cdfworkflow.transport.poll"
 local gather = require "cdfworkflow.call.gather"
+local mistake = require "cdfworkflow.mistake"
 
 local nginx = {}
 
@@ -60,7 +61,12 @@ end
 function nginx.gather(functions, ended)
   local threads = {}
   for i, fn in ipairs(functions) do
-    local function run() ended(i, pcall(fn)) end
+    local function run()
+      local co = coroutine.running()
+      mistake.begins(co, fn)
+      ended(i, pcall(fn))
+      mistake.begins(co, nil)
+    end
     if check() then run() else threads[#threads + 1] = ngx.thread.spawn(run) end
   end
   for _, thread in ipairs(threads) do ngx.thread.wait(thread) end

@@ -5,6 +5,7 @@
 
 local core = require "cdfworkflow.core"
 local gather = require "cdfworkflow.call.gather"
+local mistake = require "cdfworkflow.mistake"
 
 ---@class cdfworkflow.transport.Host how a host waits; the waiting functions may yield to the host's loop
 ---@field wait fun(handle: userdata, seconds: number) until the handle's descriptor is readable or the time is over;
@@ -62,7 +63,7 @@ function Poll:now() -- luacheck: no unused
   return core.now()
 end
 
---- {==== The pump ====
+-- {==== The pump ====
 
 --- Hands out answers. Whoever gets one goes on at once, which takes time; so the host has its turn after a few.
 local function hand_out(self)
@@ -138,7 +139,7 @@ local function start_pump(self)
   end)
 end
 
---- }====
+-- }====
 
 --- Why a call cannot be made here, or nil.
 ---@return string|nil why
@@ -154,7 +155,7 @@ function Poll:check()
     self.most_pending), "throttled"
 end
 
---- {==== Those who wait ====
+-- {==== Those who wait ====
 
 --- A table and no closure, since nginx may end a coroutine that waits and use its stack for another.
 local Waiter = {}
@@ -200,13 +201,13 @@ end
 ---@param errand? cdfworkflow.Errand what is told when nobody waits any more
 function Poll:http(request, errand)
   local id = self.handle:submit(request)
-  if gather.is_inside() then return gather.await(self, id) or error(gather.CLOSED, 0) end
+  if gather.is_inside() then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
   local waiter = self:signal()
   waiter.errand = errand
   self.waiting[id] = waiter
   repeat
     waiter:wait(SILENCE)
-    if self.closed then error(gather.CLOSED, 0) end
+    if self.closed then mistake.raise(gather.CLOSED) end
   until waiter.response
   return waiter.response
 end
@@ -236,7 +237,7 @@ function Poll:forget(id)
   if not self.closed then self.handle:cancel(id) end
 end
 
---- }====
+-- }====
 
 --- Closes the connections. Who still waits gets an error.
 function Poll:close()

@@ -5,7 +5,7 @@ local refusal = require "cdfworkflow.simulator.lib.refusal"
 local zlib = require "zlib"
 
 local function read(text, headers)
-  local ok, value = pcall(body.read, { headers = headers or {}, body_text = text })
+  local ok, value = pcall(body.read, { operation = {}, headers = headers or {}, body_text = text })
   if ok then
     return value
   end

@@ -30,6 +30,7 @@ describe("simulator.calls", function()
   end
 
   local function find(call_id)
+    x.sim:advance(1)
     return x:call("POST", path "calls/byids", { items = { { id = call_id } } }).items[1]
   end
 
@@ -44,7 +45,7 @@ describe("simulator.calls", function()
     assert.is_nil(made.endTime)
     local found = find(made.id)
     assert.equal("Completed", found.status)
-    assert.equal(found.startTime, found.endTime)
+    assert.equal(100, found.endTime - found.startTime)
     assert.same({ got = { n = { 1, core.null } } }, response_of(made.id).response)
   end)
 
@@ -62,10 +63,9 @@ describe("simulator.calls", function()
       return "done", 30
     end
     local made = call()
-    x.sim:advance(29.9)
-    assert.equal("Running", find(made.id).status)
+    x.sim:advance(28.9)
+    assert.equal("Running", find(made.id).status) -- a second later
     assert.is_nil(response_of(made.id).response)
-    x.sim:advance(0.1)
     local found = find(made.id)
     assert.equal("Completed", found.status)
     assert.equal(30000, found.endTime - found.startTime)
@@ -166,6 +166,17 @@ describe("simulator.calls", function()
     assert.equal("Failed to bind session using nonce", answer.error.message)
     assert.equal("Completed", find(made.id).status)
     assert.equal("CANCELLED", x:call("POST", "/sessions/byids", { items = { { id = session } } }).items[1].status)
+  end)
+
+  it("are read by GET, too", function()
+    local made = call { n = 1 }
+    assert.equal(made.id, x:call("GET", path "calls?limit=1").items[1].id)
+    local shown = x:call("GET", path(("calls/%.0f"):format(made.id)))
+    assert.same({ made.id, "Running" }, { shown.id, shown.status })
+    assert.equal(404, (x:try("GET", path "calls/5")))
+    call()
+    local page = x:call("GET", path "calls?limit=1")
+    assert.equal(made.id, x:call("GET", path("calls?limit=1&cursor=" .. page.nextCursor)).items[1].id)
   end)
 
   it("run 250 at once", function()

@@ -50,6 +50,7 @@ describe("simulator.executions", function()
         id = execution.id, engineExecutionId = execution.engineExecutionId, workflowExternalId = "w", version = "1",
         status = "RUNNING", createdTime = x.sim:now(), startTime = x.sim:now(), metadata = { source = "spec" },
       }, execution)
+      x.sim:advance(1)
       local found = detail(execution.id)
       assert.equal("COMPLETED", found.status)
       assert.same({ x = 3 }, found.input)
@@ -176,9 +177,17 @@ describe("simulator.executions", function()
       assert.equal("Execution is not running", refused.error.message)
     end)
 
-    it("needs a body, and an execution that is there", function()
+    it("needs neither a body nor a reason", function()
+      x:version("w", "1", { task("a", "slow") })
+      for _, body in ipairs { "", "{}" } do
+        local execution = x:run("w", "1")
+        local answer = x:call("POST", "/workflows/executions/" .. execution.id .. "/cancel", body)
+        assert.same({ "TERMINATED", "cancelled" }, { answer.status, answer.reasonForIncompletion })
+      end
+    end)
+
+    it("needs an execution that is there", function()
       assert.equal(404, (x:try("POST", "/workflows/executions/" .. UNKNOWN .. "/cancel", {})))
-      assert.equal(400, (x:try("POST", "/workflows/executions/" .. UNKNOWN .. "/cancel")))
       assert.equal(400, (x:try("POST", "/workflows/executions/" .. UNKNOWN .. "/cancel", { reason = ("r"):rep(501) })))
     end)
   end)
@@ -192,11 +201,13 @@ describe("simulator.executions", function()
       end }
       x:version("w", "1", { task("a", "scripted", { retries = 0 }) })
       local execution = x:run("w", "1")
+      x.sim:advance(1)
       assert.equal("FAILED", detail(execution.id).status)
       local nonce = x:nonce()
       local status, answer = retry(execution.id, nonce)
       assert.equal(200, status)
       assert.same({ execution.id, "RUNNING" }, { answer.id, answer.status })
+      x.sim:advance(1)
       assert.equal("COMPLETED", detail(execution.id).status)
       status, answer = retry(execution.id, (x:nonce()))
       assert.equal(400, status)
@@ -208,6 +219,7 @@ describe("simulator.executions", function()
       local execution = x:run("w", "1")
       local nonce = x:nonce()
       x:call("POST", "/workflows/w/versions/1/run", { authentication = { nonce = nonce } })
+      x.sim:advance(1)
       assert.equal("FAILED", detail(execution.id).status)
       assert.equal(400, (retry(execution.id, nonce)))
       assert.equal("FAILED", detail(execution.id).status)
@@ -226,6 +238,7 @@ describe("simulator.executions", function()
       local execution = x:run("w", "1")
       local running = detail(execution.id).executedTasks[1]
       assert.equal("IN_PROGRESS", running.status)
+      x.sim:advance(1)
       return execution.id, running.id
     end
 

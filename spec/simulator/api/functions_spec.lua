@@ -115,10 +115,20 @@ describe("simulator.functions", function()
     assert.equal("registered a", (names { createdTime = { max = x.sim:now() - 1 } }))
   end)
 
+  it("are read by GET, too", function()
+    local id = find({ externalId = create { name = "a", externalId = "a" } and "a" }).id
+    local all = x:call("GET", "/functions").items
+    assert.same({ "registered", "a" }, { all[1].name, all[2].name })
+    assert.equal(1, #x:call("GET", "/functions?limit=1").items)
+    assert.equal("a", x:call("GET", ("/functions/%.0f"):format(id)).name)
+    assert.equal(404, (x:try("GET", "/functions/5")))
+    assert.equal(400, (x:try("GET", "/functions/none")))
+  end)
+
   it("are missed by name when they are not there, unless that is asked for", function()
     local status, answer = x:try("POST", "/functions/byids", { items = { { externalId = "x" }, { id = 5 } } })
     assert.equal(400, status)
-    assert.equal(2, #answer.error.missing)
+    assert.same({ { external_id = "x" }, { id = 5 } }, answer.error.missing) -- as the SDK's own test has it
     assert.equal(0, #x:call("POST", "/functions/byids", { items = { { id = 5 } }, ignoreUnknownIds = true }).items)
   end)
 
@@ -132,7 +142,8 @@ describe("simulator.functions", function()
 
   it("are activated, and have limits", function()
     assert.equal("activated", x:call("GET", "/functions/status").status)
-    assert.equal("activated", x:call("POST", "/functions/status").status)
+    local status, activated = x:try("POST", "/functions/status")
+    assert.same({ 202, "activated" }, { status, activated.status })
     assert.equal(10, x:call("GET", "/functions/limits").timeoutMinutes)
   end)
 

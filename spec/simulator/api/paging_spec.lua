@@ -84,9 +84,29 @@ describe("simulator.paging", function()
     assert.same({ 5, 6 }, { second.items[1].n, second.items[2].n })
   end)
 
+  it("walks a small collection by name, past what was deleted", function()
+    local entries = {}
+    for _, name in ipairs { "é", "b/ 1", "a", "c", "B" } do
+      entries[name] = { resource = { externalId = name } }
+    end
+    local function page(cursor)
+      local found = paging.page(paging.by_external_id(entries, function()
+        return true
+      end), { limit = 2, cursor = cursor }, "list")
+      return { found.items[1].externalId, found.items[2] and found.items[2].externalId }, found.nextCursor
+    end
+    local names, cursor = page()
+    assert.same({ "B", "a" }, names)
+    entries.a = nil
+    names, cursor = page(cursor)
+    assert.same({ "b/ 1", "c" }, names)
+    names, cursor = page(cursor)
+    assert.same({ { "é" } }, { names, cursor })
+  end)
+
   it("refuses a cursor that it did not give, or gave for another list", function()
     local cursor = paging.page(walk(numbers(3)), { limit = 1 }, { "list", { a = 1 } }).nextCursor
-    for _, bad in ipairs { "x", "", cursor .. "x", "0", ("0"):rep(9) } do
+    for _, bad in ipairs { "x", "", cursor .. "x", cursor .. "f", "0", ("0"):rep(9) } do
       local ok, thrown = pcall(paging.page, walk(numbers(3)), { limit = 1, cursor = bad }, { "list", { a = 1 } })
       assert.is_false(ok, bad)
       assert.is_true(refusal.is(thrown))

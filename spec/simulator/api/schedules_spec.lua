@@ -65,11 +65,24 @@ describe("simulator.schedules", function()
       assert.same({ 1 }, call.a)
       assert.equal(made.id, call.schedule)
     end
+    x.sim:advance(1)
     x.token = x:sign_in("svc-acme", "s3cr3t")
     local calls = x:call("POST", ("/functions/%.0f/calls/list"):format(id), { filter = { scheduleId = made.id } }).items
     assert.equal(3, #calls)
     assert.same({ "Completed", seen[3].time, seen[3].time },
       { calls[1].status, calls[1].scheduledTime, calls[1].startTime })
+  end)
+
+  it("make their call out of turn when they are told to, and keep their time", function()
+    local _, answer = create { cronExpression = "30 * * * *", data = { a = 7 } }
+    local made, start = answer.items[1], x.sim:now()
+    x.sim:advance(60)
+    x.sim:fire_schedule(made.id)
+    x.sim:advance(0)
+    assert.same({ { a = 7, time = start + 60000, schedule = made.id } }, seen)
+    x.sim:advance(29 * 60)
+    assert.equal(start + 1800000, seen[2].time)
+    assert.has_error(function() x.sim:fire_schedule(1) end, "there is no schedule 1")
   end)
 
   it("make calls that fail when their session is revoked", function()
@@ -97,6 +110,13 @@ describe("simulator.schedules", function()
     assert.truthy(answer.error.message:find "^Invalid cron expression")
     assert.equal(201, (create { nonce = nonce }))
     assert.equal(400, (create { nonce = nonce }))
+  end)
+
+  it("are read by GET, too", function()
+    local _, answer = create { name = "nightly" }
+    local made = answer.items[1]
+    assert.same(made, x:call("GET", ("/functions/schedules/%.0f"):format(made.id)))
+    assert.equal(404, (x:try("GET", "/functions/schedules/5")))
   end)
 
   it("number 100 at most for one function", function()

@@ -82,6 +82,19 @@ describe("simulator.triggers", function()
     end
   end)
 
+  it("take the batches that are published", function()
+    for status, figures in pairs {
+      [200] = { { 1, 10 }, { 50, 30 }, { 1000, 86400 } },
+      [400] = { { 0, 60 }, { 1001, 60 }, { 100, 9 }, { 100, 86401 } },
+    } do
+      for _, figure in ipairs(figures) do
+        local rule = { batchSize = figure[1], batchTimeout = figure[2] }
+        for name, value in pairs(DATA) do rule[name] = rule[name] or value end
+        assert.equal(status, (upsert(rule)))
+      end
+    end
+  end)
+
   it("are refused for what is wrong with them, and then do not spend the nonce", function()
     local nonce = x:nonce()
     local status, answer = upsert(schedule "nonsense", { nonce = nonce })
@@ -213,11 +226,11 @@ describe("simulator.triggers", function()
     end)
   end)
 
-  it("are listed by workflow and version, page by page", function()
+  it("are listed by name, of a workflow and a version, page by page", function()
     x:version("v", "2", {})
-    upsert(schedule "0 0 1 1 *", { externalId = "a" })
     upsert(schedule "0 0 1 1 *", { externalId = "b", workflowExternalId = "v", workflowVersion = "2" })
     upsert(schedule "0 0 1 1 *", { externalId = "c/æ 1" })
+    upsert(schedule "0 0 1 1 *", { externalId = "a" })
     local page = x:call("GET", "/workflows/triggers?limit=2")
     assert.same({ "a", "b" }, { page.items[1].externalId, page.items[2].externalId })
     page = x:call("GET", "/workflows/triggers?limit=2&cursor=" .. page.nextCursor)

@@ -24,6 +24,53 @@ describe("simulator.versions", function()
     assert.equal("w/1", x:call("GET", "/workflows/w%2F1").externalId)
   end)
 
+  it("take members that nobody knows, and nulls where CDF has them", function()
+    local simulation = {
+      externalId = "s", type = "simulation", parameters = { simulation = {
+        routineExternalId = "r", runTime = core.null,
+        inputs = { { referenceId = "i", value = 1, unit = core.null } },
+      } },
+    }
+    local made = x:call("POST", "/workflows/versions", { items = { {
+      workflowExternalId = "w", version = "1",
+      workflowDefinition = {
+        input = { site = "north" }, hash = "old", tasks = { task("a", "f", { odd = 1 }), simulation },
+      },
+    } } }).items[1].workflowDefinition
+    assert.same({ { site = "north" }, 1, core.null, core.null }, {
+      made.input, made.tasks[1].odd, made.tasks[2].parameters.simulation.runTime,
+      made.tasks[2].parameters.simulation.inputs[1].unit,
+    })
+    assert.equal(40, #made.hash)
+  end)
+
+  it("take function apps and mappings, and look at them", function()
+    local function status(type, own)
+      return (x:try("POST", "/workflows/versions", { items = { { workflowExternalId = "w", version = "1",
+        workflowDefinition = { tasks = { { externalId = "t", type = type, parameters = { [type] = own } } } } } } }))
+    end
+    local parameters = {}
+    for number = 1, 11 do
+      parameters["p" .. number] = ""
+    end
+    for _, own in ipairs {
+      { externalId = "a", path = "/" }, { externalId = "a", path = "", method = "GET", body = { 1 },
+        parameters = { site = "x" } },
+    } do
+      assert.equal(200, status("functionApp", own))
+    end
+    for _, own in ipairs {
+      { path = "/" }, { externalId = "a" }, { externalId = "a", path = ("p"):rep(256) },
+      { externalId = "a", path = "/", parameters = { n = 1 } },
+      { externalId = "a", path = "/", parameters = parameters },
+    } do
+      assert.equal(400, status("functionApp", own))
+    end
+    assert.equal(200, status("jsonMapping", { expression = "input.a", inputs = { "input" }, input = { a = 1 } }))
+    assert.equal(400, status("jsonMapping", { input = { a = 1 } }))
+    assert.equal(400, status("jsonMapping", { expression = "x", inputs = "input" }))
+  end)
+
   it("are overwritten by a second upsert, and leave the workflow as it is", function()
     x:call("POST", "/workflows", { items = { { externalId = "w", description = "kept" } } })
     local first = x:version("w", "1", { task("a", "f") })
@@ -40,7 +87,11 @@ describe("simulator.versions", function()
     for position = 1, 201 do
       many[position] = task("t" .. position, "f")
     end
-    for _, tasks in ipairs { { task("a", "f", { dependsOn = { { externalId = "a" } } }) }, many } do
+    for _, tasks in ipairs {
+      { task("a", "f", { dependsOn = { { externalId = "a" } } }) }, many, { task("workflow", "f") },
+      { task("__a", "f") },
+      { { externalId = "s", type = "subworkflow", parameters = { subworkflow = { tasks = { task("__a", "f") } } } } },
+    } do
       local status, answer = x:try("POST", "/workflows/versions", {
         items = { { workflowExternalId = "w", version = "1", workflowDefinition = { tasks = tasks } } },
       })

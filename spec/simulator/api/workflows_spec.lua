@@ -44,7 +44,7 @@ describe("simulator.workflows", function()
   it("are refused where the contract or the limits refuse them", function()
     for _, item in ipairs {
       {}, { externalId = "" }, { externalId = " w" }, { externalId = "w\0" }, { externalId = ("w"):rep(256) },
-      { externalId = "w", maxConcurrentExecutions = 0 }, { externalId = "w", maxConcurrentExecutions = 51 },
+      { externalId = "w", maxConcurrentExecutions = 0 }, { externalId = "w", maxConcurrentExecutions = 10001 },
       { externalId = "w", unknown = 1 }, { externalId = "w", description = core.null },
     } do
       local status, answer = x:try("POST", "/workflows", { items = { item } })
@@ -53,6 +53,11 @@ describe("simulator.workflows", function()
     end
     assert.equal(400, (x:try("POST", "/workflows", { items = { { externalId = "a" }, { externalId = "b" } } })))
     assert.equal(0, #x:call("GET", "/workflows").items)
+  end)
+
+  it("take a limit above the project's own, and none", function()
+    assert.equal(10000, upsert({ externalId = "w", maxConcurrentExecutions = 10000 }).maxConcurrentExecutions)
+    assert.is_nil(upsert({ externalId = "w", maxConcurrentExecutions = core.null }).maxConcurrentExecutions)
   end)
 
   it("number 1000 at most", function()
@@ -128,7 +133,7 @@ describe("simulator.workflows", function()
       upsert { externalId = "idle" }
       local status, answer = delete("", "idle", "w")
       assert.equal(400, status)
-      assert.truthy(answer.error.message:find "running executions")
+      assert.truthy(answer.error.message:find("Some of the specified workflows have running executions", 1, true))
       assert.equal(200, (x:try("GET", "/workflows/idle")))
       x.sim:advance(60)
       assert.equal(200, (delete("", "idle", "w")))

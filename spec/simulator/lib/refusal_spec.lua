@@ -4,11 +4,13 @@ local refusal = require "cdfworkflow.simulator.lib.refusal"
 
 describe("simulator.refusal", function()
   it("throws what `is` knows, with status and message", function()
-    local ok, thrown = pcall(refusal.refuse, 404, "Workflow not found.", { missing = { { id = 1 } } })
+    local missing = { missing = { { id = 1 } } }
+    local ok, thrown = pcall(refusal.refuse_with, missing, { 404, "No %s." }, "100 % of it")
     assert.is_false(ok)
     assert.is_true(refusal.is(thrown))
-    assert.equal(404, thrown.status)
-    assert.equal("Workflow not found.", thrown.message)
+    assert.same({ 404, "No 100 % of it.", missing }, { thrown.status, thrown.message, thrown.more })
+    thrown = select(2, pcall(refusal.refuse, { 400, "No." }))
+    assert.same({ 400, "No." }, { thrown.status, thrown.message, thrown.more })
   end)
 
   it("does not take other errors for refusals", function()

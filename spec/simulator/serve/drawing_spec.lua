@@ -4,7 +4,7 @@
 local drawing = require "cdfworkflow.simulator.serve.drawing"
 
 local function task(id, ...)
-  return { id = id, needs = { ... }, title = id, sub = "function", word = "waiting", tone = "idle" }
+  return { id = id, needs = { ... }, title = id, sub = "function", word = "waiting", short = "soon", tone = "idle" }
 end
 
 -- Boxes by id, with their left edge and top; edges as { x1, y1, x2, y2 }.
@@ -66,8 +66,33 @@ describe("a drawn graph", function()
     assert.matches(">failed</text>", svg, 1, true)
   end)
 
+  it("leads from a box to where it is told to", function()
+    local led = task "a"
+    led.href = "#t-<1>"
+    assert.matches('<a href="#t-&lt;1&gt;"><g class="idle"><title>a: waiting</title>', drawing.draw { led }, 1, true)
+    assert.is_nil(drawing.draw({ task "a" }):find("<a ", 1, true))
+  end)
+
+  it("gives each task one line where many stand above one another", function()
+    local tasks = { task "first" }
+    for i = 1, 30 do tasks[i + 1] = task("t" .. i, "first") end
+    local html = drawing.draw(tasks)
+    assert.matches('<text class="sub took" x="[%d.]+" y="[%d.]+">soon</text>', html)
+    assert.is_nil(html:find(">waiting</text>", 1, true))
+    local boxes = read(html)
+    for i = 1, 29 do assert.is_true(boxes["t" .. i + 1].y - boxes["t" .. i].y >= 36) end
+    assert.is_true(tonumber(html:match('class="drawn".- height="(%d+)"')) < 1300)
+  end)
+
+  it("may be shrunk, and scrolled before it cannot be read", function()
+    local html = drawing.draw { task "a", task("b", "a"), task("c", "b") }
+    local width = tonumber(html:match('class="drawn".- width="(%d+)"'))
+    assert.equal(3 * 258 - 52 + 8, width)
+    assert.matches('<div class="fit"><svg width="' .. math.floor(width * 0.7) .. '" height="0"', html, 1, true)
+  end)
+
   it("copes with no task, an unknown need, and a ring", function()
-    assert.matches("^<svg .*</svg>$", drawing.draw {})
+    assert.matches("^<div class=\"fit\">.*</div>$", drawing.draw {})
     local boxes, edges = draw(task("a", "nobody"))
     assert.truthy(boxes.a)
     assert.equal(0, #edges)

@@ -12,6 +12,14 @@ describe("an ordered fault", function()
     ["session:drop-beforex3@4"] = { drop = "before", match = { operation = "session", times = 3, nth = 4 } },
     ["any:delay=2.5"] = { delay = 2.5, match = {} },
     ["listWorkflows:truncate=0"] = { truncate = 0, match = { operation = "listWorkflows" } },
+    ["run:502,foreign-after"] = { status = 502, foreign = "after", match = { operation = "run" } },
+    ["run:504,foreign-before,date=-120.5x2"] = {
+      status = 504, foreign = "before", date = -120.5, match = { operation = "run", times = 2 },
+    },
+    ["any:close@2"] = { close = true, match = { nth = 2 } },
+    ["listWorkflowExecutions:behind=10x3"] = {
+      behind = 10, match = { operation = "listWorkflowExecutions", times = 3 },
+    },
     ["cancelWorkflowExecution:delay=1,429x10"] = {
       delay = 1, status = 429, match = { operation = "cancelWorkflowExecution", times = 10 },
     },
@@ -25,10 +33,16 @@ describe("an ordered fault", function()
 
   local bad = {
     ["run"] = "not of the form WHERE:WHAT", [":503"] = "not of the form", ["run:"] = "not of the form",
-    ["Run:503"] = 'there is no operation "Run"; did you mean "run"?', ["run:99"] = "99 is not a status",
-    ["run:600"] = "600 is not a status", ["run:503,"] = '"" is nothing that a fault can do',
+    ["Run:503"] = 'there is no operation "Run"; did you mean "run"?',
+    ["run:99"] = "status must be a whole number from 200 to 599, not 99",
+    ["run:600"] = "status must be a whole number from 200 to 599, not 600",
+    ["run:foreign-after"] = "foreign has no effect without status", ["run:date=0"] = "other than 0",
+    ["run:behind=5"] = "behind has no effect on run, which gives no list",
+    ["run:503,drop-after"] = "status has no effect beside drop", ["run:clsoe"] = 'did you mean "close"?',
+    ["any:behind=soon"] = 'behind must be a number of seconds above 0, not "soon"',
+    ["run:503,"] = '"" is nothing that a fault can do',
     ["run:drop"] = '"drop" is nothing that a fault can do; did you mean', ["run:dleay=1"] = 'did you mean "delay"?',
-    ["run:delay="] = "delay needs a number", ["run:delay=-1"] = "delay needs a number",
+    ["run:delay="] = "delay must be a number", ["run:delay=-1"] = "delay must be a number",
     ["run:truncate=1.5"] = "whole number", ["run:503x0"] = "nothing that a fault can do",
     ["run:503@0"] = "nothing that a fault can do", ["run:503x2x3"] = "nothing that a fault can do",
   }

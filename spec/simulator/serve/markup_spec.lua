@@ -18,11 +18,14 @@ describe("a template", function()
   end)
 end)
 
-describe("a segment", function()
-  it("is encoded whole, and decoded again", function()
-    local text = "a/b c%?#é.-_~"
-    assert.equal("a%2Fb%20c%25%3F%23%C3%A9.-_~", markup.segment(text))
-    assert.equal(text, markup.unescape(markup.segment(text)))
+describe("a path", function()
+  it("is made of segments", function()
+    assert.equal("/ui/a%2Fb%20c%25%3F%23%C3%A9.-_~/x", markup.path("ui", "a/b c%?#é.-_~", "x"))
+  end)
+
+  it("has a query where there is something to ask", function()
+    assert.equal("/x", markup.with_query("/x", { { "a", nil }, { "b", "" } }))
+    assert.equal("/x?b=%26%20%3D&a=7", markup.with_query("/x", { { "b", "& =" }, { "a", 7 } }))
   end)
 end)
 

@@ -148,6 +148,30 @@ for _, kind in ipairs {
       end)
     end
 
+    it("cuts the connection after a whole answer that did not tell of it", function()
+      local function twice()
+        return ask(UNSIGNED, "-o /dev/null '" .. sim.url .. UNSIGNED .. "'", "%{http_code} %{num_connects},")
+      end
+      assert.equal("401 1,401 0,", (select(2, twice()))) -- the second request went by the same connection
+      sim:fault { close = true }
+      local _, facts, status = twice()
+      assert.equal("401 1,401 1,", facts)
+      assert.equal(0, status)
+    end)
+
+    it("dates every answer by the simulator's clock", function()
+      sim:fault { date = -7200, match = { nth = 2 } }
+      local function date(path)
+        return (select(2, ask(path, nil, "%header{date}")))
+      end
+      assert.equal("Thu, 01 Jan 2026", date(UNSIGNED):sub(1, 16))
+      local apart = date(UNSIGNED)
+      for _, path in ipairs { UNSIGNED, "/", "/_simulator/log" } do
+        assert.not_equal(apart, date(path), path)
+        assert.matches("^Thu, 01 Jan 2026 %d%d:%d%d:%d%d GMT$", date(path))
+      end
+    end)
+
     it("promises a whole body and cuts it short", function()
       local full = ask(UNSIGNED)
       for _, bytes in ipairs { 0, 5, 100000 } do
@@ -163,10 +187,26 @@ for _, kind in ipairs {
     it("serves the page and nothing else beside the API", function()
       local body, facts = ask("/", nil, "%{http_code} %{content_type}")
       assert.equal("200 text/html; charset=utf-8", facts)
-      assert.matches("<title>cdfworkflow%-sim</title>", body)
+      assert.matches("<title>my%-project · cdfworkflow%-sim</title>", body)
       assert.equal("404 text/html; charset=utf-8", (select(2, ask("/ui/none", nil, "%{http_code} %{content_type}"))))
       assert.equal("404 application/json", (select(2, ask("/uixyz", nil, "%{http_code} %{content_type}"))))
       assert.equal("404", (select(2, ask("/", "-X POST"))))
+    end)
+
+    it("shows the page under its own names only, and acts on its own forms only", function()
+      assert.equal("403", (select(2, ask("/", "-H 'Host: rebound.example'"))))
+      local form = "-d 'deed=advance&seconds=60&token=%s'"
+      local function clock() return (ask "/"):match("<time>(.-)</time>") end
+      local before = clock()
+      assert.equal("403", (select(2, ask("/ui/controls", form:format "guessed"))))
+      local token = ask("/"):match('name="token" value="(%x+)"')
+      assert.equal(32, #token)
+      assert.equal("403", (select(2, ask("/ui/controls", form:format(token) .. " -H 'Origin: https://evil.example'"))))
+      assert.equal(before, clock())
+      local _, facts = ask("/ui/controls", form:format(token) .. " -H 'Origin: " .. sim.url .. "'",
+        "%{http_code} %{redirect_url}")
+      assert.equal("303 " .. sim.url .. "/ui/controls?notice=1", facts)
+      assert.not_equal(before, clock())
     end)
   end)
 end
@@ -187,6 +227,23 @@ describe("the seam for tests", function()
     assert.same({ method = "POST", path = "/oauth2/token", operation = "issueToken", status = 503 }, log[#log])
   end)
 
+  it("lists the faults that wait, and takes them back", function()
+    local function faults(arguments)
+      return core.decode((curl((arguments or "") .. " " .. sim.url .. "/_simulator/fault")))
+    end
+    local first = faults "-d '{\"status\":503,\"match\":{\"operation\":\"run\"}}'"
+    local second = faults "-d '{\"drop\":\"after\",\"match\":{\"operation\":\"token\",\"nth\":2,\"times\":3}}'"
+    assert.same({
+      { id = first.id, skip = 0, left = 1, fault = { status = 503, match = { operation = "run" } } },
+      { id = second.id, skip = 1, left = 3,
+        fault = { drop = "after", match = { operation = "token", nth = 2, times = 3 } } },
+    }, faults().items)
+    assert.equal(1, faults("-X DELETE -d '{\"id\":" .. ("%d"):format(first.id) .. "}'").cleared)
+    assert.equal(second.id, faults().items[1].id)
+    assert.equal(1, faults("-X DELETE").cleared)
+    assert.same({}, faults().items)
+  end)
+
   it("says what is wrong", function()
     local function refused(status, message, arguments)
       local body, facts = curl(arguments)
@@ -195,10 +252,18 @@ describe("the seam for tests", function()
     end
     refused("400", "seconds", "-d '{\"seconds\": -1}' " .. sim.url .. "/_simulator/advance")
     refused("400", "JSON object", "-d nonsense " .. sim.url .. "/_simulator/advance")
-    refused("400", 'unknown option "statsu"', "-d '{\"statsu\": 1}' " .. sim.url .. "/_simulator/fault")
+    for order, why in pairs {
+      ['{"statsu":1}'] = 'unknown member "statsu"; did you mean "status"?', ["{}"] = "it does nothing",
+      ['{"status":"503"}'] = "status must be a whole number", ['{"status":null}'] = "status must be a whole number",
+      ['{"status":503,"match":{"operation":"rnu"}}'] = 'there is no operation "rnu"',
+    } do
+      refused("400", why, "-d '" .. order .. "' " .. sim.url .. "/_simulator/fault")
+    end
+    refused("400", "id: the number of a fault", "-X DELETE -d '{\"id\":\"1\"}' " .. sim.url .. "/_simulator/fault")
     refused("404", "no such control", sim.url .. "/_simulator/advance")
     refused("403", "programs on this machine",
       "-H 'Origin: http://page.example' -d '{\"seconds\": 1}' " .. sim.url .. "/_simulator/advance")
+    refused("403", "programs on this machine", "-H 'Host: rebound.example' " .. sim.url .. "/_simulator/log")
   end)
 end)
 
@@ -237,6 +302,17 @@ describe("the server", function()
     assert.equal("COMPLETED", after.status)
     local took = after.endTime - execution.createdTime -- no request came at that time
     assert.is_true(took >= 400 and took < 600, took)
+    sim:stop()
+  end)
+
+  it("lets time go on from where it was moved to", function()
+    local sim = server.start()
+    local moved, tries = sim:advance(1000), 0
+    repeat
+      tries = tries + 1
+    until sim:advance(0) > moved or tries == 500 -- each is a request of some milliseconds
+    assert.is_true(tries < 500)
+    assert.is_true(sim:advance(0) - moved < 60000)
     sim:stop()
   end)
 

@@ -95,15 +95,65 @@ describe("the state file", function()
       write(path_of "bad", good:sub(1, n - 1) .. string.char((byte + 1) % 256) .. good:sub(n + 1))
       assert.is_nil(store.load(path_of "bad"), "byte " .. n)
     end
-    write(path_of "bad", good .. " ")
-    assert.matches("is damaged: it holds %d+ bytes where %d+ were written", select(2, store.load(path_of "bad")))
+    write(path_of "bad", good .. "{}\n")
+    assert.matches("is damaged: something stands behind its end", (select(2, store.load(path_of "bad"))))
+    write(path_of "bad", (good:gsub("\n", "\n\n", 2)))
+    assert.matches("is damaged: one of its lines is no JSON", (select(2, store.load(path_of "bad"))))
+  end)
+
+  it("is for its owner only, also where another one was there before", function()
+    local path = path_of "private"
+    local function mode()
+      local pipe = assert(io.popen("stat -c %a '" .. path .. "'"))
+      local said = pipe:read("*l")
+      pipe:close()
+      return said
+    end
+    store.save(path, { n = 1 })
+    assert.equal("600", mode())
+    assert.equal(0, exit_status("chmod 644 '" .. path .. "'; ln -s /dev/null '" .. path .. ".new'"))
+    store.save(path, { n = 2 })
+    assert.equal("600", mode())
+    assert.same({ n = 2 }, store.load(path))
+  end)
+
+  it("can be tried without leaving a trace", function()
+    assert.is_true(store.try(path_of "tried"))
+    assert.is_nil(read(path_of "tried"))
+    assert.is_nil(read(path_of "tried.new"))
+    local ok, message = store.try(path_of "no/such")
+    assert.is_nil(ok)
+    assert.matches("^cannot save .*no/such: .", message)
+  end)
+
+  it("holds arrays and objects of every size, and larger ones than JSON is written at once", function()
+    local long, many = {}, {}
+    for n = 1, 2500 do
+      long[n] = "item " .. n
+      many["key " .. n] = { n = n, list = core.array {} }
+    end
+    local huge, text = {}, ("x"):rep(1024 * 1024)
+    for n = 1, 70 do huge["part" .. n] = { text .. n } end
+    local state = { clock = 1, projects = { ["p/1"] = { api = { order = core.array(long), sessions = many }, engine = {
+      executions = { ["059e"] = { huge = huge, tasks = core.array { { n = 1 } } } },
+    } } } }
+    assert.is_nil((core.encode(state)))
+    assert(store.save(path_of "large", state))
+    local back = assert(store.load(path_of "large"))
+    local api, execution = back.projects["p/1"].api, back.projects["p/1"].engine.executions["059e"]
+    assert.same({ 2500, "item 1001", true, true, 1 }, { #api.order, api.order[1001], core.is_array(api.order),
+      core.is_array(api.sessions["key 7"].list), execution.tasks[1].n })
+    assert.same(many, api.sessions)
+    for n = 1, 70 do assert.equal(text .. n, execution.huge["part" .. n][1]) end
   end)
 
   it("says what it is when it is something else", function()
     write(path_of "other", '{"some": "json"}')
-    assert.matches("is no state of cdfworkflow%-sim$", select(2, store.load(path_of "other")))
-    write(path_of "later", "cdfworkflow-sim state 2, 2 bytes, sum 00000001\n{}")
-    assert.matches("version 2; this program reads version 1$", select(2, store.load(path_of "later")))
+    assert.matches("is no state of cdfworkflow%-sim, or its end is missing$", (select(2, store.load(path_of "other"))))
+    write(path_of "json", '{"some": "json"}\n')
+    assert.matches("is no state of cdfworkflow%-sim$", (select(2, store.load(path_of "json"))))
+    write(path_of "later", '{"cdfworkflow-sim state":3}\n')
+    assert.matches("version 3; this program reads version 2$", (select(2, store.load(path_of "later"))))
   end)
 
   -- The child saves two states in turn, of very different sizes, on a disk that takes its time: a piece after another,
@@ -119,6 +169,7 @@ describe("the state file", function()
       end
       return true
     end
+    function Slow:setvbuf() end
     function Slow:flush() return self.file:flush() end
     function Slow:close() return self.file:close() end
     function io.open(...) return setmetatable({ file = assert(open(...)) }, Slow) end

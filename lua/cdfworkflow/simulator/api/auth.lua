@@ -6,6 +6,7 @@ local core = require "cdfworkflow.core"
 local options = require "cdfworkflow.options"
 local random = require "cdfworkflow.simulator.lib.random"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local router = require "cdfworkflow.simulator.api.router"
 
 local auth = {}
@@ -80,13 +81,13 @@ end
 function auth.principal(call)
   local token = (call.headers.authorization or ""):match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$")
   if not token then
-    refuse(401, "Unauthorized")
+    refuse(refusals.unauthorized)
   end
   local directory = call.sim.directory
   local issued = call.sim.state.tokens[token]
   local principal = directory.static[token]
     or issued and issued.expires > call.sim.state.clock and directory.principals[issued.principal]
-  return principal or refuse(401, "Unauthorized")
+  return principal or refuse(refusals.unauthorized)
 end
 
 local REFUSALS = {

@@ -2,34 +2,35 @@
 -- The JSON body of a request: content type, gzip undone (lua-zlib, loaded when it is first needed), JSON.
 
 local core = require "cdfworkflow.core"
+local depth = require "cdfworkflow.simulator.lib.depth"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local body = {}
 
 local MOST = 10 * 1024 * 1024
-local DEEPEST = 100 -- levels; with what the state is kept in, less than core.encode writes
 local CHUNK = 4096 -- so that a gzip bomb is noticed before it has gone off
 
 local function inflate(text)
   local found, zlib = pcall(require, "zlib")
   if not found then
-    refuse(415, "This simulator takes gzip bodies only where lua-zlib is installed")
+    refuse(refusals.gzip_unavailable)
   end
   local stream, parts, size = zlib.inflate(), {}, 0
   for first = 1, #text, CHUNK do
     local ok, part, ended = pcall(stream, text:sub(first, first + CHUNK - 1))
     if not ok then
-      refuse(400, "The body is not gzip")
+      refuse(refusals.gzip)
     end
     parts[#parts + 1] = part
     size = size + #part
     if size > MOST then
-      refuse(413, "The body is too large")
+      refuse(refusals.body_too_large)
     elseif ended then
       return table.concat(parts)
     end
   end
-  refuse(400, "The gzip body is cut short")
+  refuse(refusals.gzip_cut)
 end
 
 local function plain_text(call)
@@ -37,23 +38,9 @@ local function plain_text(call)
   if encoding == "gzip" then
     return inflate(call.body_text)
   elseif encoding ~= "identity" then
-    refuse(415, "Unsupported content encoding")
+    refuse(refusals.encoding)
   end
   return call.body_text
-end
-
-local function is_deeper(value, levels)
-  if type(value) ~= "table" then
-    return false
-  elseif levels == 0 then
-    return true
-  end
-  for _, member in pairs(value) do
-    if is_deeper(member, levels - 1) then
-      return true
-    end
-  end
-  return false
 end
 
 ---@param call cdfworkflow.simulator.Call
@@ -61,19 +48,21 @@ end
 function body.read(call)
   local kind = call.headers["content-type"]
   if kind and not kind:lower():find("^application/json") then
-    refuse(415, "Unsupported media type")
+    refuse(refusals.media_type)
   end
   local text = plain_text(call)
   if #text > MOST then
-    refuse(413, "The body is too large")
+    refuse(refusals.body_too_large)
+  elseif text == "" and call.operation.optional_body then
+    return {}
   elseif text == "" then
-    refuse(400, "A request body is needed")
+    refuse(refusals.body_missing)
   end
   local value, problem = core.decode(text)
   if value == nil then
-    refuse(400, "The body is " .. problem)
-  elseif is_deeper(value, DEEPEST) then
-    refuse(400, ("The body is nested in more than %d levels"):format(DEEPEST))
+    refuse(refusals.body, problem)
+  elseif depth.is_too_deep(value) then
+    refuse(refusals.body_too_deep, depth.MOST)
   end
   return value
 end

@@ -3,11 +3,16 @@
 -- API, from schedules and from workflow tasks, and take as long on the simulator's clock as the handler says.
 
 local core = require "cdfworkflow.core"
+local depth = require "cdfworkflow.simulator.lib.depth"
 local functions = require "cdfworkflow.simulator.api.functions"
 local graph = require "cdfworkflow.simulator.engine.definition"
+local pace = require "cdfworkflow.simulator.lib.pace"
 local paging = require "cdfworkflow.simulator.api.paging"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
+
+local refuse, refuse_with = refusal.refuse, refusal.refuse_with
 
 local calls = {}
 
@@ -24,7 +29,10 @@ local function is_over(project, call)
   return call.ends ~= nil and call.ends <= project:now()
 end
 
-local function status(project, call)
+---@param project cdfworkflow.simulator.Project
+---@param call table as stored
+---@return string # Running, Completed, Failed or Timeout
+function calls.status(project, call)
   return is_over(project, call) and call.result or "Running"
 end
 
@@ -32,7 +40,7 @@ local function view(project, call)
   local over = is_over(project, call)
   return {
     id = call.id,
-    status = status(project, call),
+    status = calls.status(project, call),
     startTime = call.startTime,
     endTime = over and call.ends or nil,
     functionId = call.functionId,
@@ -92,14 +100,16 @@ local function keep_response(call, response)
   local text, problem = core.encode(response)
   if not text then
     return failed(call, "The response is not JSON: " .. tostring(problem))
+  elseif depth.is_too_deep(response) then
+    return failed(call, ("The response is nested in more than %d levels"):format(depth.MOST))
   end
   call.result, call.response = "Completed", core.decode(text)
 end
 
 local function perform(project, fn, call, data, more)
-  call.ends = project:now()
   local handler = project.sim.handlers[fn.externalId or fn.name]
   if not handler then
+    call.ends = project:now() + pace.other * 1000
     return failed(call, "No Lua function stands for the function " .. (fn.externalId or fn.name))
   end
   local trace
@@ -109,9 +119,9 @@ local function perform(project, fn, call, data, more)
     trace = debug.traceback(tostring(problem), 2)
     return problem
   end)
-  duration = ok and tonumber(duration) or 0
+  duration = ok and tonumber(duration) or pace.handler
   if duration ~= duration then
-    duration = 0
+    duration = pace.handler
   end
   call.ends = project:now() + math.floor(math.min(duration, LONGEST) * 1000 + 0.5)
   if not ok then
@@ -123,7 +133,7 @@ local function perform(project, fn, call, data, more)
   end
 end
 
----Makes a call for a workflow task and tells what came of it.
+--- Makes a call for a workflow task and tells what came of it.
 ---@param project cdfworkflow.simulator.Project
 ---@param fn table the stored function
 ---@param data table
@@ -142,7 +152,7 @@ function calls.run_now(project, fn, data, context)
   }
 end
 
----Takes a call in; it is made when the simulator gets to it, so that it shows as running first.
+--- Takes a call in; it is made when the simulator gets to it, so that it shows as running first.
 ---@param project cdfworkflow.simulator.Project
 ---@param fn table the stored function
 ---@param given { data: table?, session: integer, scheduleId: integer?, scheduledTime: integer? }
@@ -201,9 +211,9 @@ local function create(request)
   local project = request.project
   local fn = functions.get(project, request.params.functionId)
   if functions.status(project, fn) ~= "Ready" then
-    refuse(400, "Function is not ready")
+    refuse(refusals.function_not_ready)
   elseif count_running(project) >= MOST_RUNNING then
-    refuse(429, "Too many running calls")
+    refuse(refusals.too_many_calls)
   end
   local session = sessions.open(project, request.body.nonce)
   sessions.bind(project, session, "call")
@@ -214,10 +224,9 @@ local function in_range(range, value)
   return not range or value ~= nil and value >= (range.min or 0) and value <= (range.max or math.huge)
 end
 
-local function list(request)
-  local project, body = request.project, request.body
+local function list_page(request, filter, given)
+  local project = request.project
   local fn = functions.get(project, request.params.functionId)
-  local filter = body.filter or {}
   local step = paging.newest_first(project.state.call_order, function(id)
     local call = project.state.calls[id]
     local shown = call.functionId == fn.id and view(project, call)
@@ -227,7 +236,15 @@ local function list(request)
       return shown
     end
   end)
-  return paging.page(step, { limit = body.limit or DEFAULT_LIMIT, cursor = body.cursor }, { "calls", fn.id, filter })
+  return paging.page(step, { limit = given.limit or DEFAULT_LIMIT, cursor = given.cursor }, { "calls", fn.id, filter })
+end
+
+local function list(request)
+  return list_page(request, request.body.filter or {}, request.body)
+end
+
+local function list_all(request)
+  return list_page(request, {}, request.query)
 end
 
 local function find(project, fn, id)
@@ -248,14 +265,18 @@ local function by_ids(request)
     end
   end
   if #missing > 0 and not body.ignoreUnknownIds then
-    refuse(400, "Function calls not found", { missing = missing })
+    refuse_with({ missing = missing }, refusals.calls_missing)
   end
   return { items = found }
 end
 
 local function get(request)
   local fn = functions.get(request.project, request.params.functionId)
-  return find(request.project, fn, request.params.callId) or refuse(404, "Function call not found.")
+  return find(request.project, fn, request.params.callId) or refuse(refusals.call)
+end
+
+local function retrieve(request)
+  return view(request.project, get(request))
 end
 
 local function read_response(request)
@@ -277,6 +298,10 @@ calls.operations = {
   { operation = "callFunction", method = "POST", path = "/functions/{functionId}/call", acl = RUN, handle = create },
   { operation = "listFunctionCalls", method = "POST", path = "/functions/{functionId}/calls/list", acl = READ,
     handle = list },
+  { operation = "listAllFunctionCalls", method = "GET", path = "/functions/{functionId}/calls", acl = READ,
+    query = { "limit", "cursor" }, handle = list_all },
+  { operation = "retrieveFunctionCall", method = "GET", path = "/functions/{functionId}/calls/{callId}", acl = READ,
+    handle = retrieve },
   { operation = "retrieveFunctionCalls", method = "POST", path = "/functions/{functionId}/calls/byids", acl = READ,
     handle = by_ids },
   { operation = "readFunctionCallResponse", method = "GET",

@@ -3,8 +3,10 @@
 -- inside an execution is the engine's.
 
 local core = require "cdfworkflow.core"
+local lag = require "cdfworkflow.simulator.api.lag"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
 local versions = require "cdfworkflow.simulator.api.versions"
 
@@ -14,7 +16,7 @@ local MOST_INPUT = 102400 -- bytes of compact JSON
 local DEFAULT_LIMIT = 100
 local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
----Starts an execution of a version; runs and triggers both come here.
+--- Starts an execution of a version; runs and triggers both come here.
 ---@param project cdfworkflow.simulator.Project
 ---@param version table the version resource
 ---@param given { input: table?, metadata: table?, session: integer }
@@ -38,7 +40,7 @@ end
 local function check_size(input)
   local text = input and core.encode(input)
   if input and not text or text and #text > MOST_INPUT then
-    refuse(400, "Input data is too large")
+    refuse(refusals.input_too_large)
   end
 end
 
@@ -68,23 +70,27 @@ local function list(call)
   local project, body = call.project, call.body
   local filter = body.filter or {}
   local statuses = status_set(filter.status)
-  local stored = project.engine_state.executions
+  local stored, time = project.engine_state.executions, lag.time(call)
   local step = paging.newest_first(project.state.execution_order, function(id)
     local execution = stored[id]
-    if execution.createdTime < (filter.createdTimeStart or 0)
-      or execution.createdTime > (filter.createdTimeEnd or math.huge)
+    if execution.createdTime < (filter.createdTimeStart or 0) then
+      return nil, true
+    elseif time then
+      execution = lag.execution(project.engine:summary(execution), time)
+    end
+    if execution.createdTime > (filter.createdTimeEnd or math.huge)
       or statuses and not statuses[execution.status]
       or not versions.matches(filter.workflowFilters, execution.workflowExternalId, execution.version) then
       return nil
     end
-    return project.engine:summary(execution)
+    return time and execution or project.engine:summary(execution)
   end)
   return paging.page(step, { limit = body.limit or DEFAULT_LIMIT, cursor = body.cursor }, { "executions", filter })
 end
 
 local function find(call)
   local execution = call.project.engine_state.executions[call.params.executionId:lower()]
-  return execution or refuse(404, "Workflow execution not found.")
+  return execution or refuse(refusals.execution)
 end
 
 local function retrieve(call)
@@ -93,8 +99,8 @@ end
 
 local function cancel(call)
   local execution = find(call)
-  if not call.project.engine:cancel(execution.id, call.body.reason) then
-    refuse(400, "Execution is not running")
+  if not call.project.engine:cancel(execution.id, call.body.reason or "cancelled") then
+    refuse(refusals.execution_not_running)
   end
   return call.project.engine:summary(execution)
 end
@@ -102,7 +108,7 @@ end
 local function retry(call)
   local project, execution = call.project, find(call)
   if not RETRYABLE[execution.status] then
-    refuse(400, "Only failed, timed out or terminated executions can be retried")
+    refuse(refusals.execution_not_retryable)
   end
   local session = sessions.open(project, call.body.authentication.nonce)
   project.engine:retry(execution.id, session.id)
@@ -111,16 +117,14 @@ local function retry(call)
 end
 
 local UPDATE_REFUSALS = {
-  unknown = { 404, "Task not found." },
-  not_in_progress = { 400, "Task is not in progress" },
-  invalid_status = { 400, "The status of this task cannot be set" },
+  unknown = refusals.task, not_in_progress = refusals.task_not_in_progress, invalid_status = refusals.task_status,
 }
 
 local function update_task(call)
   local body = call.body
   local task, why = call.project.engine:update_task(call.params.taskId:lower(), body.status, body.output)
   if not task then
-    refuse(UPDATE_REFUSALS[why][1], UPDATE_REFUSALS[why][2])
+    refuse(UPDATE_REFUSALS[why])
   end
   return task
 end
@@ -135,7 +139,7 @@ executions.operations = {
   { operation = "retrieveWorkflowExecution", method = "GET", path = "/workflows/executions/{executionId}", acl = READ,
     handle = retrieve },
   { operation = "cancelWorkflowExecution", method = "POST", path = "/workflows/executions/{executionId}/cancel",
-    acl = WRITE, handle = cancel },
+    acl = WRITE, optional_body = true, handle = cancel },
   { operation = "retryWorkflowExecution", method = "POST", path = "/workflows/executions/{executionId}/retry",
     acl = WRITE, handle = retry },
   { operation = "updateTaskStatus", method = "POST", path = "/workflows/tasks/{taskId}/update", acl = WRITE,

@@ -4,7 +4,10 @@
 
 local core = require "cdfworkflow.core"
 local random = require "cdfworkflow.simulator.lib.random"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
+
+local refuse_with = refusal.refuse_with
 
 local files = {}
 
@@ -63,7 +66,7 @@ local function initiate(call)
   local project, item = call.project, call.body
   local before = item.externalId and find(project, item)
   if before and not call.query.overwrite then
-    refuse(409, "Files already exist", { duplicated = { { externalId = item.externalId } } })
+    refuse_with({ duplicated = { { externalId = item.externalId } } }, refusals.files_exist)
   end
   local now = project:now()
   local file = {
@@ -82,16 +85,18 @@ local function initiate(call)
 end
 
 -- The storage host's own way of saying no.
-local DENIED = {
-  status = 403,
-  headers = { ["content-type"] = "application/xml" },
-  body = "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
-}
+local function denied()
+  return {
+    status = 403,
+    headers = { ["content-type"] = "application/xml" },
+    body = "<?xml version='1.0'?><Error><Code>AccessDenied</Code></Error>",
+  }
+end
 
 local function upload(call)
   local grant = call.sim.state.uploads[call.params.uploadToken]
   if not grant or grant.expires <= call.sim.state.clock then
-    return nil, DENIED
+    return nil, denied()
   end
   local project = call.sim.projects[grant.project]
   local file = project.state.files[grant.file]
@@ -112,7 +117,7 @@ local function by_ids(call)
     end
   end
   if #missing > 0 and not call.body.ignoreUnknownIds then
-    refuse(400, "Files not found", { missing = missing })
+    refuse_with({ missing = missing }, refusals.files_missing)
   end
   return { items = found }
 end

@@ -4,8 +4,11 @@
 
 local core = require "cdfworkflow.core"
 local paging = require "cdfworkflow.simulator.api.paging"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
+
+local refuse, refuse_with = refusal.refuse, refusal.refuse_with
 
 local functions = {}
 
@@ -40,7 +43,7 @@ end
 ---@param id integer
 ---@return table # the stored function; refuses with 404
 function functions.get(project, id)
-  return functions.find(project, { id = id }) or refuse(404, "Function not found.")
+  return functions.find(project, { id = id }) or refuse(refusals["function"])
 end
 
 local function file_was_there(project, fn)
@@ -107,8 +110,8 @@ local function store(project, item)
   return fn
 end
 
----Makes sure that there is a Ready function of this external id, since a Lua function stands for it. One that is
----created through the API later takes its place.
+--- Makes sure that there is a Ready function of this external id, since a Lua function stands for it. One that is
+--- created through the API later takes its place.
 ---@param project cdfworkflow.simulator.Project
 ---@param external_id string
 function functions.register(project, external_id)
@@ -133,13 +136,13 @@ local function create(call)
   local project, item = call.project, call.body.items[1]
   local same = item.externalId and functions.find(project, { externalId = item.externalId })
   if same and not same.registered then
-    refuse(409, "Function externalId duplicated", { duplicated = { { externalId = item.externalId } } })
+    refuse_with({ duplicated = { { externalId = item.externalId } } }, refusals.function_duplicated)
   elseif item.runtime and not VERSIONS[item.runtime] then
-    refuse(400, "runtime must be one of " .. table.concat(RUNTIMES, ", "))
+    refuse(refusals.function_runtime, table.concat(RUNTIMES, ", "))
   elseif not project.state.files[key(item.fileId)] then
-    refuse(400, "Files not found", { missing = { { id = item.fileId } } })
+    refuse_with({ missing = { { id = item.fileId } } }, refusals.files_missing)
   elseif project:count(project.state.functions) - (same and 1 or 0) >= MOST then
-    refuse(400, ("At most %d functions"):format(MOST))
+    refuse(refusals.too_many_functions, MOST)
   end
   if same then
     remove(project, same.id)
@@ -147,7 +150,11 @@ local function create(call)
   return { items = { view(project, store(project, item)) } }, 201
 end
 
-local function find_all(call)
+local function as_it_is(missing)
+  return missing
+end
+
+local function find_all(call, name)
   local found, missing = {}, {}
   for _, item in ipairs(call.body.items) do
     local fn = functions.find(call.project, item)
@@ -158,14 +165,23 @@ local function find_all(call)
     end
   end
   if #missing > 0 and not call.body.ignoreUnknownIds then
-    refuse(400, "Functions not found", { missing = missing })
+    refuse_with({ missing = name(missing) }, refusals.functions_missing)
   end
   return found
 end
 
+-- The SDK's own test relies on it (CDF.md section 20).
+local function in_snake_case(missing)
+  local renamed = {}
+  for position, item in ipairs(missing) do
+    renamed[position] = { id = item.id, external_id = item.externalId }
+  end
+  return renamed
+end
+
 local function by_ids(call)
   local items = core.array({})
-  for position, fn in ipairs(find_all(call)) do
+  for position, fn in ipairs(find_all(call, in_snake_case)) do
     items[position] = view(call.project, fn)
   end
   return { items = items }
@@ -192,19 +208,31 @@ local function matches(shown, filter)
     and shown.createdTime <= (range.max or math.huge) and holds(shown.metadata, filter.metadata)
 end
 
-local function list(call)
-  local project, filter, entries = call.project, call.body.filter or {}, {}
+local function list_page(project, filter, limit)
+  local entries = {}
   for _, fn in pairs(project.state.functions) do
     entries[#entries + 1] = { seq = fn.seq, resource = view(project, fn) }
   end
   local step = paging.by_creation(entries, function(shown)
     return matches(shown, filter)
   end)
-  return { items = paging.page(step, { limit = call.body.limit or DEFAULT_LIMIT }, "functions").items }
+  return { items = paging.page(step, { limit = limit or DEFAULT_LIMIT }, "functions").items }
+end
+
+local function list(call)
+  return list_page(call.project, call.body.filter or {}, call.body.limit)
+end
+
+local function list_all(call)
+  return list_page(call.project, {}, call.query.limit)
+end
+
+local function retrieve(call)
+  return view(call.project, functions.get(call.project, call.params.functionId))
 end
 
 local function delete(call)
-  for _, fn in ipairs(find_all(call)) do
+  for _, fn in ipairs(find_all(call, as_it_is)) do
     remove(call.project, fn.id)
   end
   return {}
@@ -212,6 +240,10 @@ end
 
 local function activation()
   return { status = "activated" }
+end
+
+local function activate()
+  return { status = "activated" }, 202
 end
 
 local function limits()
@@ -228,11 +260,14 @@ local READ, WRITE = { "functionsAcl", "READ" }, { "functionsAcl", "WRITE" }
 
 functions.operations = {
   { operation = "createFunctions", method = "POST", path = "/functions", acl = WRITE, handle = create },
+  { operation = "listAllFunctions", method = "GET", path = "/functions", acl = READ, query = { "limit" },
+    handle = list_all },
+  { operation = "retrieveFunction", method = "GET", path = "/functions/{functionId}", acl = READ, handle = retrieve },
   { operation = "retrieveFunctions", method = "POST", path = "/functions/byids", acl = READ, handle = by_ids },
   { operation = "listFunctions", method = "POST", path = "/functions/list", acl = READ, handle = list },
   { operation = "deleteFunctions", method = "POST", path = "/functions/delete", acl = WRITE, handle = delete },
   { operation = "readFunctionsStatus", method = "GET", path = "/functions/status", acl = READ, handle = activation },
-  { operation = "activateFunctions", method = "POST", path = "/functions/status", acl = WRITE, handle = activation },
+  { operation = "activateFunctions", method = "POST", path = "/functions/status", acl = WRITE, handle = activate },
   { operation = "readFunctionsLimits", method = "GET", path = "/functions/limits", acl = READ, handle = limits },
 }
 

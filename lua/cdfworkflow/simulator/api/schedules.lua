@@ -6,8 +6,11 @@ local core = require "cdfworkflow.core"
 local cron = require "cdfworkflow.simulator.lib.cron"
 local functions = require "cdfworkflow.simulator.api.functions"
 local paging = require "cdfworkflow.simulator.api.paging"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
+
+local refuse, refuse_with = refusal.refuse, refusal.refuse_with
 
 local schedules = {}
 
@@ -20,15 +23,15 @@ end
 
 -- A few common shapes in words; the rest by its expression.
 local function in_words(expression)
-  local minute, hour, rest = expression:match("^%s*(%S+)%s+(%S+)%s+(.-)%s*$")
-  if rest == "* * *" and hour == "*" then
+  local minute, hour, days = expression:match("^%s*(%S+)%s+(%S+)%s+(.-)%s*$")
+  if days == "* * *" and hour == "*" then
     local step = minute:match("^%*/(%d+)$")
     if minute == "*" then
       return "Every minute"
     elseif step then
       return ("Every %s minutes"):format(step)
     end
-  elseif rest == "* * *" and hour:find("^%d+$") and minute:find("^%d+$") then
+  elseif days == "* * *" and hour:find("^%d+$") and minute:find("^%d+$") then
     local number = tonumber(hour)
     return ("At %02d:%02d %s"):format((number + 11) % 12 + 1, tonumber(minute), number < 12 and "AM" or "PM")
   end
@@ -48,15 +51,15 @@ end
 local function check(project, item)
   local parsed, problem = project:parse_cron(item.cronExpression)
   if not parsed then
-    refuse(400, "Invalid cron expression: " .. problem)
+    refuse(refusals.cron, problem)
   end
   local fn = functions.find(project, { id = item.functionId })
   if not fn then
-    refuse(400, "Functions not found", { missing = { { id = item.functionId } } })
+    refuse_with({ missing = { { id = item.functionId } } }, refusals.functions_missing)
   elseif count_of(project, fn) >= MOST_OF_ONE then
-    refuse(400, ("At most %d schedules for one function"):format(MOST_OF_ONE))
+    refuse(refusals.too_many_schedules_of_one, MOST_OF_ONE)
   elseif project:count(project.state.schedules) >= MOST then
-    refuse(400, ("At most %d schedules"):format(MOST))
+    refuse(refusals.too_many_schedules, MOST)
   end
   return parsed
 end
@@ -97,23 +100,31 @@ function schedules.next_due(project)
   return due
 end
 
-local function fire(project, schedule)
+local function fire(project, schedule, time)
   local resource = schedule.resource
   local fn = project.state.functions[key(resource.functionId)]
   calls.take_in(project, fn, {
     data = schedule.data,
     session = resource.sessionId,
     scheduleId = resource.id,
-    scheduledTime = schedule.next_fire,
+    scheduledTime = time,
   })
-  schedule.next_fire = cron.next(project:parse_cron(resource.cronExpression), schedule.next_fire)
+end
+
+--- Makes the call of a schedule now, out of its turn.
+---@param project cdfworkflow.simulator.Project
+---@param id integer
+function schedules.fire(project, id)
+  local schedule = assert(project.state.schedules[key(id)], "there is no schedule " .. tostring(id))
+  fire(project, schedule, project:now())
 end
 
 ---@param project cdfworkflow.simulator.Project
 function schedules.run_due(project)
   for _, schedule in ipairs(project:in_order(project.state.schedules)) do
     if schedule.next_fire and schedule.next_fire <= project:now() then
-      fire(project, schedule)
+      fire(project, schedule, schedule.next_fire)
+      schedule.next_fire = cron.next(project:parse_cron(schedule.resource.cronExpression), schedule.next_fire)
     end
   end
 end
@@ -159,7 +170,7 @@ local function by_ids(call)
     end
   end
   if #missing > 0 and not call.body.ignoreUnknownIds then
-    refuse(400, "Schedules not found", { missing = missing })
+    refuse_with({ missing = missing }, refusals.schedules_missing)
   end
   return { items = found }
 end
@@ -168,15 +179,23 @@ local function delete(call)
   local project, id = call.project, call.body.items[1].id
   local schedule = project.state.schedules[key(id)]
   if not schedule then
-    refuse(400, "Schedules not found", { missing = { { id = id } } })
+    refuse_with({ missing = { { id = id } } }, refusals.schedules_missing)
   end
   sessions.release(project, schedule.resource.sessionId, "schedule")
   project.state.schedules[key(id)] = nil
   return {}
 end
 
+local function get(call)
+  return call.project.state.schedules[key(call.params.scheduleId)] or refuse(refusals.schedule)
+end
+
+local function retrieve(call)
+  return get(call).resource
+end
+
 local function input_data(call)
-  local schedule = call.project.state.schedules[key(call.params.scheduleId)] or refuse(404, "Schedule not found.")
+  local schedule = get(call)
   return { id = schedule.resource.id, data = schedule.data }
 end
 
@@ -193,6 +212,8 @@ schedules.operations = {
     handle = by_ids },
   { operation = "deleteFunctionSchedules", method = "POST", path = "/functions/schedules/delete", acl = WRITE,
     handle = delete },
+  { operation = "retrieveFunctionSchedule", method = "GET", path = "/functions/schedules/{scheduleId}", acl = READ,
+    handle = retrieve },
   { operation = "readFunctionScheduleInputData", method = "GET",
     path = "/functions/schedules/{scheduleId}/input_data", acl = READ, handle = input_data },
 }

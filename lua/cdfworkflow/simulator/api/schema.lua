@@ -1,258 +1,22 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What a request may hold: small checks that are put together into the closed request schemas of CDF's
--- surface. A check takes a value and where it stands, and gives a sentence when the value is refused.
+-- What a request may hold: the closed request schemas of CDF's surface, put together of shapes.
 
-local core = require "cdfworkflow.core"
+local shapes = require "cdfworkflow.simulator.lib.shapes"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
+
+local text, integer, only, object = shapes.text, shapes.integer, shapes.only, shapes.object
+local array, nullable, variants, of_type = shapes.array, shapes.nullable, shapes.variants, shapes.of_type
+local EXTERNAL_ID, EPOCH, ANY_OBJECT, TEXT = shapes.EXTERNAL_ID, shapes.EPOCH, shapes.ANY_OBJECT, shapes.TEXT
+local DESCRIPTION, BOOLEAN = shapes.DESCRIPTION, shapes.BOOLEAN
 
 local schema = {}
 
----@alias cdfworkflow.simulator.Check fun(value: any, where: string): string|nil
-
-local function count(text)
-  if #text == 0 then
-    return 0
-  end
-  return select(2, text:gsub("[^\128-\191]", ""))
-end
-
--- White space as ECMA 262 has it, since that is what the contract's pattern means by \s.
-local WIDE_SPACE = {}
-for _, bytes in ipairs {
-  "\194\160", "\225\154\128", "\226\128\168", "\226\128\169", "\226\128\175", "\226\129\159", "\227\128\128",
-  "\239\187\191",
-} do
-  WIDE_SPACE[bytes] = true
-end
-for last = 128, 138 do
-  WIDE_SPACE["\226\128" .. string.char(last)] = true
-end
-
-local function outer_space(text)
-  return text:find("^%s") or text:find("%s$") or WIDE_SPACE[text:sub(1, 2)] or WIDE_SPACE[text:sub(1, 3)]
-    or WIDE_SPACE[text:sub(-2)] or WIDE_SPACE[text:sub(-3)]
-end
-
----@param text string
----@return boolean # whether the text is well-formed UTF-8 (no surrogates, no overlong forms)
-function schema.is_utf8(text)
-  local position = text:find("[\128-\255]")
-  while position do
-    local rest = text:match("^[\194-\223][\128-\191]()", position)
-      or text:match("^\224[\160-\191][\128-\191]()", position)
-      or text:match("^[\225-\236\238\239][\128-\191][\128-\191]()", position)
-      or text:match("^\237[\128-\159][\128-\191]()", position)
-      or text:match("^\240[\144-\191][\128-\191][\128-\191]()", position)
-      or text:match("^[\241-\243][\128-\191][\128-\191][\128-\191]()", position)
-      or text:match("^\244[\128-\143][\128-\191][\128-\191]()", position)
-    if not rest then
-      return false
-    end
-    position = text:find("[\128-\255]", rest)
-  end
-  return true
-end
-
----@param value any a value that came out of the JSON reader
----@return boolean
-function schema.is_array(value)
-  return type(value) == "table" and (value[1] ~= nil or core.is_array(value))
-end
-
-local function is_object(value)
-  return type(value) == "table" and not schema.is_array(value)
-end
-
-local function any()
-  return nil
-end
-
----@param rules { min: integer?, max: integer?, pattern: string?, find: string?, trimmed: boolean?, enum: string[]? }
----@return cdfworkflow.simulator.Check
-local function text(rules)
-  local allowed
-  if rules.enum then
-    allowed = {}
-    for _, word in ipairs(rules.enum) do
-      allowed[word] = true
-    end
-  end
-  return function(value, where)
-    if type(value) ~= "string" then
-      return where .. " must be a string"
-    elseif #value < (rules.min or 0) then
-      return where .. " must not be blank"
-    elseif rules.max and #value > rules.max and count(value) > rules.max then
-      return ("%s must have at most %d characters"):format(where, rules.max)
-    elseif rules.trimmed and (outer_space(value) or value:find("\0", 1, true)) then
-      return where .. " must not begin or end with white space or hold NUL"
-    elseif rules.pattern and not value:find(rules.pattern) then
-      return where .. " is not well-formed"
-    elseif allowed and not allowed[value] then
-      return where .. " must be one of " .. table.concat(rules.enum, ", ")
-    end
-  end
-end
-
----@param min number?
----@param max number?
----@return cdfworkflow.simulator.Check
-local function integer(min, max)
-  return function(value, where)
-    if type(value) ~= "number" or value % 1 ~= 0 then
-      return where .. " must be an integer"
-    elseif min and value < min then
-      return ("%s must be at least %.0f"):format(where, min)
-    elseif max and value > max then
-      return ("%s must be at most %.0f"):format(where, max)
-    end
-  end
-end
-
-local function of_type(name)
-  return function(value, where)
-    if type(value) ~= name then
-      return where .. " must be a " .. name
-    end
-  end
-end
-
-local function only(wanted)
-  return function(value, where)
-    if value ~= wanted then
-      return ("%s must be %s"):format(where, tostring(wanted))
-    end
-  end
-end
-
-local function sorted_names(members)
-  local names = {}
-  for name in pairs(members) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
-local function missing_member(rules, value, where)
-  for name, message in pairs(rules.refused or {}) do
-    if value[name] ~= nil then
-      return message
-    end
-  end
-  for _, name in ipairs(rules.required or {}) do
-    if value[name] == nil then
-      return ("%s.%s must be given"):format(where, name)
-    end
-  end
-end
-
--- What holds for every member, known by name or not.
-local function wrong_member(rules, value, where)
-  local size = 0
-  for name, member in pairs(value) do
-    size = size + 1
-    if not (rules.open or rules.values or rules.members[name]) then
-      return ("%s.%s is not a known member"):format(where, name)
-    end
-    local message = rules.key and rules.key(name, ("name of %s.%s"):format(where, name))
-      or rules.values and rules.values(member, where .. "." .. name)
-    if message then
-      return message
-    end
-  end
-  if rules.max and size > rules.max then
-    return ("%s must have at most %d members"):format(where, rules.max)
-  end
-end
-
----@param rules { required: string[]?, members: table<string, cdfworkflow.simulator.Check>?, open: boolean?,
----  refused: table<string, string>?, max: integer?, key: cdfworkflow.simulator.Check?,
----  values: cdfworkflow.simulator.Check? }
----@return cdfworkflow.simulator.Check
-local function object(rules)
-  rules.members = rules.members or {}
-  local names = sorted_names(rules.members)
-  return function(value, where)
-    if not is_object(value) then
-      return where .. " must be an object"
-    end
-    local message = missing_member(rules, value, where) or wrong_member(rules, value, where)
-    for _, name in ipairs(names) do
-      if message then
-        break
-      elseif value[name] ~= nil then
-        message = rules.members[name](value[name], where .. "." .. name)
-      end
-    end
-    return message
-  end
-end
-
----@param items cdfworkflow.simulator.Check
----@param min integer?
----@param max integer?
----@return cdfworkflow.simulator.Check
-local function array(items, min, max)
-  return function(value, where)
-    if not schema.is_array(value) then
-      return where .. " must be an array"
-    elseif #value < (min or 0) then
-      return ("%s must have at least %d items"):format(where, min)
-    elseif max and #value > max then
-      return ("%s must have at most %d items"):format(where, max)
-    end
-    for position, item in ipairs(value) do
-      local message = items(item, ("%s[%d]"):format(where, position - 1))
-      if message then
-        return message
-      end
-    end
-  end
-end
-
-local function either(...)
-  local checks = { ... }
-  return function(value, where)
-    local first
-    for _, check in ipairs(checks) do
-      local message = check(value, where)
-      if not message then
-        return nil
-      end
-      first = first or message
-    end
-    return first
-  end
-end
-
--- The variants of an object that are told apart by the presence of one member, in the order given.
-local function variants(list, message)
-  return function(value, where)
-    if not is_object(value) then
-      return where .. " must be an object"
-    end
-    for _, variant in ipairs(list) do
-      if value[variant[1]] ~= nil then
-        return variant[2](value, where)
-      end
-    end
-    return where .. " " .. message
-  end
-end
-
 -- Parts that several requests share ----------------------------------------------------------------------------
 
-local EXTERNAL_ID = text { min = 1, max = 255, trimmed = true }
 local INTERNAL_ID = integer(1, 9007199254740991)
-local EPOCH = integer(0)
 local NONCE = text { min = 1 }
 local PAGE_LIMIT = integer(1, 1000)
 local CURSOR = text { min = 1 }
-local REFERENCE = text { pattern = "%${[^{}]+}" }
-local ANY_OBJECT = object { open = true }
-local TEXT = text {}
-local DESCRIPTION = text { max = 500 }
-local BOOLEAN = of_type "boolean"
 local UUID_PATTERN = "^" .. ("%x"):rep(8) .. ("%-" .. ("%x"):rep(4)):rep(3) .. "%-" .. ("%x"):rep(12) .. "$"
 
 local METADATA = object { open = true, max = 10, key = text { max = 32 }, values = text { max = 255 } }
@@ -273,138 +37,6 @@ local function items(item, min, max, more)
     members[name] = check
   end
   return object { required = { "items" }, members = members }
-end
-
--- Tasks ---------------------------------------------------------------------------------------------------------
-
-local function parameters(name, check)
-  return object { required = { name }, open = true, members = { [name] = check } }
-end
-
-local task -- holds itself: subworkflow and dynamic tasks hold tasks
-local TASKS = array(function(value, where)
-  return task(value, where, true)
-end)
-
-local FUNCTION = object {
-  required = { "function" },
-  open = true,
-  members = {
-    ["function"] = object {
-      required = { "externalId" },
-      open = true,
-      members = { externalId = text { min = 1 }, data = either(ANY_OBJECT, REFERENCE) },
-    },
-    isAsyncComplete = BOOLEAN,
-  },
-}
-
-local TRANSFORMATION = parameters("transformation", object {
-  required = { "externalId" },
-  open = true,
-  members = {
-    externalId = text { min = 1 },
-    concurrencyPolicy = text { enum = { "fail", "waitForCurrent", "restartAfterCurrent" } },
-    useTransformationCredentials = BOOLEAN,
-  },
-})
-
-local CDF_REQUEST = parameters("cdfRequest", object {
-  required = { "resourcePath", "method" },
-  open = true,
-  members = {
-    resourcePath = text { min = 1 },
-    method = either(text { enum = { "GET", "POST", "PUT" } }, REFERENCE),
-    queryParameters = either(ANY_OBJECT, REFERENCE),
-    body = either(ANY_OBJECT, REFERENCE),
-    requestTimeoutInMillis = either(integer(0), REFERENCE),
-    cdfVersionHeader = TEXT,
-  },
-})
-
-local DYNAMIC = parameters("dynamic", object {
-  required = { "tasks" },
-  open = true,
-  members = { tasks = either(REFERENCE, TASKS) },
-})
-
-local SUBWORKFLOW_INLINE = object { required = { "tasks" }, open = true, members = { tasks = TASKS } }
-local SUBWORKFLOW_REFERENCE = object {
-  required = { "workflowExternalId", "version" },
-  open = true,
-  members = { workflowExternalId = EXTERNAL_ID, version = EXTERNAL_ID },
-}
-local SUBWORKFLOW = parameters("subworkflow", function(value, where)
-  if is_object(value) and value.tasks ~= nil and value.workflowExternalId ~= nil then
-    return where .. " must have either tasks or workflowExternalId, not both"
-  end
-  return variants({ { "tasks", SUBWORKFLOW_INLINE }, { "workflowExternalId", SUBWORKFLOW_REFERENCE } },
-    "must have tasks, or workflowExternalId and version")(value, where)
-end)
-
-local SIMULATION_INPUT = object {
-  required = { "referenceId", "value" },
-  open = true,
-  members = {
-    referenceId = text { min = 1 },
-    value = either(TEXT, of_type "number", array(either(TEXT, of_type "number"))),
-    unit = object { required = { "name" }, open = true, members = { name = TEXT } },
-  },
-}
-local SIMULATION = parameters("simulation", object {
-  required = { "routineExternalId" },
-  open = true,
-  members = {
-    routineExternalId = text { min = 1 },
-    runTime = either(EPOCH, REFERENCE),
-    inputs = either(array(SIMULATION_INPUT, 0, 200), REFERENCE),
-  },
-})
-
-local FUNCTION_APP = parameters("functionApp", object {
-  required = { "externalId", "path", "method" },
-  open = true,
-  members = {
-    externalId = text { min = 1, max = 255 },
-    path = text { max = 255 },
-    method = TEXT,
-    parameters = object { open = true, max = 10, values = any },
-  },
-})
-
-local PARAMETERS = {
-  ["function"] = FUNCTION,
-  transformation = TRANSFORMATION,
-  cdf = CDF_REQUEST,
-  dynamic = DYNAMIC,
-  subworkflow = SUBWORKFLOW,
-  simulation = SIMULATION,
-  functionApp = FUNCTION_APP,
-}
-
-local TASK_MEMBERS = {
-  externalId = EXTERNAL_ID,
-  type = TEXT,
-  parameters = ANY_OBJECT,
-  name = text { max = 255 },
-  description = DESCRIPTION,
-  retries = integer(0, 10),
-  timeout = integer(60, 86400),
-  onFailure = text { enum = { "abortWorkflow", "skipTask" } },
-  dependsOn = array(object { required = { "externalId" }, members = { externalId = EXTERNAL_ID } }, 0, 100),
-}
-local TASK_REQUIRED = { "externalId", "type", "parameters" }
-local TASK_CLOSED = object { required = TASK_REQUIRED, members = TASK_MEMBERS }
-local TASK_OPEN = object { required = TASK_REQUIRED, members = TASK_MEMBERS, open = true }
-
--- Tasks are closed where the definition holds them, open below (inside subworkflow and dynamic tasks).
-function task(value, where, nested)
-  local message = (nested and TASK_OPEN or TASK_CLOSED)(value, where)
-  if message then
-    return message
-  end
-  local check = PARAMETERS[value.type]
-  return check and check(value.parameters, where .. ".parameters")
 end
 
 -- Trigger rules -------------------------------------------------------------------------------------------------
@@ -446,8 +78,8 @@ local RULES = {
         open = true,
         members = { with = ANY_OBJECT, select = ANY_OBJECT },
       },
-      batchSize = integer(100, 1000),
-      batchTimeout = integer(60, 86400),
+      batchSize = integer(1, 1000),
+      batchTimeout = integer(10, 86400),
     },
   },
   recordStream = object {
@@ -508,7 +140,7 @@ schema.body = {
       externalId = EXTERNAL_ID,
       description = DESCRIPTION,
       dataSetId = INTERNAL_ID,
-      maxConcurrentExecutions = integer(1),
+      maxConcurrentExecutions = nullable(integer(1, 10000)),
     },
   }, 1, 1),
   deleteWorkflows = items(WORKFLOW_ID_ITEM, 1, 100),
@@ -519,7 +151,8 @@ schema.body = {
       version = EXTERNAL_ID,
       workflowDefinition = object {
         required = { "tasks" },
-        members = { description = DESCRIPTION, tasks = array(task) },
+        open = true,
+        members = { description = DESCRIPTION, tasks = array(task_types.check) },
       },
     },
   }, 1, 1),
@@ -695,7 +328,7 @@ local function parsed(check, read)
 end
 
 local function as_text(given)
-  return schema.is_utf8(given) and given or nil
+  return shapes.is_utf8(given) and given or nil
 end
 
 local function as_integer(given)

@@ -6,7 +6,10 @@ local auth = require "cdfworkflow.simulator.api.auth"
 local core = require "cdfworkflow.core"
 local paging = require "cdfworkflow.simulator.api.paging"
 local random = require "cdfworkflow.simulator.lib.random"
-local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusal = require "cdfworkflow.simulator.lib.refusal"
+local refusals = require "cdfworkflow.simulator.lib.refusals"
+
+local refuse, refuse_with = refusal.refuse, refusal.refuse_with
 
 local sessions = {}
 
@@ -58,7 +61,7 @@ local function make_room(project)
     state.sessions_live = count_live(project)
   end
   if state.sessions_live >= CEILING then
-    refuse(400, ("There can be only %d sessions"):format(CEILING))
+    refuse(refusals.too_many_sessions, CEILING)
   end
   state.sessions_live = state.sessions_live + 1
 end
@@ -81,12 +84,12 @@ function sessions.open(project, nonce)
   local id = project.state.nonces[nonce]
   local session = id and settle(project, project.state.sessions[id])
   if not session or session.status ~= "READY" or project:now() - session.creationTime >= NONCE_LIFETIME then
-    refuse(400, "Failed to bind session using nonce")
+    refuse(refusals.nonce)
   end
   return session
 end
 
----Spends the nonce: from now on the session belongs to its consumer.
+--- Spends the nonce: from now on the session belongs to its consumer.
 ---@param project cdfworkflow.simulator.Project
 ---@param session cdfworkflow.simulator.Session
 ---@param holder string execution, call, trigger or schedule
@@ -97,8 +100,8 @@ function sessions.bind(project, session, holder)
   session.status = "ACTIVE"
 end
 
----Ends a session together with its holder. An execution or a call that uses the session of a trigger or a schedule
----leaves it alone.
+--- Ends a session together with its holder. An execution or a call that uses the session of a trigger or a schedule
+--- leaves it alone.
 ---@param project cdfworkflow.simulator.Project
 ---@param id integer
 ---@param holder string
@@ -124,13 +127,13 @@ local function owner_and_kind(call, item)
     local principal = call.sim.directory.principals[item.clientId]
     if not principal or principal.client_secret ~= item.clientSecret
       or not auth.may_enter(principal, call.project.name) then
-      refuse(400, "Invalid client credentials")
+      refuse(refusals.client_credentials)
     end
     return principal, "CLIENT_CREDENTIALS"
   elseif item.oneshotTokenExchange then
     return call.principal, "ONESHOT_TOKEN_EXCHANGE"
   elseif not call.principal.token_exchange then
-    refuse(400, "Invalid access token from identity provider")
+    refuse(refusals.token_exchange)
   end
   return call.principal, "TOKEN_EXCHANGE"
 end
@@ -178,7 +181,7 @@ local function find(call)
     end
   end
   if #missing > 0 then
-    refuse(400, "Session ids not found", { missing = missing })
+    refuse_with({ missing = missing }, refusals.sessions_missing)
   end
   return found
 end

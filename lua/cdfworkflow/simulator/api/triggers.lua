@@ -8,6 +8,7 @@ local graph = require "cdfworkflow.simulator.engine.definition"
 local core = require "cdfworkflow.core"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local sessions = require "cdfworkflow.simulator.api.sessions"
 local versions = require "cdfworkflow.simulator.api.versions"
 
@@ -21,7 +22,7 @@ local function parse(project, rule)
     return nil
   end
   local parsed, problem = project:parse_cron(rule.cronExpression, rule.timezone)
-  return parsed or refuse(400, "Invalid cron expression: " .. problem)
+  return parsed or refuse(refusals.cron, problem)
 end
 
 local function next_fire(project, rule)
@@ -42,11 +43,11 @@ local function check(project, item)
   parse(project, item.triggerRule)
   versions.get(project, item.workflowExternalId, item.workflowVersion)
   if not stored[item.externalId] and project:count(stored) >= MOST then
-    refuse(400, ("At most %d triggers"):format(MOST))
+    refuse(refusals.too_many_triggers, MOST)
   end
   local session = sessions.open(project, item.authentication.nonce)
   if item.triggerRule.triggerType == "recordStream" and session.type ~= "CLIENT_CREDENTIALS" then
-    refuse(403, "The session must be of kind CLIENT_CREDENTIALS")
+    refuse(refusals.record_stream_session)
   end
   return session
 end
@@ -137,8 +138,8 @@ local function fire_batches(project, trigger)
   end
 end
 
----Fires a trigger now: a data trigger with items, a schedule trigger out of its turn. Items that come while a data
----trigger is paused are kept for its resumption.
+--- Fires a trigger now: a data trigger with items, a schedule trigger out of its turn. Items that come while a data
+--- trigger is paused are kept for its resumption.
 ---@param project cdfworkflow.simulator.Project
 ---@param external_id string
 ---@param items table[]?
@@ -183,7 +184,7 @@ end
 
 local function list(call)
   local query = call.query
-  local step = paging.by_creation(call.project.state.triggers, function(resource)
+  local step = paging.by_external_id(call.project.state.triggers, function(resource)
     return (not query.workflowExternalId or resource.workflowExternalId == query.workflowExternalId)
       and (not query.workflowVersion or resource.workflowVersion == query.workflowVersion)
   end)
@@ -191,8 +192,8 @@ local function list(call)
     { "triggers", query.workflowExternalId, query.workflowVersion })
 end
 
-local function get(call, external_id, message)
-  return call.project.state.triggers[external_id] or refuse(404, message or "Trigger not found.")
+local function get(call, external_id, kind)
+  return call.project.state.triggers[external_id] or refuse(kind or refusals.trigger)
 end
 
 local function delete(call)
@@ -205,7 +206,7 @@ end
 
 local function history(call)
   local external_id = call.params.triggerExternalId
-  get(call, external_id, "Workflow trigger not found.")
+  get(call, external_id, refusals.trigger_history)
   local runs = call.project.state.trigger_runs[external_id]
   local step = paging.newest_first(runs, function(run)
     return run

@@ -4,6 +4,7 @@
 local graph = require "cdfworkflow.simulator.engine.definition"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 local workflows = require "cdfworkflow.simulator.api.workflows"
 
 local versions = {}
@@ -25,7 +26,7 @@ end
 ---@param version string
 ---@return table # the version resource; refuses with 404
 function versions.get(project, workflow, version)
-  return versions.find(project, workflow, version) or refuse(404, "Workflow version not found.")
+  return versions.find(project, workflow, version) or refuse(refusals.version)
 end
 
 local function upsert(call)
@@ -88,7 +89,7 @@ local function delete(call)
     end
   end
   if #missing > 0 and call.query.ignoreUnknownIds == false then
-    refuse(404, ("The following workflow versions were not found: [%s]."):format(table.concat(missing, ", ")))
+    refuse(refusals.versions_missing, table.concat(missing, ", "))
   end
   for _, item in ipairs(call.body.items) do
     local of_workflow = project.state.versions[item.workflowExternalId]

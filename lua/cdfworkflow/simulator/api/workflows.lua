@@ -1,29 +1,31 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Workflow containers: upsert, retrieve, list, delete with all versions.
 
+local core = require "cdfworkflow.core"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local workflows = {}
 
 local MOST = 1000
 local DEFAULT_LIMIT = 100
 
----Stores a workflow, new or replaced.
+--- Stores a workflow, new or replaced.
 ---@param project cdfworkflow.simulator.Project
 ---@param item table the resource as sent
 ---@return table # the resource as CDF shows it
 function workflows.store(project, item)
   local stored, now = project.state.workflows, project:now()
-  local before = stored[item.externalId]
+  local before, most_running = stored[item.externalId], item.maxConcurrentExecutions
   if not before and project:count(stored) >= MOST then
-    refuse(400, "The number of workflows is at its limit")
+    refuse(refusals.too_many_workflows)
   end
   local resource = {
     externalId = item.externalId,
     description = item.description,
     dataSetId = item.dataSetId,
-    maxConcurrentExecutions = item.maxConcurrentExecutions,
+    maxConcurrentExecutions = most_running ~= core.null and most_running or nil, -- capped when executions start
     createdTime = before and before.resource.createdTime or now,
     lastUpdatedTime = now,
   }
@@ -32,11 +34,7 @@ function workflows.store(project, item)
 end
 
 local function upsert(call)
-  local item = call.body.items[1]
-  if (item.maxConcurrentExecutions or 0) > call.project.limits.concurrent_executions then
-    refuse(400, ("maxConcurrentExecutions must be at most %d"):format(call.project.limits.concurrent_executions))
-  end
-  return { items = { workflows.store(call.project, item) } }
+  return { items = { workflows.store(call.project, call.body.items[1]) } }
 end
 
 local function list(call)
@@ -48,7 +46,7 @@ end
 
 local function retrieve(call)
   local entry = call.project.state.workflows[call.params.workflowExternalId]
-  return entry and entry.resource or refuse(404, "Workflow not found.")
+  return entry and entry.resource or refuse(refusals.workflow)
 end
 
 local function delete(call)
@@ -57,11 +55,11 @@ local function delete(call)
     if not project.state.workflows[item.externalId] then
       missing[#missing + 1] = item.externalId
     elseif project.engine:running(item.externalId) > 0 then
-      refuse(400, "Cannot delete workflow with running executions")
+      refuse(refusals.still_running)
     end
   end
   if #missing > 0 and call.query.ignoreUnknownIds == false then
-    refuse(404, ("The following workflows were not found: [%s]."):format(table.concat(missing, ", ")))
+    refuse(refusals.workflows_missing, table.concat(missing, ", "))
   end
   for _, item in ipairs(call.body.items) do
     project.state.workflows[item.externalId] = nil

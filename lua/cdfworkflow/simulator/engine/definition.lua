@@ -3,19 +3,29 @@
 -- on reading back, and makes the hash.
 
 local core = require "cdfworkflow.core"
+local defaults = require "cdfworkflow.definition.defaults"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
+local refusals = require "cdfworkflow.simulator.lib.refusals"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 local graph = {}
 
 local function invalid(message, ...)
-  refuse(400, "Invalid workflow definition: " .. message:format(...))
+  refuse(refusals.definition, message:format(...))
+end
+
+-- What the engine of CDF keeps for itself (CDF.md section 20).
+local function is_reserved(external_id)
+  return external_id == "workflow" or external_id:find("^__") ~= nil
 end
 
 local function collect(tasks)
   local by_id = {}
   for _, task in ipairs(tasks) do
-    if by_id[task.externalId] then
+    if is_reserved(task.externalId) then
+      invalid("the task external id %s is reserved", task.externalId)
+    elseif by_id[task.externalId] then
       invalid("the task external id %s is not unique", task.externalId)
     end
     by_id[task.externalId] = task
@@ -40,13 +50,13 @@ local function walk(task, by_id, seen)
 end
 
 local function inner_tasks(task)
-  local holder = task.type == "subworkflow" and task.parameters.subworkflow
-  return holder and holder.tasks or nil
+  local kind = task_types.types[task.type]
+  return kind and kind.holds_definitions and task.parameters[kind.holds].tasks or nil
 end
 
 local function check_inner(task, tasks)
   for _, inner in ipairs(tasks) do
-    if inner.type == "dynamic" or inner.type == "subworkflow" then
+    if task_types.is_container(inner.type) then
       invalid("the %s task %s may not stand inside %s", inner.type, inner.externalId, task.externalId)
     end
   end
@@ -86,70 +96,31 @@ local function copy(value)
   return result
 end
 
-local function default(holder, name, value)
-  if holder[name] == nil then
-    holder[name] = value
-  end
-end
-
-local fill_tasks
-
-local FILL = {
-  ["function"] = function(parameters)
-    default(parameters, "isAsyncComplete", false)
-  end,
-  transformation = function(parameters)
-    default(parameters.transformation, "concurrencyPolicy", "fail")
-    default(parameters.transformation, "useTransformationCredentials", false)
-  end,
-  cdf = function(parameters)
-    default(parameters.cdfRequest, "requestTimeoutInMillis", 10000)
-  end,
-  subworkflow = function(parameters)
-    if parameters.subworkflow.tasks then
-      fill_tasks(parameters.subworkflow.tasks)
-    end
-  end,
-}
-
-function fill_tasks(tasks)
-  for _, task in ipairs(tasks) do
-    default(task, "retries", 3)
-    default(task, "timeout", 3600)
-    default(task, "onFailure", "abortWorkflow")
-    default(task, "dependsOn", core.array({}))
-    local fill = FILL[task.type]
-    if fill then
-      fill(task.parameters)
-    end
-  end
-end
-
 ---@param definition table as sent, checked
 ---@return table # a copy with defaults and hash
 function graph.complete(definition)
   local complete = copy(definition)
-  fill_tasks(complete.tasks)
+  complete.hash = nil
+  defaults.fill(complete.tasks)
   complete.hash = canonical.hash(canonical.text(complete), 40)
   return complete
 end
 
--- What the parameters of a task hold, by its type; clients cannot read a task whose parameters do not.
-local HOLDS = {
-  ["function"] = "function", transformation = "transformation", cdf = "cdfRequest", simulation = "simulation",
-}
-
----Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
+--- Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
 ---@param tasks table[]
 ---@return string|nil problem what is wrong with one of them
 function graph.take_in(tasks)
   for _, task in ipairs(tasks) do
-    local holds = HOLDS[task.type]
-    if holds and type(task.parameters[holds]) ~= "table" then
-      return ("task %s has no %s among its parameters"):format(task.externalId, holds)
+    local kind = task_types.types[task.type]
+    if is_reserved(task.externalId) then
+      return ("the task external id %s is reserved"):format(task.externalId)
+    end
+    if kind and not kind.is_container and type(task.parameters[kind.holds]) ~= "table" then
+      -- clients cannot read such a task
+      return ("task %s has no %s among its parameters"):format(task.externalId, kind.holds)
     end
   end
-  fill_tasks(tasks)
+  defaults.fill(tasks)
 end
 
 graph.copy = copy

@@ -6,6 +6,7 @@ local PriorityQueue = require "cdfworkflow.priority_queue"
 local definitions = require "cdfworkflow.simulator.engine.definition"
 local graph = require "cdfworkflow.simulator.engine.graph"
 local tasks = require "cdfworkflow.simulator.engine.tasks"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 ---@class cdfworkflow.simulator.Walk
 ---@field protected world table
@@ -40,8 +41,8 @@ end
 ---@return table
 function Walk.new(world, notes)
   return {
-    world = world, notes = notes, timers = PriorityQueue.new(), waiting = PriorityQueue.new(), waker = { order = 0 }, busy = 0,
-    runs = {}, owners = {},
+    world = world, notes = notes, timers = PriorityQueue.new(), waiting = PriorityQueue.new(), waker = { order = 0 },
+    busy = 0, runs = {}, owners = {},
   }
 end
 
@@ -136,13 +137,23 @@ local function source_of(node)
   end
 end
 
+-- What a new attempt is about to overwrite: the page shows each attempt with its error, the API only the last one.
+local function keep_attempt(entry)
+  if not (entry.startTime and entry.endTime) then return end -- CANCELED before it began
+  entry.earlier = entry.earlier or {}
+  table.insert(entry.earlier, {
+    status = entry.status, startTime = entry.startTime, endTime = entry.endTime, reason = entry.reasonForIncompletion,
+  })
+end
+
 function Walk:_start_attempt(node)
-  local container = graph.CONTAINERS[node.definition.type]
+  local entry = node.entry
+  if entry.status ~= "SCHEDULED" then keep_attempt(entry) end -- one that waited for a place has been here before
+  local container = task_types.is_container(node.definition.type)
   if not container then
     if self.busy >= self.world.limits.concurrent_tasks then return self:_wait_for_place(node) end
     self:_take_place(node)
   end
-  local entry = node.entry
   entry.status, entry.startTime, entry.output = "IN_PROGRESS", self:_now(), {}
   entry.endTime, entry.reasonForIncompletion = nil, nil
   entry.attempts = entry.attempts + 1
@@ -201,7 +212,7 @@ end
 -- Whether a task that has failed is tried again. A container is not: the tasks in it have used their own attempts.
 local function attempts_left(node, status)
   local entry, definition = node.entry, node.definition
-  if graph.CONTAINERS[definition.type] or status == "FAILED_WITH_TERMINAL_ERROR" then return false end
+  if task_types.is_container(definition.type) or status == "FAILED_WITH_TERMINAL_ERROR" then return false end
   if status == "TIMED_OUT" and definition.onFailure ~= "skipTask" then return false end
   return entry.attempts <= number_or(definition.retries, DEFAULT_RETRIES) + entry.granted
 end
@@ -319,6 +330,7 @@ function Walk:_start_node(node)
   if not entry then return self:_schedule_task(node) end
   if not RESTARTED[entry.status] then return end
   entry.granted = entry.granted + 1
+  keep_attempt(entry)
   entry.startTime, entry.endTime, entry.reasonForIncompletion, entry.output = nil, nil, nil, {}
   if not node.children then return self:_schedule_task(node) end
   entry.status, entry.startTime = "IN_PROGRESS", self:_now()

@@ -6,12 +6,18 @@ local Refusal = {}
 
 local M = {}
 
----Ends the present request with an error answer.
----@param status integer HTTP status
----@param message string for the member `message` of CDF's envelope
----@param more table? further members of the envelope (`missing`, `duplicated`, `extra`)
-function M.refuse(status, message, more)
-  error(setmetatable({ status = status, message = message, more = more }, Refusal), 0)
+---@param more table|nil further members of CDF's envelope (`missing`, `duplicated`, `extra`)
+---@param kind cdfworkflow.simulator.RefusalKind of refusals.lua
+---@param ... any what its text is formatted with
+function M.refuse_with(more, kind, ...)
+  error(setmetatable({ status = kind[1], message = kind[2]:format(...), more = more }, Refusal), 0)
+end
+
+--- Ends the present request with an error answer.
+---@param kind cdfworkflow.simulator.RefusalKind
+---@param ... any
+function M.refuse(kind, ...)
+  M.refuse_with(nil, kind, ...)
 end
 
 ---@param value any

@@ -1,32 +1,25 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The program cdfworkflow-sim: reads the command line, makes a simulator from it and serves it until it is told to
--- stop. No secret is ever printed.
+-- stop. No secret is ever printed, but for the client's by --print-env.
 
-local core = require "cdfworkflow.core"
-local options = require "cdfworkflow.options"
+local control = require "cdfworkflow.simulator.serve.control"
+local environment = require "cdfworkflow.simulator.serve.environment"
 local fault_notation = require "cdfworkflow.simulator.serve.fault_notation"
+local loading = require "cdfworkflow.simulator.serve.loading"
+local log = require "cdfworkflow.simulator.serve.log"
 local server = require "cdfworkflow.simulator.serve.server"
 local simulator = require "cdfworkflow.simulator"
 local store = require "cdfworkflow.simulator.serve.store"
 
 local command = {}
 
-local EPILOG = [[
-The client signs in at http://HOST:PORT/oauth2/token (or /TENANT/oauth2/v2.0/token). Tokens, nonces and timers
-follow the simulator's clock. The --state file holds what was put into the simulator, secrets of functions too.
+local EPILOG = table.concat({
+  environment.HELP, fault_notation.HELP, loading.HELP, control.HELP,
+  "Tokens, nonces and timers follow the simulator's clock. The --state file holds what was put into the simulator,\n"
+    .. "secrets of functions too; only its owner can read it.",
+}, "\n\n")
 
-]] .. fault_notation.HELP .. [[
-
-
-The file of --load returns a function, which gets the simulator, or a table with any of these members:
-  functions        external id -> Lua function(data, context) that stands for a Cognite Function
-  transformations  external id -> Lua function(parameters, context); returns how many seconds it takes
-  simulations      the same, by the external id of the routine
-  workflows        a list of workflows, as in the API
-  versions         a list of workflow versions, as in the API
-
-With --control, programs on this machine may POST a fault (JSON) to /_simulator/fault, {"seconds": n} to
-/_simulator/advance, and GET /_simulator/log.]]
+local DEFAULT_SECRET = "client-secret"
 
 local function integer_in(low, high)
   return function(text)
@@ -38,7 +31,7 @@ end
 
 local function new_parser(argparse)
   local parser = argparse("cdfworkflow-sim", "Cognite Data Fusion's data workflows, embedded: a server to try and "
-    .. "test against, with a page to look at.", EPILOG)
+    .. "test against, with a page that shows what happens and acts.", EPILOG)
   parser:usage_max_width(110):help_max_width(110)
   parser:option("--host", "Address to listen on.", "127.0.0.1")
   parser:option("--port", "Port to listen on; 0 finds a free one.", "8080"):convert(integer_in(0, 65535))
@@ -54,51 +47,13 @@ local function new_parser(argparse)
   parser:option("--seed", "Ids, nonces and tokens follow from this number.", "1"):convert(integer_in(0, 2147483646))
   parser:option("--clock", "Whether the clock runs, or is only moved through --control.", "real")
     :choices { "real", "manual" }
-  parser:flag("--control", "Open the seam for tests.")
+  parser:option("--log", "What is said on standard error: trouble in words, or also each request, in JSON.", "text")
+    :choices { "text", "json" }
+  parser:flag("--control", "Open the seam for tests; see below.")
+  parser:flag("--headless", "Serve no page.")
+  parser:flag("--page-actions", "Let the page act although --host is not this machine alone.")
+  parser:flag("--print-env", "Say where it listens in lines for a shell; see below.")
   return parser
-end
-
----------------------------------------------------------------------------------------------------------------------
--- --load
----------------------------------------------------------------------------------------------------------------------
-
-local LOADED = { "functions", "transformations", "simulations", "workflows", "versions" }
-
--- Through the simulator's own API, so that what it refuses is refused here too.
-local function put(sim, path, item)
-  for _, project in ipairs(sim.project_names) do
-    local response = sim:answer({
-      method = "POST", path = ("/api/v1/projects/%s%s"):format(core.segment("project", project), path),
-      headers = { ["content-type"] = "application/json" }, body = assert(core.encode({ items = { item } })),
-    }, sim.directory.order[1])
-    if response.status >= 300 then error(core.decode(response.body).error.message, 0) end
-  end
-end
-
-local function load_table(sim, given)
-  options.check(given, LOADED, "the loaded table")
-  for external_id, handler in pairs(given.functions or {}) do sim:function_handler(external_id, handler) end
-  for _, kind in ipairs { "transformations", "simulations" } do
-    for external_id, handler in pairs(given[kind] or {}) do sim[kind][external_id] = handler end
-  end
-  for _, workflow in ipairs(given.workflows or {}) do put(sim, "/workflows", workflow) end
-  for _, version in ipairs(given.versions or {}) do put(sim, "/workflows/versions", version) end
-end
-
-local function load_into(sim, path)
-  local chunk = assert(loadfile(path))
-  local given = chunk()
-  if type(given) == "function" then return given(sim) end
-  if type(given) ~= "table" then error("it must return a function or a table", 0) end
-  load_table(sim, given)
-end
-
----------------------------------------------------------------------------------------------------------------------
--- From the command line to a server
----------------------------------------------------------------------------------------------------------------------
-
-local function say(...)
-  io.stderr:write("cdfworkflow-sim: ", table.concat({ ... }), "\n")
 end
 
 local function new_sim(args)
@@ -111,57 +66,77 @@ local function new_sim(args)
   return simulator.new {
     projects = args.project[1] and args.project or nil,
     client_id = args.client_id,
-    client_secret = args.client_secret or os.getenv "IDP_CLIENT_SECRET" or nil,
+    client_secret = args.client_secret or os.getenv "IDP_CLIENT_SECRET" or DEFAULT_SECRET,
     tokens = args.token, seed = args.seed, state = state,
     clock = args.clock == "real" and os.time() * 1000 or nil,
   }
+end
+
+-- What the command line puts into a simulator, at the start and again when it was reset.
+local function filler(args)
+  return function(sim)
+    local ok, message = loading.load(sim, args.load)
+    for _, fault in ipairs(ok and args.fault or {}) do sim:fault(fault) end
+    return ok, message
+  end
 end
 
 local function prepare(args)
   local made, sim, message = pcall(new_sim, args)
   if not made or not sim then return nil, made and message or tostring(sim) end
   if not args.control then sim.log = nil end
-  for _, path in ipairs(args.load) do
-    local ok, problem = pcall(load_into, sim, path)
-    if not ok then return nil, ("--load %s: %s"):format(path, tostring(problem)) end
-  end
-  for _, fault in ipairs(args.fault) do sim:fault(fault) end
-  return sim
+  local fill = filler(args)
+  local ok, problem = fill(sim)
+  if ok and args.state then ok, problem = store.try(args.state) end
+  if not ok then return nil, problem end
+  return sim, fill
 end
 
 -- The file is written again only when something has changed; a save that failed is told, and makes the exit status 1.
-local function saver(sim, path)
+local function saver(sim, path, say)
   local outcome = { ok = true }
   local function save()
-    local exported, state = pcall(sim.export, sim)
-    local message = "cannot save the state: " .. tostring(state)
-    outcome.ok = exported
-    if exported then outcome.ok, message = store.save(path, state) end
+    local message
+    outcome.ok, message = store.save(path, sim.state)
     if not outcome.ok then say(message) end
   end
   return path and save or nil, outcome
 end
 
+local function say_ready(args, sim, url)
+  if args.print_env then
+    local from_environment = not args.client_secret and os.getenv "IDP_CLIENT_SECRET"
+    io.stdout:write(environment.lines(url, {
+      project = sim.project_names[1], client_id = args.client_id,
+      client_secret = not from_environment and (args.client_secret or DEFAULT_SECRET) or nil,
+    }))
+  else
+    io.stdout:write("cdfworkflow-sim listening on ", url, "\n")
+  end
+  io.stdout:flush()
+end
+
 local function serve(args)
-  local sim, message = prepare(args)
-  if not sim then return nil, message end
-  local save, outcome = saver(sim, args.state)
-  local listener
-  listener, message = server.new {
+  local sim, fill = prepare(args)
+  if not sim then return nil, fill end
+  local output = args.log == "json" and log.json(function() return sim:now() end) or log.text()
+  local save, outcome = saver(sim, args.state, output.say)
+  local listener, message = server.new {
     sim = sim, host = args.host, port = args.port, certificate = args.certificate, key = args.key,
-    control = args.control, real_time = args.clock == "real", save = save, log = say,
+    control = args.control, headless = args.headless, page_actions = args.page_actions,
+    real_time = args.clock == "real", save = save, fill = fill, log = output.say, on_request = output.on_request,
   }
   if not listener then return nil, message end
-  io.stdout:write("cdfworkflow-sim listening on ", listener:url(), "\n")
-  io.stdout:flush()
+  say_ready(args, sim, listener:url())
   listener:run()
   return outcome.ok, "the state could not be saved"
 end
 
----Runs the program.
+--- Runs the program.
 ---@param arguments string[]
 ---@return integer status 0 after an orderly stop, 1 when something went wrong, 2 for a wrong command line
 function command.main(arguments)
+  local say = log.text().say
   local found, argparse = pcall(require, "argparse")
   if not found then
     say "argparse is needed: install the rock `argparse`, or Debian's lua-argparse"

@@ -6,12 +6,14 @@ local markup = require "cdfworkflow.simulator.serve.markup"
 
 local drawing = {}
 
-local WIDTH, HEIGHT = 206, 62
-local COLUMN, ROW = 258, 86
-local THIN = 24 -- height of the place that a passing edge takes
+local WIDTH, COLUMN = 206, 258
 local SWEEPS = 3
-local MOST_TITLE = 20
 local SMALLEST = 0.7 -- how far a wide graph may shrink before it has to be scrolled
+
+-- Where many tasks stand above one another, each gets one line instead of three.
+local ROOMY = { height = 62, row = 86, thin = 24, title = 20 } -- `thin` is the place that a passing edge takes
+local DENSE = { height = 32, row = 40, thin = 14, title = 17 }
+local MOST_ROOMY = 6
 
 local function by_id(tasks)
   local found = {}
@@ -44,7 +46,7 @@ local function connect(from, to)
 end
 
 local function new_place(task)
-  return { task = task, before = {}, after = {}, height = task and ROW or THIN }
+  return { task = task, before = {}, after = {} }
 end
 
 -- Places in columns: one for each task, and one for each column that an edge passes.
@@ -92,21 +94,34 @@ local function untangle(columns)
   end
 end
 
-local function height_of(column)
-  local height = 0
-  for _, place in ipairs(column) do height = height + place.height end
-  return height
+local function count_tasks(column)
+  local count = 0
+  for _, place in ipairs(column) do count = count + (place.task and 1 or 0) end
+  return count
+end
+
+local function choose_style(columns)
+  for _, column in ipairs(columns) do
+    if count_tasks(column) > MOST_ROOMY then return DENSE end
+  end
+  return ROOMY
+end
+
+local function height_of(column, style)
+  local tasks = count_tasks(column)
+  return tasks * style.row + (#column - tasks) * style.thin
 end
 
 -- Gives every place its left edge and middle line; returns the height of the whole.
-local function position(columns)
+local function position(columns, style)
   local tallest = 0
-  for _, column in ipairs(columns) do tallest = math.max(tallest, height_of(column)) end
+  for _, column in ipairs(columns) do tallest = math.max(tallest, height_of(column, style)) end
   for d, column in ipairs(columns) do
-    local y = (tallest - height_of(column)) / 2
+    local y = (tallest - height_of(column, style)) / 2
     for _, place in ipairs(column) do
-      place.x, place.y = (d - 1) * COLUMN + 4, y + place.height / 2
-      y = y + place.height
+      local height = place.task and style.row or style.thin
+      place.x, place.y = (d - 1) * COLUMN + 4, y + height / 2
+      y = y + height
     end
   end
   return tallest
@@ -121,38 +136,64 @@ local function draw_edge(from, to)
     :format(x1, from.y, middle, from.y, middle, to.y, x2, to.y, tail)
 end
 
-local function draw_box(place)
-  local task, x, y = place.task, place.x, place.y - HEIGHT / 2
-  return markup.fill([[<g class="{tone}"><title>{id}: {word}</title>
-<rect class="box" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/>
-<rect class="tint" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/><circle class="dot" cx="{cx}" cy="{cy}" r="4.5"/>
+local LINES = [[
 <text x="{tx}" y="{y_title}">{title}</text><text class="sub" x="{tx}" y="{y_sub}">{sub}</text>
-<text class="word" x="{tx}" y="{y_word}">{word}</text></g>]], {
-    tone = task.tone, id = task.id, word = task.word, title = markup.cut(task.title, MOST_TITLE), sub = task.sub,
-    x = x, y = y, w = WIDTH, h = HEIGHT, cx = x + 15, cy = y + 17, tx = x + 27,
-    y_title = y + 22, y_sub = y + 38, y_word = y + 54,
+<text class="word" x="{tx}" y="{y_word}">{word}</text>]]
+local LINE = [[
+<text x="{tx}" y="{y_title}">{title}</text><text class="sub took" x="{right}" y="{y_title}">{short}</text>]]
+
+local function draw_words(place, style, top)
+  local task, dense = place.task, style == DENSE
+  return markup.fill(dense and LINE or LINES, {
+    title = markup.cut(task.title, style.title), sub = task.sub, word = task.word, short = task.short,
+    tx = place.x + 27, right = place.x + WIDTH - 10, y_title = top + (dense and 21 or 22), y_sub = top + 38,
+    y_word = top + 54,
   })
 end
 
----Draws tasks and what they need.
----@param tasks { id: string, needs: string[], title: string, sub: string, word: string, tone: string }[] `tone` is a
----  class of the page's style
----@return string svg
+local function draw_box(place, style)
+  local task, x, y = place.task, place.x, place.y - style.height / 2
+  local box = markup.fill([[<g class="{tone}"><title>{id}: {word}</title>
+<rect class="box" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/>
+<rect class="tint" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/><circle class="dot" cx="{cx}" cy="{cy}" r="4.5"/>
+{!words}</g>]], {
+    tone = task.tone, id = task.id, word = task.word, words = draw_words(place, style, y),
+    x = x, y = y, w = WIDTH, h = style.height, cx = x + 15, cy = y + (style == DENSE and 16 or 17),
+  })
+  return task.href and markup.fill('<a href="{href}">{!box}</a>', { href = task.href, box = box }) or box
+end
+
+-- As wide as there is room, between what can be read and its own size: the empty picture above the graph, which does
+-- not shrink, says how narrow the frame around both may get.
+local FRAME = [[
+<div class="fit"><svg width="{least}" height="0" aria-hidden="true"></svg>
+<svg class="drawn" role="img" aria-label="Task graph" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
+{!edges}
+{!boxes}
+</svg></div>]]
+
+--- Draws tasks and what they need.
+---@param tasks { id: string, needs: string[], title: string, sub: string, word: string, short: string, tone: string,
+---  href: string? }[] `tone` is a class of the page's style; `short` stands in for `sub` and `word` where there is
+---  little room; `href` is where the box leads
+---@return string html
 function drawing.draw(tasks)
   local columns = arrange(tasks)
   untangle(columns)
-  local height = position(columns)
+  local style = choose_style(columns)
+  local height = position(columns, style)
   local edges, boxes = {}, {}
   for _, column in ipairs(columns) do
     for _, place in ipairs(column) do
       for _, to in ipairs(place.after) do edges[#edges + 1] = draw_edge(place, to) end
-      if place.task then boxes[#boxes + 1] = draw_box(place) end
+      if place.task then boxes[#boxes + 1] = draw_box(place, style) end
     end
   end
   local width = math.max(#columns * COLUMN - (COLUMN - WIDTH) + 8, 8)
-  return ('<svg role="img" aria-label="Task graph" width="%d" height="%d" viewBox="0 0 %d %d" style="min-width:%dpx">'
-    .. "\n%s\n%s\n</svg>"):format(width, height, width, height, math.floor(width * SMALLEST),
-    table.concat(edges, "\n"), table.concat(boxes, "\n"))
+  return markup.fill(FRAME, {
+    width = width, height = ("%d"):format(height), least = ("%d"):format(math.floor(width * SMALLEST)),
+    edges = table.concat(edges, "\n"), boxes = table.concat(boxes, "\n"),
+  })
 end
 
 return drawing

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- HTML from templates that escape whatever is put in, unless the template itself says that it is HTML already.
 
+local router = require "cdfworkflow.simulator.api.router"
+
 local markup = {}
 
 local ENTITIES = { ["&"] = "&amp;", ["<"] = "&lt;", [">"] = "&gt;", ['"'] = "&quot;", ["'"] = "&#39;" }
@@ -11,7 +13,7 @@ function markup.escape(value)
   return (tostring(value):gsub("[&<>\"']", ENTITIES))
 end
 
----Fills a template: `{name}` becomes the value escaped, `{!name}` the value as it is.
+--- Fills a template: `{name}` becomes the value escaped, `{!name}` the value as it is.
 ---@param template string
 ---@param values table<string, any>
 ---@return string
@@ -23,20 +25,29 @@ function markup.fill(template, values)
   end))
 end
 
----A text as one path segment.
----@param text string
+--- A path of these segments.
+---@param ... string
 ---@return string
-function markup.segment(text)
-  return (text:gsub("[^%w._~-]", function(c) return ("%%%02X"):format(c:byte()) end))
+function markup.path(...)
+  local path = ""
+  for _, segment in ipairs { ... } do path = path .. "/" .. router.escape(segment) end
+  return path
 end
 
----@param segment string
+--- A path with a query behind it; members without a value are left out.
+---@param path string
+---@param members { [1]: string, [2]: any }[] names and values, in order
 ---@return string
-function markup.unescape(segment)
-  return (segment:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+function markup.with_query(path, members)
+  local parts = {}
+  for _, member in ipairs(members) do
+    local name, value = member[1], member[2]
+    if value ~= nil and value ~= "" then parts[#parts + 1] = name .. "=" .. router.escape(tostring(value)) end
+  end
+  return #parts > 0 and path .. "?" .. table.concat(parts, "&") or path
 end
 
----The first characters of a UTF-8 text, with an ellipsis in the place of the rest.
+--- The first characters of a UTF-8 text, with an ellipsis in the place of the rest.
 ---@param text string
 ---@param most integer
 ---@return string

@@ -2,12 +2,13 @@
 -- Puts a simulator behind HTTP/1.1 and HTTP/2 with lua-http: sockets, TLS, the wall clock, ordered faults carried out
 -- on the wire, the page to look at. What CDF would answer is decided by the simulator alone.
 
-local core = require "cdfworkflow.core"
+local control = require "cdfworkflow.simulator.serve.control"
+local http_date = require "cdfworkflow.simulator.lib.http_date"
 local options = require "cdfworkflow.options"
 local page = require "cdfworkflow.simulator.serve.page"
+local reply = require "cdfworkflow.simulator.serve.reply"
 
 local MAX_BODY = 16 * 1024 * 1024
-local MAX_DISCARD = 8 * MAX_BODY
 local BODY_TIMEOUT = 30
 local ANSWER_TIMEOUT = 60
 local IDLE_TIMEOUT = 60
@@ -36,6 +37,7 @@ local function load_http()
     cqueues = require "cqueues",
     condition = require "cqueues.condition",
     signal = require "cqueues.signal",
+    random = require("openssl.rand").bytes,
     pcall = require("http.util").yieldable_pcall,
   }
 end
@@ -146,15 +148,15 @@ end
 -- What is too large is still read, up to a point: a client that is cut off while it sends does not see the answer.
 -- A stream that is still open after its last piece is one whose client went away in the middle.
 ---@return string|nil body, integer|nil status the refusal, where there is somebody to tell it
-local function read_body(http, stream)
+local function read_body(http, stream, most)
   local parts, size = {}, 0
   while true do
     local chunk, message = next_piece(http, stream)
     if not chunk and (message or stream.state == "open") then return nil end
-    if not chunk and size <= MAX_BODY then return table.concat(parts) end
-    if not chunk or size + #chunk > MAX_DISCARD then return nil, 413 end
+    if not chunk and size <= most then return table.concat(parts) end
+    if not chunk or size + #chunk > 8 * most then return nil, 413 end
     size = size + #chunk
-    parts[#parts + 1] = size <= MAX_BODY and chunk or nil
+    parts[#parts + 1] = size <= most and chunk or nil
   end
 end
 
@@ -166,17 +168,17 @@ end
 
 ---@return table|nil request, integer|nil status the refusal, where there is somebody to tell it
 local function read_request(self, stream, incoming)
-  local headers = read_headers(incoming)
-  local length = headers["content-length"]
+  local headers, target = read_headers(incoming), target_of(incoming)
+  local length, most = headers["content-length"], control.largest_body(self, stream, target) or MAX_BODY
   if length and not length:find("^%d+$") then return nil, 400 end
   if (headers.expect or ""):lower() == "100-continue" and stream.peer_version == 1.1 then
-    if tonumber(length or 0) > MAX_BODY then return nil, 413 end
+    if tonumber(length or 0) > most then return nil, 413 end
     stream:write_continue(BODY_TIMEOUT)
   end
-  local body, status = read_body(self.http, stream)
+  local body, status = read_body(self.http, stream, most)
   if not body then return nil, status end
   return {
-    method = incoming:get(":method"), path = target_of(incoming), headers = headers,
+    method = incoming:get(":method"), path = target, headers = headers,
     body = body ~= "" and body or nil, scheme = self.scheme,
   }
 end
@@ -184,14 +186,6 @@ end
 ---------------------------------------------------------------------------------------------------------------------
 -- Answers out
 ---------------------------------------------------------------------------------------------------------------------
-
-local function json_answer(status, value)
-  return { status = status, headers = { ["content-type"] = "application/json" }, body = assert(core.encode(value)) }
-end
-
-local function refusal(status, message)
-  return json_answer(status, { error = { code = status, message = message } })
-end
 
 -- None goes into HTTP/2's header table: lua-http 0.4 writes the number of the second entry there (63) wrongly.
 local function answer_headers(http, response, length)
@@ -229,6 +223,12 @@ local function send_part(http, stream, response, count)
   hang_up(stream)
 end
 
+-- Nothing told the client that the connection would not be kept.
+local function hang_up_after(stream)
+  stream.connection:flush(ANSWER_TIMEOUT)
+  hang_up(stream)
+end
+
 local function answer(http, stream, method, response)
   local fault = response.fault or {}
   if fault.delay then http.cqueues.sleep(fault.delay) end
@@ -238,94 +238,41 @@ local function answer(http, stream, method, response)
     send_part(http, stream, response, fault.truncate)
   else
     send(http, stream, method, response)
+    if fault.close then hang_up_after(stream) end
   end
-end
-
----------------------------------------------------------------------------------------------------------------------
--- The seam for tests: `--control`
----------------------------------------------------------------------------------------------------------------------
-
-local controls = {}
-
-controls["POST /_simulator/fault"] = function(self, argument)
-  self.sim:fault(argument)
-  return json_answer(200, {})
-end
-
-controls["POST /_simulator/advance"] = function(self, argument)
-  if type(argument.seconds) ~= "number" or argument.seconds < 0 then
-    return refusal(400, "seconds: a number that is not negative is needed")
-  end
-  self.sim:advance(argument.seconds)
-  return json_answer(200, { now = self.sim:now() })
-end
-
-controls["GET /_simulator/log"] = function(self)
-  return json_answer(200, core.array(self.sim.log or {}))
-end
-
--- Only this machine, and no page that a browser has open.
-local function may_control(stream, request)
-  local _, address = stream:peername()
-  address = tostring(address)
-  local near = address:find("^127%.") or address == "::1" or address:find("^::ffff:127%.")
-  return near and not request.headers.origin
-end
-
-local function control(self, stream, request)
-  local action = controls[request.method .. " " .. request.path]
-  if not action then return refusal(404, "no such control") end
-  if not may_control(stream, request) then return refusal(403, "controls are for programs on this machine") end
-  local argument = core.decode(request.body or "{}")
-  if type(argument) ~= "table" then return refusal(400, "a JSON object is needed") end
-  local ok, response = pcall(action, self, argument)
-  if not ok then return refusal(400, tostring(response)) end
-  return response
 end
 
 ---------------------------------------------------------------------------------------------------------------------
 -- From request to answer
 ---------------------------------------------------------------------------------------------------------------------
 
-local function show_page(self, request)
-  local html = page.render(self.sim, request.path)
-  local headers = {
-    ["content-type"] = "text/html; charset=utf-8",
-    ["cache-control"] = "no-store",
-    ["content-security-policy"] = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'",
-    ["x-content-type-options"] = "nosniff",
-  }
-  return { status = html and 200 or 404, headers = headers, body = html or page.missing(self.sim) }
-end
-
-local function is_page(request)
-  local path = request.path:match("^[^?#]*")
-  return (request.method == "GET" or request.method == "HEAD") and (path == "/" or path:find("^/ui/") ~= nil)
-end
-
 local function respond(self, stream, request)
-  if is_page(request) then return show_page(self, request) end
-  if self.control and request.path:find("^/_simulator/") then return control(self, stream, request) end
-  return self.sim:handle(request)
+  if self.page and page.is_for(request) then return self.page:answer(request) end
+  return control.respond(self, stream, request) or self.sim:handle(request)
 end
 
 -- Whatever goes wrong in here is this program's own mistake: said in the log, answered with 500.
 local function respond_safely(self, stream, request)
+  local began = self.http.cqueues.monotime()
   local ok, response = xpcall(function()
     self:keep_up()
     return respond(self, stream, request)
   end, debug.traceback)
   self.changed = self.changed or request.method ~= "GET" and request.method ~= "HEAD"
   self.wake:signal()
-  if ok then return response end
-  self.log(("%s %s: %s"):format(request.method, request.path:match("^[^?]*"), response))
-  return refusal(500, "The simulator made a mistake; its log says more.")
+  if not ok then
+    self.log(("%s %s: %s"):format(request.method, request.path:match("^[^?]*"), response))
+    response = reply.refusal(500, "The simulator made a mistake; its log says more.")
+  end
+  response.headers.date = response.headers.date or http_date(self.sim:now())
+  self.on_request(request, response, self.http.cqueues.monotime() - began)
+  return response
 end
 
 local REASONS = { [400] = "Bad request", [413] = "Request body is too large." }
 
 local function refuse(self, stream, status)
-  send(self.http, stream, "POST", refusal(status, REASONS[status]), true)
+  send(self.http, stream, "POST", reply.refusal(status, REASONS[status]), true)
   stream.connection:flush(ANSWER_TIMEOUT)
 end
 
@@ -358,15 +305,22 @@ end
 -- Time: the simulator's clock follows the wall's, the state is saved when something changed
 ---------------------------------------------------------------------------------------------------------------------
 
----Brings a real-time simulator's clock up to the wall clock. A clock that is ahead already is left to run from there.
+--- Moves a real-time simulator's clock by the whole milliseconds that have passed since it was last moved here; what
+--- somebody else has advanced it by comes on top.
 function Server:keep_up()
   if not self.real_time then return end
-  local behind = self.begun_at + (self.http.cqueues.monotime() - self.begun) * 1000 - self.sim:now()
-  if behind >= 1 then
-    local due = self.sim:next_due()
-    if due and due <= self.sim:now() + behind then self.changed = true end
-    self.sim:advance(behind / 1000)
-  end
+  local passed = math.floor((self.http.cqueues.monotime() - self.seen) * 1000)
+  if passed < 1 then return end
+  self.seen = self.seen + passed / 1000
+  local due = self.sim:next_due()
+  if due and due <= self.sim:now() + passed then self.changed = true end
+  self.sim:advance(passed / 1000)
+end
+
+--- Lets the clock run from where it stands. One that was saved has to catch up with the wall's; one that is ahead of it
+--- is left to run from there.
+function Server:start_clock()
+  self.seen = self.http.cqueues.monotime() - math.max(os.time() - self.sim:now() / 1000, 0)
 end
 
 local function nap(self)
@@ -407,7 +361,15 @@ end
 -- Public
 ---------------------------------------------------------------------------------------------------------------------
 
-local OPTIONS = { "sim", "host", "port", "certificate", "key", "control", "real_time", "save", "log" }
+local OPTIONS = {
+  "sim", "host", "port", "certificate", "key", "control", "headless", "page_actions", "real_time", "save", "fill",
+  "log", "on_request",
+}
+
+local function new_page(self, opts)
+  local token = self.http.random(16):gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  return page.new { sim = self.sim, host = self.host, token = token, page_actions = opts.page_actions }
+end
 
 local function listen(self, opts, context)
   local listener, message = self.http.listen {
@@ -425,11 +387,23 @@ local function listen(self, opts, context)
   return self
 end
 
----Opens the port; nothing is answered before `run`, and a SIGINT or SIGTERM that comes before it ends it at once.
----@param opts { sim: table, host?: string, port?: integer, certificate?: string, key?: string, control?: boolean,
----  real_time?: boolean, save?: fun(), log?: fun(line: string) } `port` 0, the default, is a free one; `certificate`
----  and `key` are PEM files and turn TLS on; `control` opens the seam for tests to this machine; with `real_time` the
----  simulator's clock follows the wall clock; `save` is called when something has changed, and at the end
+---@class cdfworkflow.simulator.ServerOptions
+---@field sim cdfworkflow.simulator.Simulator
+---@field host? string default 127.0.0.1
+---@field port? integer 0, the default, is a free one
+---@field certificate? string a PEM file, which with its `key` turns TLS on
+---@field key? string
+---@field control? boolean opens the seam for tests to this machine
+---@field headless? boolean leaves the page out
+---@field page_actions? boolean lets the page act although `host` is not this machine alone
+---@field real_time? boolean the simulator's clock follows the wall clock
+---@field save? fun() called when something has changed, and at the end
+---@field fill? fun(sim: table): boolean|nil, string? puts into a simulator that was reset what it held at the start
+---@field log? fun(line: string)
+---@field on_request? fun(request: table, response: table, seconds: number)
+
+--- Opens the port; nothing is answered before `run`, and a SIGINT or SIGTERM that comes before it ends it at once.
+---@param opts cdfworkflow.simulator.ServerOptions
 ---@return cdfworkflow.simulator.Server|nil server, string|nil message
 function server.new(opts)
   opts = options.check(opts, OPTIONS, "server.new")
@@ -444,9 +418,11 @@ function server.new(opts)
   local self = setmetatable({
     http = http, sim = opts.sim, host = opts.host or "127.0.0.1", scheme = context and "https" or "http",
     control = opts.control, real_time = opts.real_time, save = opts.save,
-    log = opts.log or function() end, controller = http.cqueues.new(), busy = 0, changed = false,
+    log = opts.log or function() end, on_request = opts.on_request or function() end,
+    fill = opts.fill or function() return true end, controller = http.cqueues.new(), busy = 0, changed = false,
     wake = http.condition.new(), ended = http.condition.new(),
   }, Server)
+  self.page = not opts.headless and new_page(self, opts) or nil
   http.signal.block(http.signal.SIGINT, http.signal.SIGTERM)
   return listen(self, opts, context)
 end
@@ -462,7 +438,7 @@ function Server:url()
   return ("%s://%s:%d"):format(self.scheme, host, self.bound_port)
 end
 
----Ends `run`: no new connections, the answers under way get a moment, the state is saved.
+--- Ends `run`: no new connections, the answers under way get a moment, the state is saved.
 function Server:stop()
   self.stopping = true
   self.listener:pause()
@@ -478,10 +454,9 @@ local function drain(self)
   self.listener:close()
 end
 
----Serves until SIGINT, SIGTERM or `stop`.
+--- Serves until SIGINT, SIGTERM or `stop`.
 function Server:run()
-  self.begun = self.http.cqueues.monotime()
-  self.begun_at = math.max(self.sim:now(), os.time() * 1000)
+  self:start_clock()
   for _, thread in ipairs { await_signal, follow_clock, save_changes } do
     self.controller:wrap(thread, self)
   end

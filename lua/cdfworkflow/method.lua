@@ -1,0 +1,83 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Public functions and methods that go by the tables of what they take (options.lua): first all mistakes are looked
+-- for, then what CDF would refuse; only then the function itself is called, with what its table makes of the arguments.
+
+local mistake = require "cdfworkflow.mistake"
+local options = require "cdfworkflow.options"
+
+local expect, use = options.expect_argument, options.use_argument
+
+local method = {}
+
+--- The arguments of every public function and method, by its name: "client.workflows.triggers:list".
+---@type table<string, cdfworkflow.Member[]>
+method.declared = {}
+
+--- Raises for mistakes in the arguments; `nil, err` where CDF would refuse one; otherwise what `fn` gives for them. No
+--- function has more than four, and no table is made of them, since every run comes by here.
+local function go(fn, arguments, name, self, a, b, c, d)
+  local first, second, third, fourth = arguments[1], arguments[2], arguments[3], arguments[4]
+  if first then expect(first, a, "", name) end
+  if second then expect(second, b, "", name) end
+  if third then expect(third, c, "", name) end
+  if fourth then expect(fourth, d, "", name) end
+  local err
+  if first then a, err = use(first, a) end
+  if second and not err then b, err = use(second, b) end
+  if third and not err then c, err = use(third, c) end
+  if fourth and not err then d, err = use(fourth, d) end
+  if err and arguments.raises then error(err, 0) end
+  if err then return nil, err end
+  if self == nil then return fn(a, b, c, d) end
+  return fn(self, a, b, c, d)
+end
+
+--- A function that goes by the table of its arguments; what is beyond them passes as it is.
+---@generic F: function
+---@param name string how a program calls it, such as "cdf.graph"
+---@param arguments cdfworkflow.Member[]
+---@param fn F
+---@return F
+function method.fn(name, arguments, fn)
+  method.declared[name] = arguments
+  return function(a, b, c, d) return go(fn, arguments, name, nil, a, b, c, d) end
+end
+
+--- The client that a method was called on.
+local function client_of(self, name)
+  local client = type(self) == "table" and (self.client or self.workflows and self)
+  if client then return client end
+  local object, short = name:match "^(.*):(.*)$"
+  mistake.raise(("%s: called with a dot; write %s:%s(…)"):format(name, object, short))
+end
+
+local function bound(name, arguments, fn)
+  method.declared[name] = arguments
+  return function(self, a, b, c, d)
+    if client_of(self, name).closed and not arguments.even_closed then
+      mistake.raise(name .. ": this cdfworkflow client is closed")
+    end
+    return go(fn, arguments, name, self, a, b, c, d)
+  end
+end
+
+--- Makes the public methods of a class go by their tables. `_name` is the same method for whoever has gone by the table
+--- already: a short form.
+---@param class table
+---@param prefix string how a program reaches it, such as "client.workflows"
+---@param takes table<string, cdfworkflow.Member[]> the arguments of each public method. With `raises` an error is
+---  raised, as iterators do; with `even_closed` it may be called after close
+---@return table class
+function method.class(class, prefix, takes)
+  local methods = {}
+  for name, fn in pairs(class) do
+    if type(fn) == "function" and not name:find "^_" then methods[name] = fn end
+  end
+  for name, fn in pairs(methods) do
+    class["_" .. name] = fn
+    class[name] = bound(prefix .. ":" .. name, assert(takes[name], name .. " has no table"), fn)
+  end
+  return class
+end
+
+return method

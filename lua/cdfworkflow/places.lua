@@ -1,0 +1,31 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- For the programs: makes Lua find this library beside the script that was started, and Debian's libraries, whatever
+-- LUA_PATH and the wrapper that LuaRocks puts around a script say (it rewrites folders of other versions in LUA_PATH,
+-- and need not know its own tree). Run by the scripts before anything else can be required.
+
+local version = _VERSION:match "%d+%.%d+"
+
+--- Debian has lua-http and what it needs for 5.4 in the folders of older versions only.
+local OLDER = "/usr/share/lua/5.4/?.lua;/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua"
+
+--- The patterns of a folder with Lua files.
+local function patterns(folder) return folder .. "/?.lua;" .. folder .. "/?/init.lua" end
+
+--- Where the shared object is: a tree has lib beside share; a checkout has build beside lua.
+local function add_object(tree)
+  local prefix = tree:match "^(.*)/share/lua/[^/]*$"
+  if prefix then
+    package.cpath = ("%s/lib/lua/%s/?.so;%s"):format(prefix, version, package.cpath)
+  else
+    local build = rawget(_G, "jit") and "luajit" or version
+    package.cpath = ("%s;%s/../build/%s/?.so"):format(package.cpath, tree, build)
+  end
+end
+
+--- Makes Lua find the library in this folder.
+---@param tree string the folder that holds `cdfworkflow/`, as the script has found it
+return function(tree)
+  package.path = patterns(tree) .. ";" .. package.path
+  if tonumber(version) >= 5.4 then package.path = package.path .. ";" .. OLDER end
+  add_object(tree)
+end

@@ -1,0 +1,149 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The command line: what there is to be said, and what somebody has said. A command's own options are only made when
+-- its name stands in the command line, since most of a short run's time would go into the others.
+
+local exits = require "cdfworkflow.program.exits"
+local suggest = require "cdfworkflow.suggest"
+
+local arguments = {}
+
+--- Every command with its line of help; each has a room of its name in commands/.
+---@type { [1]: string, [2]: string }[]
+arguments.COMMANDS = {
+  { "run", "Start a run of a workflow." },
+  { "wait", "Wait for the end of runs." },
+  { "watch", "Watch a run until its end." },
+  { "show", "Show a run with its tasks." },
+  { "why", "Say why runs did not succeed." },
+  { "cancel", "Cancel runs." },
+  { "retry", "Start runs again that did not succeed." },
+  { "list", "List runs." },
+  { "complete", "Complete a task that waits for it." },
+  { "workflows", "List the workflows." },
+  { "versions", "List the versions of a workflow." },
+  { "definition", "Print the definition of a version." },
+  { "lint", "Find what is wrong with definitions in files." },
+  { "graph", "Draw a definition in a file, or a run." },
+  { "deploy", "Put workflows, versions and triggers from files into CDF." },
+  { "schedule", "Put a workflow on a schedule." },
+  { "schedules", "List the schedules." },
+  { "unschedule", "Remove a schedule." },
+  { "pause", "Pause a schedule or trigger." },
+  { "resume", "Let a paused schedule or trigger go on." },
+  { "check", "Check settings, sign-in and rights, without starting anything." },
+  { "completion", "Print the completion script of a shell." },
+}
+
+local EPILOG = "%s COMMAND --help says what a command takes. cdfworkflow(1) is the manual."
+local NEEDED = "argparse is needed: install the rock `argparse`, or Debian's lua-argparse"
+local WIDTH = 100
+
+--- For argparse: a whole number above zero.
+function arguments.count(text)
+  local number = text:find "^%d+$" and tonumber(text)
+  if number and number > 0 then return number end
+  return nil, ("'%s' is no whole number above zero"):format(text)
+end
+
+--- For argparse: one of the words, in upper or lower case.
+---@param words string[]
+function arguments.word(words)
+  return function(text)
+    local given = text:upper()
+    for _, word in ipairs(words) do
+      if given == word then return word end
+    end
+    return nil, ("'%s' is none of %s%s"):format(text, table.concat(words, ", "), suggest.hint(given, words))
+  end
+end
+
+--- Refuses an option that says nothing where another one is missing: it is a slip.
+---@param option string
+---@param given any
+---@param other string
+---@param present any
+function arguments.needs(option, given, other, present)
+  if given and not present then exits.fail(exits.INPUT, ("%s has no meaning without %s"):format(option, other)) end
+end
+
+local function add_globals(parser)
+  parser:option("--env-file", "Settings as NAME=value lines (default: .env here, then one folder up).")
+    :argname "FILE" :target "env_file"
+  parser:option("--config", "Settings from an extractor's YAML.") :argname "FILE"
+  parser:option("-o", "The form of the output: text, json, jsonl or id.") :argname "FORM" :target "form"
+    :choices { "text", "json", "jsonl", "id" }
+  parser:option("--color", "When to use colours: auto, always or never.") :argname "WHEN"
+    :choices { "auto", "always", "never" }
+  parser:flag("-q --quiet", "No progress and no notes on standard error.")
+  parser:flag("-v --verbose", "Each request on standard error.")
+end
+
+local function exit_lines()
+  local lines = { "Exit status:" }
+  for _, exit in ipairs(exits.TABLE) do lines[#lines + 1] = ("  %3d  %s"):format(exit.code, exit.meaning) end
+  return table.concat(lines, "\n")
+end
+
+--- The room of a command.
+---@param name string
+function arguments.room(name) return require("cdfworkflow.program.commands." .. name) end
+
+--- The parser; with `wanted`, the options of those commands only.
+---@param wanted? table<string, boolean>
+---@return table parser
+---@return table<string, table> commands by name
+function arguments.parser(wanted)
+  local found, argparse = pcall(require, "argparse")
+  if not found then exits.fail(exits.INPUT, NEEDED) end
+  local parser = argparse("cdfworkflow", "Start, follow and schedule data workflows in Cognite Data Fusion.")
+  parser:usage_max_width(WIDTH):help_max_width(WIDTH):command_target "command"
+  parser:epilog(exit_lines() .. "\n\n" .. EPILOG:format "cdfworkflow")
+  add_globals(parser)
+  parser:flag("--version", "Print the version."):action(function()
+    print("cdfworkflow " .. require("cdfworkflow.core").version)
+    os.exit(exits.OK)
+  end)
+  local subs = {}
+  for _, command in ipairs(arguments.COMMANDS) do
+    local name = command[1]
+    subs[name] = parser:command(name, command[2])
+    if not wanted or wanted[name] then arguments.room(name).define(subs[name]) end
+  end
+  return parser, subs
+end
+
+--- What could have been meant: commands, or the options that stand in the help.
+local function candidates(noun, helps)
+  local names = {}
+  if noun == "command" then
+    for _, command in ipairs(arguments.COMMANDS) do names[#names + 1] = command[1] end
+  else
+    for name in table.concat(helps, " "):gmatch "%-%-?%a[%w-]*" do names[#names + 1] = name end
+  end
+  return names
+end
+
+--- argparse's complaint as one sentence.
+local function sentence(complaint, helps)
+  complaint = complaint:gsub("\n.*", "")
+  local noun, word = complaint:match "^unknown (%l+) '(.*)'$"
+  return noun and complaint .. suggest.hint(word, candidates(noun, helps)) or complaint
+end
+
+--- What somebody has said.
+---@param words string[]
+---@return table args `args.command` is the command's name
+function arguments.parse(words)
+  local wanted = {}
+  for _, word in ipairs(words) do wanted[word] = true end
+  local parser, subs = arguments.parser(wanted)
+  local understood, args = parser:pparse(words)
+  if understood then return args end
+  local helps, called = { parser:get_help() }, "cdfworkflow"
+  for _, word in ipairs(words) do
+    if subs[word] and not helps[2] then helps[2], called = subs[word]:get_help(), "cdfworkflow " .. word end
+  end
+  exits.fail(exits.INPUT, ("%s (see %s --help)"):format(sentence(args, helps), called))
+end
+
+return arguments

@@ -1,0 +1,65 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The client that the settings make: the environment, a .env file, an extractor's YAML, in this order.
+
+local Progress = require "cdfworkflow.program.progress"
+local exits = require "cdfworkflow.program.exits"
+local interrupts = require "cdfworkflow.program.interrupts"
+
+local settings = {}
+
+--- Where a .env file is looked for when none is named (SIGNIN.md section 2).
+local ENV_FILES = { ".env", "../.env" }
+
+local function exists(path)
+  local file = io.open(path)
+  if file then file:close() end
+  return file ~= nil
+end
+
+--- The .env file that counts, if any.
+local function env_file(args)
+  if args.env_file then return args.env_file end
+  for _, path in ipairs(ENV_FILES) do
+    if exists(path) then return path end
+  end
+end
+
+--- A function that gives a variable's value, or nil: of the environment, else of the .env file.
+---@param args table the command line
+---@return fun(name: string): string|nil
+function settings.variables(args)
+  local Source = require "cdfworkflow.signin.source"
+  local source, err = Source.new(env_file(args))
+  if not source then exits.fail(exits.INPUT, err.message) end ---@cast source cdfworkflow.signin.Source
+  return function(name) return (source:get(name)) end
+end
+
+--- Tells those who want to know what the client does.
+local function watch(context, progress, event)
+  if event.type == "request" then
+    progress:on_request(event)
+  elseif event.type == "response" then
+    progress:on_response(event)
+  end
+  if context.on_event then context.on_event(event) end
+end
+
+--- The client for a command. Settings that are missing or wrong end the program; from here on signals end waits.
+---@param context cdfworkflow.program.Context
+---@return cdfworkflow.Client
+function settings.client(context)
+  local args, progress = context.args, Progress.new(context.out)
+  local client, err = require("cdfworkflow.signin").open({
+    client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
+  }, { variables = true, env_file = env_file(args), config = args.config })
+  if not client then exits.fail(exits.INPUT, err.message) end ---@cast client cdfworkflow.Client
+  client.transport.on_turn = function()
+    interrupts.check()
+    progress:tick()
+    context.out:tick()
+  end
+  interrupts.note()
+  return client
+end
+
+return settings

@@ -1,0 +1,72 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Where variables come from: the environment, then the files that systemd hands a service, then a `.env` file. Each
+-- variable knows how to be called in an error.
+
+local check = require "cdfworkflow.check"
+local dotenv = require "cdfworkflow.signin.dotenv"
+local secret_file = require "cdfworkflow.signin.secret_file"
+
+---@class cdfworkflow.signin.Source
+---@field file? string the `.env` file
+---@field variables table<string, { value: string, line: integer }> in it
+local Source = {}
+Source.__index = Source
+
+local READABLE = "a file that can be read"
+
+--- An empty value counts as not set, since that is what CI systems make of a missing secret.
+local function some(value) return value and value:find "%S" and value or nil end
+
+local function of_environment(name) return some(os.getenv(name)) end
+
+--- The file of that name that systemd made by `LoadCredential=NAME:…` (SIGNIN.md section 4).
+local function credential_path(name)
+  local folder = of_environment "CREDENTIALS_DIRECTORY"
+  return folder and folder .. "/" .. name
+end
+
+---@param file? string a `.env` file; what the environment has wins
+---@return cdfworkflow.signin.Source|nil
+---@return cdfworkflow.Error? err
+function Source.new(file)
+  local self = setmetatable({ file = file, variables = {} }, Source)
+  if not file then return self end
+  local text, problem = secret_file.bytes(file)
+  if not text then return check.invalid("path", problem, READABLE) end
+  self.variables, problem = dotenv.parse(text, of_environment)
+  if not self.variables then return check.invalid("path", ("%s, %s"):format(file, problem), "NAME=value") end
+  return self
+end
+
+--- The variable's value, and the path of the file that it fills, if it came in one of its own.
+---@param name string
+---@return string|nil value
+---@return string? path
+function Source:get(name)
+  local value = of_environment(name)
+  if value then return value end
+  local path = credential_path(name)
+  value = path and secret_file.text(path)
+  if value then return value, path end
+  local variable = self.variables[name]
+  return variable and some(variable.value)
+end
+
+--- What to call a variable that is set: "CDF_URL", "CDF_URL (.env, line 7)".
+function Source:word(name)
+  local variable = not of_environment(name) and self.variables[name]
+  if not variable then return name end
+  return ("%s (%s, line %d)"):format(name, self.file, variable.line)
+end
+
+--- `nil, err` for a variable that is not set.
+---@param why? string "LOGIN_FLOW is token"
+function Source:missing(name, why)
+  local message = self.file and ("%s is not set, neither in the environment nor in %s"):format(name, self.file)
+    or ("the environment variable %s is not set"):format(name)
+  local path = credential_path(name)
+  if path then message = message .. ", nor can " .. path .. " be read" end
+  return check.invalid(name, message .. (why and " (" .. why .. ")" or ""), "set, and not empty")
+end
+
+return Source

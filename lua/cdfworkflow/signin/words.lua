@@ -1,0 +1,38 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Errors in the words of whoever set the client up: CDF_URL where base_url is meant.
+
+local words = {}
+
+--- Options that hints speak of. Others, such as `project`, are words of the language too.
+local HINTED = {
+  client_id = true, client_secret = true, tenant_id = true, token_url = true, scopes = true, base_url = true,
+  ca_file = true,
+}
+
+local function rename(text, names)
+  return (text:gsub("[%a_]+", function(word) return HINTED[word] and names[word] or nil end))
+end
+
+--- An error about a setting: names it as it is called where it came from.
+---@param err cdfworkflow.Error
+---@param names table<string, string> by option
+---@return cdfworkflow.Error
+function words.of_setting(err, names)
+  local name = err.field and names[err.field]
+  if not name then return err end
+  if err.message:sub(1, #err.field) == err.field then err.message = name .. err.message:sub(#err.field + 1) end
+  err.field = name
+  return err
+end
+
+--- An error of a call: names the options in the hint at its end.
+---@param err cdfworkflow.Error
+---@param names table<string, string>
+---@return cdfworkflow.Error
+function words.of_call(err, names)
+  local said, hint = err.message:match "^(.*)(; [^;]*)$"
+  if hint then err.message = said .. rename(hint, names) end
+  return err
+end
+
+return words

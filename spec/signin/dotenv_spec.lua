@@ -1,0 +1,73 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- `.env` files as python-dotenv reads them, which the CDF Toolkit uses (SIGNIN.md section 2).
+
+local dotenv = require "cdfworkflow.signin.dotenv"
+
+local environment = { HOME = "/home/me", OURS = "from the environment" }
+
+local function read(text)
+  local variables, problem = dotenv.parse(text, function(name) return environment[name] end)
+  assert.is_nil(problem)
+  local values = {}
+  for name, variable in pairs(variables) do values[name] = variable.value end
+  return values, variables
+end
+
+describe("a .env file", function()
+  for name, case in pairs {
+    ["plain values"] = { "A=1\nB=two words\n", { A = "1", B = "two words" } },
+    ["blanks around the sign and at the end"] = { "A = 1  \n\tB\t=\t2\t\n", { A = "1", B = "2" } },
+    ["export"] = { "export A=1\n  export   B=2\nexportC=3", { A = "1", B = "2", exportC = "3" } },
+    ["comments, and signs that are none"] =
+      { "# A=0\n  # B=0\nA=1 # one\nB=2#two\nC=#three\nD= # none\n",
+        { A = "1", B = "2#two", C = "#three", D = "" } },
+    ["single quotes, taken as they are"] = { [[A='a "b" #c \n \' \\ '  # x]], { A = [[a "b" #c \n ' \ ]] } },
+    ["double quotes, with escapes"] = { [[A="a 'b' #c \n \" \\ \t \q" # x]], { A = "a 'b' #c \n \" \\ \t \\q" } },
+    ["quotes over several lines"] =
+      { "A='one\ntwo'\nB=\"three\nfour\"\nC=5", { A = "one\ntwo", B = "three\nfour", C = "5" } },
+    ["quotes amid a value, which are part of it"] = { "A=a'b'c\nB=\"x\"\n", { A = "a'b'c", B = "x" } },
+    ["a backslash before the last quote"] = { "A=\"abc\\\\\"\nB='c:\\dir\\'\n", { A = "abc\\", B = "c:\\dir\\" } },
+    ["lines of Windows, and its mark at the beginning"] = { "\239\187\191A=1\r\nB='2'\r\n\r\n", { A = "1", B = "2" } },
+    ["no line's end at the end"] = { "A=1", { A = "1" } },
+    ["empty values, and names alone"] = { "A=\nB=''\nC\nD=1", { A = "", B = "", D = "1" } },
+    ["the last of several"] = { "A=1\nA=2", { A = "2" } },
+    ["other variables, those of the environment first"] =
+      { "OURS=from the file\nA=${OURS}/${HOME}\nB='${A}'\nC=${NONE}|${NONE:-x}|$A|${A\n",
+        { OURS = "from the file", A = "from the environment//home/me", B = "from the environment//home/me",
+          C = "|x|$A|${A" } },
+    ["signs of base64 and of URLs"] =
+      { "A=ab+/c==\nB=https://x/y?a=b&c=d\n", { A = "ab+/c==", B = "https://x/y?a=b&c=d" } },
+  } do
+    it("has " .. name, function() assert.same(case[2], (read(case[1]))) end)
+  end
+
+  it("knows the line of each variable", function()
+    local _, variables = read "\n# comment\nA=1\n\nB='two\nlines'\nC=3\n"
+    assert.same({ 3, 5, 7 }, { variables.A.line, variables.B.line, variables.C.line })
+  end)
+
+  for text, problem in pairs {
+    ["A=1\nsome words\n"] = "line 2: expected NAME=value, and nothing behind it",
+    ["A=1\n=2\n"] = "line 2: expected NAME=value",
+    ["A='x' y\n"] = "line 1: expected NAME=value, and nothing behind it",
+    ["\nA=\"x\nB=2\n"] = "line 2: the quote of A is not closed",
+    ["cognite:\n  project: x\n"] = "line 1: expected NAME=value, and nothing behind it",
+  } do
+    it(("is refused with the line that is none: %q"):format(text), function()
+      local variables, said = dotenv.parse(text, function() end)
+      assert.is_nil(variables)
+      assert.equal(problem, said)
+    end)
+  end
+
+  it("of any bytes raises nothing", function()
+    math.randomseed(7)
+    local signs = { "A", "=", "'", '"', "\\", "#", " ", "\n", "\r", "$", "{", "}", ":", "-", "export ", "\255", "\0" }
+    for _ = 1, 3000 do
+      local parts = {}
+      for i = 1, math.random(1, 20) do parts[i] = signs[math.random(#signs)] end
+      local variables, problem = dotenv.parse(table.concat(parts), function() end)
+      assert.is_true(variables ~= nil or problem:find "^line %d+: " ~= nil)
+    end
+  end)
+end)
