@@ -37,7 +37,7 @@ local M = {}
 ---@field seconds number? how long a handler of the user's says that it took
 ---@field fault { drop: string?, delay: number?, truncate: integer?, close: boolean? }? for the server to carry out
 
----@class cdfworkflow.simulator.Call what the handler of an operation gets
+---@class cdfworkflow.simulator.Exchange what the handler of an operation gets
 ---@field sim cdfworkflow.simulator.Simulator
 ---@field request cdfworkflow.simulator.Request
 ---@field headers table<string, string>
