@@ -234,7 +234,9 @@ function Simulator:load(state)
   must_rest(self, "load")
   local before, names = self.state, copy(self.project_names)
   local ok, problem = pcall(function()
-    assert(type(state.clock) == "number" and type(state.random) == "number", "it has no clock")
+    for name, value in pairs(self.state) do
+      assert(type(state[name]) == type(value), "its " .. name .. " is missing")
+    end
     add_names(self.project_names, sorted_names(state.projects))
     self.state = state
     open_projects(self)
