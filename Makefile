@@ -4,7 +4,7 @@
 #   make demo       installs what is missing, builds, starts the embedded CDF, runs the first example against it
 #   make test       installs what is missing, builds, runs all specs; ends in "N passed, N failed"
 #                   (one file on one Lua: make test SPECS=spec/core/json_spec.lua LUAS=5.4)
-#   make lint       luacheck, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
+#   make lint       luacheck, one hand, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
@@ -32,7 +32,9 @@ LINK := -shared -Wl,-z,nodelete
 
 pc = $(if $(filter luajit,$(1)),luajit,lua$(1))
 KNOWN_LUAS := 5.4 5.3 5.1 luajit
-LUAS ?= $(shell for lua in $(KNOWN_LUAS); do pkg-config --exists $$(echo lua$$lua | sed s/lualuajit/luajit/) && echo $$lua; done)
+ifndef LUAS # looked for once, and where pkg-config is not here, none are
+LUAS := $(foreach lua,$(KNOWN_LUAS),$(shell pkg-config --exists $(call pc,$(lua)) 2>/dev/null && echo $(lua)))
+endif
 
 SOURCES := $(wildcard src/*.c)
 C_FILES = $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
@@ -116,13 +118,17 @@ stress:
 	@GC_PAUSE=0 spec/support/watched.sh stress "$(LUAS)" $(C_SPECS)
 	@GC_PAUSE=104 spec/support/watched.sh stress "$(LUAS)" $(SPECS)
 
-.PHONY: lint lint-lua lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
+.PHONY: lint lint-lua lint-hand lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
 lint:
 	@spec/support/install.sh lint
-	$(STEP) --keep-going lint-lua lint-symbols lint-format lint-cppcheck lint-tidy
+	$(STEP) --keep-going lint-lua lint-hand lint-symbols lint-format lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck --quiet lua spec rockspec
+
+# What luacheck does not look at: above functions `---@param …` and `--- words`, and fences `-- {==== Words ====`.
+lint-hand:
+	@! grep -rnE --include='*.lua' --exclude-dir=node_modules '^ *---[^ @-]|^ *--- *[{}]====' lua spec
 
 lint-compilers:
 	@$(MAKE) --no-print-directory build BUILD=build/lint/gcc CC=gcc CFLAGS="-O2 -Werror"
@@ -172,7 +178,7 @@ PREFIX ?= /usr/local
 LUA_VERSION ?= 5.4
 .PHONY: install
 install:
-	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree $(PREFIX) rockspec/cdfworkflow-scm-1.rockspec
+	luarocks --lua-version=$(LUA_VERSION) make --deps-mode=none --tree "$(PREFIX)" rockspec/cdfworkflow-scm-1.rockspec
 	@command -v scdoc >/dev/null && $(MAKE) --no-print-directory install-man || \
 	  echo "No manual pages: scdoc is not here" >&2
 	@$(MAKE) --no-print-directory install-completion || echo "No completion scripts" >&2
@@ -204,14 +210,16 @@ install-completion:
 	write fish share/fish/vendor_completions.d/cdfworkflow.fish
 
 # What the rockspec calls. luarocks knows where its Lua and its libcurl are; the build may have been for another Lua.
+# A libcurl of one's own (luarocks make CURL_DIR=/opt/curl) is found there again when the module is loaded.
+OWN_LIBDIR = $(filter-out /lib% /usr/lib%,$(CURL_LIBDIR))
 .PHONY: rock rock-install
 rock:
 	@rm -rf $(BUILD)/rock
-	$(STEP) build LUAS=rock \
-	  LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" LDFLAGS="-L$(CURL_LIBDIR)"
+	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" \
+	  LDFLAGS="-L$(CURL_LIBDIR) $(OWN_LIBDIR:%=-Wl,-rpath,%)"
 
 rock-install:
-	install -D -t $(LIBDIR)/cdfworkflow $(BUILD)/rock/cdfworkflow/core.so
+	install -D -t "$(LIBDIR)/cdfworkflow" $(BUILD)/rock/cdfworkflow/core.so
 	cd lua && find cdfworkflow -name '*.lua' -exec install -D -m 644 '{}' '$(LUADIR)/{}' ';'
 
 .PHONY: clean format

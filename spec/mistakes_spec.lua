@@ -25,7 +25,7 @@ end
 local open, closed = new_client(), new_client()
 closed:close()
 
---- {==== Values made from the tables ====
+-- {==== Values made from the tables ====
 
 --- What goes with the required members, where a method has a rule for them together.
 local TOGETHER = {
@@ -87,9 +87,9 @@ local function refused_values(kind)
   return found
 end
 
---- }====
+-- }====
 
---- {==== Calls ====
+-- {==== Calls ====
 
 --- The object and the function that a name such as "client.workflows:list" stands for.
 local function resolve(name, client)
@@ -152,7 +152,7 @@ local function each_place(name, visit)
   end
 end
 
---- }====
+-- }====
 
 local names = {}
 for name in pairs(method.declared) do names[#names + 1] = name end

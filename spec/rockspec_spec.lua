@@ -2,6 +2,7 @@
 -- The rock: both rockspecs, and what luarocks makes of them in a tree of its own.
 -- Runs on: 5.4
 
+local core = require "cdfworkflow.core"
 local shell = require "shell"
 
 local function luarocks(arguments)
@@ -38,17 +39,41 @@ describe("the rock", function()
     return shell.run(("cd %s && %s %s"):format(elsewhere, paths, command))
   end
 
+  it("has the version of src/client.h, and so has the changelog's first part", function()
+    assert.equal(("rockspec/cdfworkflow-%s-1.rockspec\nrockspec/cdfworkflow-scm-1.rockspec\n"):format(core.version),
+      (shell.run "ls rockspec/*.rockspec"))
+    local changelog = shell.run "grep '^## ' CHANGELOG.md"
+    assert.equal(core.version, changelog:match "^## ([%d.]+)")
+  end)
+
   it("has rockspecs that luarocks finds right and that differ in the version only", function()
     local scm = rockspec "rockspec/cdfworkflow-scm-1.rockspec"
-    local release = rockspec "rockspec/cdfworkflow-0.1.0-1.rockspec"
+    local release = rockspec(("rockspec/cdfworkflow-%s-1.rockspec"):format(core.version))
     assert.equal("scm-1", scm.version)
-    assert.equal("0.1.0-1", release.version)
+    assert.equal(core.version .. "-1", release.version)
     release.version = scm.version
     assert.same(scm, release)
-    for _, name in ipairs { "scm-1", "0.1.0-1" } do
+    for _, name in ipairs { "scm-1", core.version .. "-1" } do
       local output, status = luarocks(("lint rockspec/cdfworkflow-%s.rockspec"):format(name))
       assert.equal(0, status, output)
     end
+  end)
+
+  it("finds a libcurl of one's own again, and looks nowhere else than the system does without one", function()
+    local function run_path(of)
+      local said = shell.run(("readelf -d %s/lib/lua/5.4/cdfworkflow/core.so"):format(of))
+      return said:match "R[UN]*PATH[^%[]*%[([^%]]*)%]"
+    end
+    local own, there = folder(), folder()
+    finally(function() shell.run(("rm -rf %s %s"):format(own, there)) end)
+    local said, status = shell.run(("mkdir %s/lib && cd %s/lib && for name in libcurl.so libcurl.so.4; do "
+      .. "ln -s $(ldconfig -p | sed -n 's/.* //; /libcurl\\.so\\.4$/p' | head -n 1) $name; done"):format(own, own))
+    assert(status == 0, said)
+    said, status = luarocks(("make --deps-mode=none --tree %s CURL_DIR=%s"):format(there, own))
+    assert(status == 0, said)
+    assert.equal(own .. "/lib", run_path(there))
+    assert.matches(own .. "/lib/libcurl.so.4", (shell.run(("ldd %s/lib/lua/5.4/cdfworkflow/core.so"):format(there))))
+    assert.is_nil(run_path(tree))
   end)
 
   it("installs every Lua file", function()

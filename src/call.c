@@ -1,59 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Builds the request of each phase and carries events and actions between Lua and op.c. */
+ * A call from its birth to its end; see call.h. */
 #include "call.h"
 
-#include <math.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "answer.h"
-#include "clock.h"
 #include "error.h"
 #include "object.h"
-#include "text.h"
 
-static const char call_class[] = "cdfworkflow.call";
+const char cdfw_call_class[] = "cdfworkflow.call";
 
-enum { CLIENT_SLOT = 1, ERROR_SLOT = 2, REQUEST_SLOT = 3 };
+/* Where the buffers of a call lie in it, how large each may become, and whether it is wiped. */
+static const struct {
+  size_t at, most;
+  bool secret;
+} buffers[] = {
+    {offsetof(cdfw_call, url), CDFW_MAX_URL, true}, /* an upload's is a permission */
+    {offsetof(cdfw_call, headers), CDFW_MAX_HEADERS, true},
+    {offsetof(cdfw_call, body), CDFW_MAX_BODY, true},
+    {offsetof(cdfw_call, execution), CDFW_MAX_URL, false},
+    {offsetof(cdfw_call, workflow), CDFW_MAX_URL, false},
+    {offsetof(cdfw_call, version), CDFW_MAX_URL, false},
+    {offsetof(cdfw_call, token), CDFW_MAX_TOKEN, true},
+    {offsetof(cdfw_call, session_body), CDFW_MAX_BODY, true},
+    {offsetof(cdfw_call, session_secret), CDFW_MAX_BODY, true},
+    {offsetof(cdfw_call, nonce), CDFW_MAX_HEADERS, true},
+    {offsetof(cdfw_call, secrets), CDFW_MAX_BODY, true},
+    {offsetof(cdfw_call, request_id), CDFW_MAX_HEADERS, false},
+    {offsetof(cdfw_call, look_url), CDFW_MAX_URL, false},
+    {offsetof(cdfw_call, look_filter), CDFW_MAX_HEADERS, false},
+    {offsetof(cdfw_call, look_cursor), CDFW_MAX_HEADERS, false},
+};
+enum { BUFFER_COUNT = sizeof buffers / sizeof buffers[0] };
 
-/* Two readings of a clock that differ by less are the same: HTTP dates have whole seconds. */
-static const double clock_grain = 60e3; /* ms */
-
-#define CDF_API_VERSION "20230101" /* the cdf-version header (CDF.md 1) */
-
-static cdfw_call *check(lua_State *L) {
-  return luaL_checkudata(L, 1, call_class);
+static cdfw_buffer *buffer_of(cdfw_call *call, size_t i) {
+  return (void *)((char *)call + buffers[i].at);
 }
 
-static void need(lua_State *L, bool added) {
-  if (!added) luaL_error(L, "not enough memory");
+cdfw_call *cdfw_call_check(lua_State *L) {
+  return luaL_checkudata(L, 1, cdfw_call_class);
 }
 
 cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   cdfw_client *client = cdfw_client_check(L, client_index);
   cdfw_call *call = cdfw_newuserdata(L, sizeof *call);
   memset(call, 0, sizeof *call);
-  cdfw_buffer_init(&call->url, CDFW_MAX_URL, true); /* an upload's is a permission */
-  cdfw_buffer_init(&call->headers, CDFW_MAX_HEADERS, true);
-  cdfw_buffer_init(&call->body, CDFW_MAX_BODY, true);
-  cdfw_buffer_init(&call->execution, CDFW_MAX_URL, false);
-  cdfw_buffer_init(&call->workflow, CDFW_MAX_URL, false);
-  cdfw_buffer_init(&call->version, CDFW_MAX_URL, false);
-  cdfw_buffer_init(&call->token, CDFW_MAX_TOKEN, true);
-  cdfw_buffer_init(&call->session_body, CDFW_MAX_BODY, true);
-  cdfw_buffer_init(&call->session_secret, CDFW_MAX_BODY, true);
-  cdfw_buffer_init(&call->nonce, CDFW_MAX_HEADERS, true);
-  cdfw_buffer_init(&call->secrets, CDFW_MAX_BODY, true);
-  cdfw_buffer_init(&call->request_id, CDFW_MAX_HEADERS, false);
-  cdfw_buffer_init(&call->look_url, CDFW_MAX_URL, false);
-  cdfw_buffer_init(&call->look_filter, CDFW_MAX_HEADERS, false);
-  cdfw_buffer_init(&call->look_cursor, CDFW_MAX_HEADERS, false);
-  luaL_getmetatable(L, call_class);
+  for (size_t i = 0; i < BUFFER_COUNT; i++)
+    cdfw_buffer_init(buffer_of(call, i), buffers[i].most, buffers[i].secret);
+  luaL_getmetatable(L, cdfw_call_class);
   lua_setmetatable(L, -2);
   lua_createtable(L, 1, 0);
   lua_pushvalue(L, client_index);
-  lua_rawseti(L, -2, CLIENT_SLOT);
+  lua_rawseti(L, -2, CDFW_CALL_CLIENT);
   cdfw_setuservalue(L, -2);
   call->client = client;
   call->clocks.cdf = -1;
@@ -69,12 +69,15 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   return call;
 }
 
+bool cdfw_call_is_under_way(const cdfw_call *call) {
+  return !call->op.is.over && call->first_use != 0 && call->owner == (long)getpid();
+}
+
 /* A run that was under way and that nobody will hear of again: the one thing that must not happen
-   without a word, in a collector that can call nobody. A forked child's copy of it is no loss. */
+   without a word, in a collector that can call nobody. */
 static void report_abandoned(cdfw_call *call) {
   bool named = call->request_id.length > 0;
-  if (call->op.is.over || call->first_use == 0 || call->op.plan.repeat != CDFW_REPEAT_RUN) return;
-  if (call->owner != (long)getpid()) return;
+  if (!cdfw_call_is_under_way(call) || call->op.plan.repeat != CDFW_REPEAT_RUN) return;
   /* One line, whatever the caller's id holds. */
   for (size_t i = 0; i < call->request_id.length; i++)
     if ((unsigned char)call->request_id.data[i] < ' ') call->request_id.data[i] = ' ';
@@ -83,28 +86,15 @@ static void report_abandoned(cdfw_call *call) {
           cdfw_buffer_text(&call->request_id));
 }
 
-static int call_gc(lua_State *L) {
-  cdfw_call *call = check(L);
+int cdfw_call_gc(lua_State *L) {
+  cdfw_call *call = cdfw_call_check(L);
   report_abandoned(call);
   cdfw_op_leave(&call->op);
   /* A finalizer of the host's may still have it in its hands. */
   call->op.is.over = true;
   call->path_offset = 0;
-  cdfw_buffer_free(&call->url);
-  cdfw_buffer_free(&call->headers);
-  cdfw_buffer_free(&call->body);
-  cdfw_buffer_free(&call->execution);
-  cdfw_buffer_free(&call->workflow);
-  cdfw_buffer_free(&call->version);
-  cdfw_buffer_free(&call->token);
-  cdfw_buffer_free(&call->session_body);
-  cdfw_buffer_free(&call->session_secret);
-  cdfw_buffer_free(&call->nonce);
-  cdfw_buffer_free(&call->secrets);
-  cdfw_buffer_free(&call->request_id);
-  cdfw_buffer_free(&call->look_url);
-  cdfw_buffer_free(&call->look_filter);
-  cdfw_buffer_free(&call->look_cursor);
+  for (size_t i = 0; i < BUFFER_COUNT; i++)
+    cdfw_buffer_free(buffer_of(call, i));
   return 0;
 }
 
@@ -114,8 +104,8 @@ const char *cdfw_call_shown(const cdfw_call *call, size_t *length) {
   return path;
 }
 
-static int call_tostring(lua_State *L) {
-  cdfw_call *call = check(L);
+int cdfw_call_tostring(lua_State *L) {
+  cdfw_call *call = cdfw_call_check(L);
   size_t length;
   const char *path = cdfw_call_shown(call, &length);
   lua_pushfstring(L, "cdfworkflow.call: %s ", call->method);
@@ -124,473 +114,30 @@ static int call_tostring(lua_State *L) {
   return 1;
 }
 
-static double look_from(const cdfw_call *call) {
-  bool before = call->op.is.look.aim == CDFW_AIM_BEFORE;
-  double first = before ? call->op.is.started : call->first_use;
-  return cdfw_look_from(&call->clocks, first, before ? call->op.plan.look_back : 0);
-}
-
-/* {==== Requests ==== */
-
-static bool add_project_url(const cdfw_client *client, cdfw_buffer *url) {
+bool cdfw_call_add_project_url(const cdfw_client *client, cdfw_buffer *url) {
   return cdfw_buffer_add(url, cdfw_buffer_text(&client->base_url), client->base_url.length) &&
          cdfw_buffer_adds(url, "/api/v1/projects/") &&
          cdfw_buffer_add(url, cdfw_buffer_text(&client->project), client->project.length);
 }
 
 void cdfw_call_begin_url(lua_State *L, cdfw_call *call) {
-  need(L, add_project_url(call->client, &call->url));
+  cdfw_need(L, cdfw_call_add_project_url(call->client, &call->url));
   call->path_offset = call->url.length;
 }
 
-static bool add_buffer(cdfw_buffer *out, const cdfw_buffer *added) {
-  return cdfw_buffer_add(out, cdfw_buffer_text(added), added->length);
-}
-
-static bool build_token_request(const cdfw_call *call, cdfw_request *request) {
+void cdfw_call_redact(lua_State *L, const cdfw_call *call) {
   const cdfw_credentials *credentials = call->client->credentials;
-  request->method = "POST";
-  request->has_body = true;
-  return add_buffer(&request->url, &credentials->token_url) &&
-         cdfw_message_add_header(&request->headers, "Accept", "application/json") &&
-         cdfw_message_add_header(&request->headers, "Content-Type",
-                                 "application/x-www-form-urlencoded;charset=UTF-8") &&
-         cdfw_credentials_add_form(credentials, &call->client->base_url, &request->body);
-}
-
-/* The client may have another token by the time an error repeats this one. */
-static bool note_token(cdfw_call *call) {
-  cdfw_buffer_clear(&call->token);
-  return add_buffer(&call->token, &call->client->auth.token);
-}
-
-/* The header is put together in place, so that the token is in wiped memory only. */
-static bool add_authorization(const cdfw_call *call, cdfw_buffer *headers) {
-  return cdfw_buffer_adds(headers, "Authorization: Bearer ") &&
-         add_buffer(headers, &call->client->auth.token) && cdfw_buffer_addc(headers, '\0');
-}
-
-/* The caller's headers for this request, which take the place of ours. */
-static const cdfw_buffer *given_headers(const cdfw_call *call) {
-  static const cdfw_buffer none;
-  return call->op.is.phase == CDFW_PHASE_CALL ? &call->headers : &none;
-}
-
-static bool add_cdf_headers(const cdfw_call *call, cdfw_buffer *headers) {
-  const cdfw_buffer *given = given_headers(call);
-  return add_authorization(call, headers) &&
-         cdfw_message_add_missing(headers, &call->client->headers, given) &&
-         (cdfw_message_find_header(given, "cdf-version") != NULL ||
-          cdfw_message_add_header(headers, "cdf-version", CDF_API_VERSION));
-}
-
-static bool build_session_request(const cdfw_call *call, cdfw_request *request) {
-  request->method = "POST";
-  request->has_body = true;
-  return add_project_url(call->client, &request->url) &&
-         cdfw_buffer_adds(&request->url, "/sessions") &&
-         cdfw_message_add_header(&request->headers, "Content-Type", "application/json") &&
-         add_cdf_headers(call, &request->headers) &&
-         add_buffer(&request->body, &call->session_body);
-}
-
-/* The nonce becomes the first member of the object that begins before nonce_offset. */
-static bool add_body_with_nonce(const cdfw_call *call, cdfw_buffer *body) {
-  const char *text = cdfw_buffer_text(&call->body);
-  const char *rest = text + call->nonce_offset;
-  bool nested = call->nonce_in_authentication;
-  cdfw_buffer_add(body, text, call->nonce_offset);
-  cdfw_buffer_adds(body, nested ? "\"authentication\":{\"nonce\":" : "\"nonce\":");
-  cdfw_text_add_json_string(body, cdfw_buffer_text(&call->nonce), call->nonce.length);
-  if (nested) cdfw_buffer_addc(body, '}');
-  if (*rest != '}') cdfw_buffer_addc(body, ',');
-  return cdfw_buffer_adds(body, rest);
-}
-
-static bool build_call_request(const cdfw_call *call, cdfw_request *request) {
-  request->method = call->method;
-  request->has_body = call->has_body;
-  request->private_url = call->op.plan.auth == NULL;
-  bool built = add_buffer(&request->url, &call->url) &&
-               (call->content_type == NULL ||
-                cdfw_message_add_header(&request->headers, "Content-Type", call->content_type)) &&
-               add_buffer(&request->headers, &call->headers);
-  if (call->op.plan.auth != NULL) built = built && add_cdf_headers(call, &request->headers);
-  if (call->nonce.length > 0) return built && add_body_with_nonce(call, &request->body);
-  return built && add_buffer(&request->body, &call->body);
-}
-
-/* Whether the look under way began too late, by a clock that was read since. */
-static bool begins_too_late(const cdfw_call *call) {
-  return look_from(call) < call->look_start - clock_grain;
-}
-
-/* A cursor is good for the filter it was given for. */
-static void note_look(cdfw_call *call) {
-  if (call->op.is.look.mid && !begins_too_late(call)) return;
-  cdfw_buffer_clear(&call->look_cursor);
-  call->look_start = look_from(call);
-}
-
-/* POST /workflows/executions/list, or GET of the execution itself. */
-static bool build_look_request(const cdfw_call *call, cdfw_request *request) {
-  char since[96];
-  bool built = add_buffer(&request->url, &call->look_url) &&
-               cdfw_message_add_header(&request->headers, "Content-Type", "application/json") &&
-               add_cdf_headers(call, &request->headers);
-  if (call->look_filter.length == 0) return built;
-  request->method = "POST";
-  request->has_body = true;
-  snprintf(since, sizeof since, ",\"createdTimeStart\":%.0f},\"limit\":1000", call->look_start);
-  built = built && cdfw_buffer_adds(&request->body, "{\"filter\":{\"workflowFilters\":") &&
-          add_buffer(&request->body, &call->look_filter) && cdfw_buffer_adds(&request->body, since);
-  if (call->look_cursor.length > 0) {
-    cdfw_buffer_adds(&request->body, ",\"cursor\":");
-    cdfw_text_add_json_string(&request->body, cdfw_buffer_text(&call->look_cursor),
-                              call->look_cursor.length);
-  }
-  return built && cdfw_buffer_addc(&request->body, '}');
-}
-
-static bool build_revoke_request(const cdfw_call *call, cdfw_request *request) {
-  char items[64];
-  request->method = "POST";
-  request->has_body = true;
-  snprintf(items, sizeof items, "{\"items\":[{\"id\":%.0f}]}", call->session_id);
-  return add_project_url(call->client, &request->url) &&
-         cdfw_buffer_adds(&request->url, "/sessions/revoke") &&
-         cdfw_message_add_header(&request->headers, "Content-Type", "application/json") &&
-         add_cdf_headers(call, &request->headers) && cdfw_buffer_adds(&request->body, items);
-}
-
-static bool build_request(const cdfw_call *call, cdfw_request *request) {
-  switch (call->op.is.phase) {
-    case CDFW_PHASE_TOKEN:
-      return build_token_request(call, request);
-    case CDFW_PHASE_SESSION:
-      return build_session_request(call, request);
-    case CDFW_PHASE_LOOK:
-      return build_look_request(call, request);
-    case CDFW_PHASE_REVOKE:
-      return build_revoke_request(call, request);
-    default:
-      return build_call_request(call, request);
-  }
-}
-
-/* [-0, +1] */
-static void push_request(lua_State *L, cdfw_call *call, double now) {
-  cdfw_request *request = cdfw_request_push(L);
-  request->timeout = cdfw_op_attempt_timeout(&call->op, now);
-  request->connect_timeout = fmin(request->timeout, call->client->connect_timeout);
-  request->max_response_size = call->client->max_response_size;
-  need(L, cdfw_message_add_missing(&request->headers, &call->client->agent, given_headers(call)) &&
-              build_request(call, request) && note_token(call));
-  cdfw_getuservalue(L, 1);
-  lua_pushvalue(L, -2);
-  lua_rawseti(L, -2, REQUEST_SLOT);
-  lua_pop(L, 1);
-}
-
-/* Of what was exchanged the collector sees only the handles, not how many bytes they hold: so a
-   request that was answered, and an answer that was read, are wiped and given back at once. */
-static void free_request(lua_State *L) {
-  cdfw_getuservalue(L, 1);
-  lua_rawgeti(L, -1, REQUEST_SLOT);
-  if (lua_isuserdata(L, -1)) cdfw_request_free(lua_touserdata(L, -1));
-  lua_pushnil(L);
-  lua_rawseti(L, -3, REQUEST_SLOT);
-  lua_pop(L, 2);
-}
-
-/* }==== */
-
-/* {==== Steps ==== */
-
-static void push_token_function(lua_State *L) {
-  cdfw_getuservalue(L, 1);
-  lua_rawgeti(L, -1, CLIENT_SLOT);
-  cdfw_client_push_token_function(L, lua_gettop(L));
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-}
-
-/* Moves the value on the top of the stack into the client, which is where waiters look. [-0, +0] */
-static void keep_token_error(lua_State *L) {
-  cdfw_getuservalue(L, 1);
-  lua_rawgeti(L, -1, CLIENT_SLOT);
-  lua_pushvalue(L, -3);
-  cdfw_client_keep_token_error(L, -2);
-  lua_pop(L, 2);
-}
-
-/* [-0, +1] */
-static void push_joined_error(lua_State *L) {
-  cdfw_getuservalue(L, 1);
-  lua_rawgeti(L, -1, CLIENT_SLOT);
-  cdfw_client_push_token_error(L, lua_gettop(L));
-  lua_replace(L, -3);
-  lua_pop(L, 1);
-}
-
-/* [-0, +1] */
-static void push_kept_error(lua_State *L) {
-  cdfw_getuservalue(L, 1);
-  lua_rawgeti(L, -1, ERROR_SLOT);
-  lua_remove(L, -2);
-}
-
-/* The error that ends the call; `message` is from the token function. [-0, +1] */
-static void push_final_error(lua_State *L, const cdfw_call *call, const cdfw_response *response,
-                             const char *message, double now) {
-  switch (call->op.is.ending) {
-    case CDFW_ENDING_JOINED:
-      push_joined_error(L);
-      break;
-    case CDFW_ENDING_TOKEN:
-      lua_pushstring(L, message);
-      cdfw_answer_redact(L, call);
-      cdfw_error_push(L, "auth", "no access token: %s", lua_tostring(L, -1));
-      lua_remove(L, -2);
-      break;
-    case CDFW_ENDING_DEADLINE:
-      cdfw_answer_push_deadline_error(L, call);
-      break;
-    case CDFW_ENDING_KEPT:
-      push_kept_error(L);
-      return;
-    default:
-      cdfw_answer_push_error(L, call, response);
-      break;
-  }
-  cdfw_answer_finish_error(L, call, now);
-  if (call->op.is.phase == CDFW_PHASE_TOKEN && !call->op.is.in_doubt &&
-      call->op.is.ending != CDFW_ENDING_JOINED)
-    keep_token_error(L);
-}
-
-/* Keeps the error that the caller will get, while something else is done first. [-0, +0] */
-static void keep_error(lua_State *L, cdfw_call *call, const cdfw_response *response, double now) {
-  call->op.is.keeps_error = false;
-  cdfw_getuservalue(L, 1);
-  cdfw_answer_push_error(L, call, response);
-  cdfw_answer_finish_error(L, call, now);
-  lua_rawseti(L, -2, ERROR_SLOT);
-  lua_pop(L, 1);
-}
-
-static void note_use(cdfw_call *call, double now) {
-  if (call->first_use != 0) return;
-  call->first_use = now;
-  call->owner = (long)getpid();
-}
-
-/* The id of a session that was left alone for a new one, for the caller to be told of; or nil.
-   [-0, +1] */
-static void push_surplus(lua_State *L, cdfw_call *call) {
-  if (call->op.is.has_surplus)
-    lua_pushnumber(L, call->session_id);
-  else
-    lua_pushnil(L);
-  call->op.is.has_surplus = false;
-}
-
-/* What there is to return for `action`; the result of a success is on the top. → count of results
- */
-static int return_action(lua_State *L, cdfw_call *call, cdfw_action action,
-                         const cdfw_response *response, const char *message, double now) {
-  static const char *const names[] = {"http", "sleep", "token", "join", "done", "error"};
-  static const char *const phases[] = {"token", "session", "call", "look", "revoke"};
-  if (call->op.is.keeps_error) keep_error(L, call, response, now);
-  switch (action) {
-    case CDFW_ACTION_HTTP:
-      if (call->op.is.phase == CDFW_PHASE_CALL) note_use(call, now);
-      if (call->op.is.phase == CDFW_PHASE_LOOK) note_look(call);
-      push_request(L, call, now);
-      break;
-    case CDFW_ACTION_SLEEP:
-    case CDFW_ACTION_JOIN:
-      lua_pushnumber(L, call->op.is.delay);
-      break;
-    case CDFW_ACTION_TOKEN:
-      push_token_function(L);
-      break;
-    case CDFW_ACTION_ERROR:
-      push_final_error(L, call, response, message, now);
-      break;
-    default:
-      break;
-  }
-  lua_pushstring(L, names[action]);
+  const cdfw_buffer *secrets[] = {&call->client->auth.token, &call->token,
+                                  &credentials->token,       &credentials->client_secret,
+                                  &call->session_secret,     &call->nonce};
+  cdfw_buffer *all = cdfw_scratch_push(L, CDFW_MAX_BODY, true);
   lua_insert(L, -2);
-  lua_pushstring(L, phases[call->op.is.phase]);
-  lua_pushboolean(L, call->op.is.denied);
-  push_surplus(L, call);
-  return 5;
-}
-
-/* The result of an authentication: how long the token is good. [-0, +1] */
-static void push_token_result(lua_State *L, const cdfw_call *call, double now) {
-  double left = call->client->auth.expires - now;
-  lua_createtable(L, 0, 2);
-  lua_pushliteral(L, "Bearer");
-  lua_setfield(L, -2, "tokenType");
-  if (isinf(left)) return;
-  lua_pushnumber(L, fmax(left, 0));
-  lua_setfield(L, -2, "expiresIn");
-}
-
-/* This machine's clock may be set while a call is under way; what counts is how it was before. */
-static void note_wall(cdfw_call *call, double now, double wall) {
-  if (call->first_use != 0) return;
-  call->clocks.wall = wall;
-  call->clocks.wall_at = now;
-}
-
-/* What time it is for CDF. Read only where it is needed, for a look. */
-static void note_date(cdfw_call *call, const cdfw_response *response, double now) {
-  if (call->first_use != 0 && call->clocks.cdf >= 0) return;
-  const char *date = cdfw_message_find_header(&response->headers, "date");
-  double time = date != NULL ? cdfw_policy_http_date(date) : -1;
-  if (time < 0) return;
-  call->clocks.cdf = time;
-  call->clocks.cdf_at = now;
-}
-
-/* CDF knows nothing of what was to be deleted, and an earlier attempt may have deleted it. */
-static bool is_gone(const cdfw_call *call, const cdfw_outcome *outcome) {
-  return call->result == CDFW_RESULT_GONE && call->op.is.phase == CDFW_PHASE_CALL &&
-         call->op.is.maybe_done && outcome->failure == CDFW_FAILURE_NONE && outcome->own &&
-         (outcome->status == 404 || (outcome->status == 400 && outcome->missing));
-}
-
-/* step("answer", now, wall, response) */
-static int step_answer(lua_State *L, cdfw_call *call, double now) {
-  cdfw_outcome outcome;
-  double wall = luaL_checknumber(L, 4);
-  const cdfw_response *response = cdfw_answer_check(L, 5, call);
-  free_request(L);
-  cdfw_answer_outcome(L, call, response, wall, &outcome);
-  note_wall(call, now, wall);
-  if (call->op.is.phase != CDFW_PHASE_TOKEN) note_date(call, response, now);
-  lua_pushnil(L);
-  if (is_gone(call, &outcome)) {
-    outcome.status = 204;
-    lua_newtable(L);
-  } else if (outcome.failure == CDFW_FAILURE_NONE && outcome.status >= 200 &&
-             outcome.status < 300) {
-    outcome.unreadable = !cdfw_answer_read(L, call, response, &outcome, now);
-    if (call->op.is.phase == CDFW_PHASE_LOOK && !outcome.found && begins_too_late(call))
-      outcome.more = true;
-  }
-  /* On the top now: the result, or what is wrong with it; a token request has none. */
-  cdfw_action action = cdfw_op_step(&call->op, CDFW_EVENT_ANSWER, &outcome, now);
-  if (action == CDFW_ACTION_DONE && call->op.plan.token_only) push_token_result(L, call, now);
-  int results = return_action(L, call, action, response, NULL, now);
-  cdfw_response_free(lua_touserdata(L, 5));
-  return results;
-}
-
-/* step("token", now, token, lifetime): the Lua function's token. Without a lifetime the token is
-   good for the next request, and the function is asked again for the one after. */
-static int step_token(lua_State *L, cdfw_call *call, double now) {
-  size_t length;
-  const char *text = luaL_checklstring(L, 4, &length);
-  double lifetime = luaL_optnumber(L, 5, 0);
-  const char *problem = cdfw_text_token_problem(text, length);
-  if (problem == NULL && length > CDFW_MAX_TOKEN) problem = "is longer than 32768 bytes";
-  cdfw_event event = CDFW_EVENT_TOKEN;
-  lua_pushfstring(L, "the token %s", problem != NULL ? problem : "");
-  if (problem != NULL)
-    event = CDFW_EVENT_TOKEN_FAILED;
-  else
-    need(L, cdfw_auth_take(&call->client->auth, text, length, now, lifetime,
-                           cdfw_random(&call->client->random_state)));
-  cdfw_action action = cdfw_op_step(&call->op, event, NULL, now);
-  const char *message = lua_tostring(L, -1);
-  if (action == CDFW_ACTION_DONE) push_token_result(L, call, now);
-  return return_action(L, call, action, NULL, message, now);
-}
-
-/* step("start", now, wall): the wall clock is this machine's unless told. */
-static int step_start(lua_State *L, cdfw_call *call, double now) {
-  note_wall(call, now, luaL_optnumber(L, 4, cdfw_clock_wall()));
-  cdfw_action action = cdfw_op_step(&call->op, CDFW_EVENT_START, NULL, now);
-  if (action == CDFW_ACTION_DONE) push_token_result(L, call, now);
-  return return_action(L, call, action, NULL, NULL, now);
-}
-
-/* "woke", and "token_failed" with a message at 4. */
-static int step_plain(lua_State *L, cdfw_call *call, cdfw_event event, double now) {
-  const char *message = luaL_optstring(L, 4, "no reason given");
-  /* Without an assertion the token request was not sent. */
-  if (event == CDFW_EVENT_TOKEN_FAILED && !call->op.plan.token_by_function) call->op.is.attempts--;
-  cdfw_action action = cdfw_op_step(&call->op, event, NULL, now);
-  if (action == CDFW_ACTION_DONE) push_token_result(L, call, now);
-  return return_action(L, call, action, NULL, message, now);
-}
-
-/* call:step(event, now, …) → action, value, phase, denied (a token was refused before), the id of a
-   session that was left alone for a new one (or nil). Events: "start", wall; "answer", wall,
-   response; "woke"; "token", token, lifetime; "token_failed", message. Actions: "http", request;
-   "sleep", seconds; "token", function; "join", seconds; "done", result; "error", err. Times in
-   seconds. */
-static int call_step(lua_State *L) {
-  /* In the order of cdfw_event. */
-  static const char *const events[] = {"start", "answer", "woke", "token", "token_failed", NULL};
-  lua_settop(L, 5);
-  cdfw_call *call = check(L);
-  int event = luaL_checkoption(L, 2, NULL, events);
-  double now = luaL_checknumber(L, 3);
-  if ((event == CDFW_EVENT_START) != (call->op.is.deadline == 0))
-    return luaL_error(L, "a call is started once, before all other steps");
-  if (call->op.is.over) return luaL_error(L, "the call is over");
-  bool of_token = event == CDFW_EVENT_TOKEN || event == CDFW_EVENT_TOKEN_FAILED;
-  if (of_token && call->op.plan.auth == NULL) return luaL_error(L, "the call needs no token");
-  switch ((cdfw_event)event) {
-    case CDFW_EVENT_START:
-      return step_start(L, call, now);
-    case CDFW_EVENT_ANSWER:
-      return step_answer(L, call, now);
-    case CDFW_EVENT_TOKEN:
-      return step_token(L, call, now);
-    default:
-      return step_plain(L, call, (cdfw_event)event, now);
-  }
-}
-
-/* call:assertion(text) → what is wrong with the text, or nothing: proves who the client is in the
-   token request that step gave last, which was not sent yet. */
-static int call_assertion(lua_State *L) {
-  size_t length;
-  cdfw_call *call = check(L);
-  const char *text = luaL_checklstring(L, 2, &length);
-  const char *problem = cdfw_text_token_problem(text, length);
-  lua_pushfstring(L, "the assertion %s", problem != NULL ? problem : "");
-  if (problem != NULL) return 1;
-  lua_settop(L, 2);
-  cdfw_getuservalue(L, 1);
-  lua_rawgeti(L, -1, REQUEST_SLOT);
-  cdfw_request *request = cdfw_request_check(L, -1);
-  need(L, cdfw_credentials_add_assertion(text, length, &request->body) &&
-              cdfw_buffer_add(&call->secrets, text, length) &&
-              cdfw_buffer_addc(&call->secrets, '\0'));
-  return 0;
-}
-
-/* call:leave(): nobody will step it any more, so others need not wait for the token that it was
-   fetching. */
-static int call_leave(lua_State *L) {
-  cdfw_op_leave(&check(L)->op);
-  return 0;
-}
-
-/* }==== */
-
-static const luaL_Reg call_methods[] = {
-    {"step", call_step}, {"assertion", call_assertion}, {"leave", call_leave}, {"drop", call_gc},
-    {"__gc", call_gc},   {"__tostring", call_tostring}, {NULL, NULL}};
-
-void cdfw_call_open(lua_State *L) {
-  cdfw_object_class(L, call_class, call_methods);
+  for (size_t i = 0; i < sizeof secrets / sizeof secrets[0]; i++)
+    if (secrets[i]->length > 0)
+      cdfw_buffer_add(all, cdfw_buffer_text(secrets[i]), secrets[i]->length + 1);
+  if (!cdfw_buffer_add(all, cdfw_buffer_text(&call->secrets), call->secrets.length))
+    luaL_error(L, "not enough memory");
+  cdfw_error_redact(L, all);
+  cdfw_buffer_free(all);
+  lua_remove(L, -2);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One call under way, as Lua holds it: the state machine (op.h) with the requests it sends and the
- * answers it gets. A transport drives it with call:step(event, now, …). */
+ * One call under way, as Lua holds it: the state machine (op.h) with what its requests are made of
+ * and what its answers brought. Lies below all that work on calls. */
 #ifndef CDFW_CALL_H
 #define CDFW_CALL_H
 
@@ -63,12 +63,28 @@ typedef struct cdfw_call {
   long owner;              /* the process that made it */
 } cdfw_call;
 
+/* In a call's user value. */
+enum { CDFW_CALL_CLIENT = 1, CDFW_CALL_ERROR = 2, CDFW_CALL_REQUEST = 3 };
+
+extern const char cdfw_call_class[];
+
 /* Pushes an empty call of the client at `client_index`. [-0, +1] */
 cdfw_call *cdfw_call_push(lua_State *L, int client_index);
+/* The call at 1, or an argument error. [-0, +0] */
+cdfw_call *cdfw_call_check(lua_State *L);
 /* Begins the URL of a call under the client's project, without a path. */
 void cdfw_call_begin_url(lua_State *L, cdfw_call *call);
+/* Adds the URL of the project. False without memory or room. */
+bool cdfw_call_add_project_url(const cdfw_client *client, cdfw_buffer *url);
 /* What may be shown of where the call goes: its path, or an upload's host. */
 const char *cdfw_call_shown(const cdfw_call *call, size_t *length);
-void cdfw_call_open(lua_State *L);
+/* Takes the secrets of the call out of the value on the top. Texts are cut after this, not before:
+   half a secret would not be found. [-0, +0] */
+void cdfw_call_redact(lua_State *L, const cdfw_call *call);
+/* It has been sent, and its end is not known yet. A forked child's copy of it is no loss. */
+bool cdfw_call_is_under_way(const cdfw_call *call);
+/* Methods of the class. */
+int cdfw_call_gc(lua_State *L);
+int cdfw_call_tostring(lua_State *L);
 
 #endif

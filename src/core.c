@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * luaopen_cdfworkflow_core: registers what the rooms offer to Lua. Creates nothing else: hosts fork
  * after loading, and `require` does no I/O. */
+#include "arguments.h"
 #include "auth.h"
-#include "call.h"
+#include "calls.h"
 #include "client.h"
 #include "clock.h"
 #include "compat.h"
@@ -11,8 +12,10 @@
 #include "http.h"
 #include "interrupt.h"
 #include "json.h"
+#include "library.h"
 #include "object.h"
 #include "run.h"
+#include "step.h"
 #include "terminal.h"
 
 #if defined(_WIN32)
@@ -43,8 +46,8 @@ static int core_http_date(lua_State *L) {
 
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"assertion", cdfw_client_assertion},
-                                     {"auth", cdfw_run_auth},
-                                     {"check_pairs", cdfw_run_check_pairs},
+                                     {"auth", cdfw_calls_auth},
+                                     {"check_pairs", cdfw_arguments_check_pairs},
                                      {"client", cdfw_client_new},
                                      {"credentials", cdfw_credentials_new},
                                      {"credentials_kind", cdfw_credentials_kind_of},
@@ -52,37 +55,39 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"describe", cdfw_credentials_describe},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
-                                     {"form", cdfw_run_form},
+                                     {"form", cdfw_arguments_form},
                                      {"handle_signals", cdfw_interrupt_handle},
                                      {"hold_streams", cdfw_terminal_hold},
                                      {"http", cdfw_http_new},
                                      {"http_date", core_http_date},
-                                     {"identifier", cdfw_run_identifier},
+                                     {"identifier", cdfw_arguments_identifier},
                                      {"is_array", cdfw_json_is_array},
                                      {"is_raw_json", cdfw_json_is_raw},
                                      {"noted_signal", cdfw_interrupt_noted},
                                      {"now", core_now},
                                      {"raw_json", cdfw_json_raw},
-                                     {"request", cdfw_run_request},
+                                     {"request", cdfw_calls_request},
                                      {"run", cdfw_run_run},
-                                     {"segment", cdfw_run_segment},
-                                     {"session", cdfw_run_session},
+                                     {"segment", cdfw_arguments_segment},
+                                     {"session", cdfw_calls_session},
                                      {"terminal", cdfw_terminal_size},
                                      {"time", core_time},
                                      {"token", cdfw_client_token},
                                      {"token_key", cdfw_client_token_key},
-                                     {"upload", cdfw_run_upload},
+                                     {"upload", cdfw_calls_upload},
                                      {NULL, NULL}};
 
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L);
 
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
+  char problem[256];
+  if (!cdfw_library_fits(problem, sizeof problem)) return luaL_error(L, "%s", problem);
   cdfw_json_open(L);
   cdfw_error_open(L);
   cdfw_object_open(L);
   cdfw_credentials_open(L);
   cdfw_client_open(L);
-  cdfw_call_open(L);
+  cdfw_step_open(L);
   cdfw_http_open(L);
   cdfw_newlib(L, functions);
   cdfw_json_push_null(L);
@@ -91,5 +96,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   lua_setfield(L, -2, "version");
   lua_pushinteger(L, CDFW_AUTH_MOST_LEEWAY);
   lua_setfield(L, -2, "most_token_leeway"); /* seconds; a token with less left may be renewed */
+  lua_pushstring(L, cdfw_library_version());
+  lua_setfield(L, -2, "libcurl");
   return 1;
 }

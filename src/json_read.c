@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "json_read.h"
+
+#include "json_values.h"
 #include "object.h"
 #include "text.h"
 

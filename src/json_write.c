@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json.h"
+#include "json_values.h"
+#include "json_write.h"
 #include "text.h"
 
 /* A table that is being written, and which of its members. The chain of them is the path. */

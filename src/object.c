@@ -38,6 +38,10 @@ void cdfw_object_class(lua_State *L, const char *class_name, const luaL_Reg *met
 
 /* {==== Scratch ==== */
 
+void cdfw_need(lua_State *L, bool added) {
+  if (!added) luaL_error(L, "not enough memory");
+}
+
 cdfw_buffer *cdfw_scratch_push(lua_State *L, size_t ceiling, bool secret) {
   cdfw_buffer *buffer = cdfw_object_push(L, sizeof *buffer, scratch_class);
   cdfw_buffer_init(buffer, ceiling, secret);

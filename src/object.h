@@ -7,6 +7,9 @@
 #include "compat.h"
 #include "message.h"
 
+/* Raises where `added`, what became of adding to a buffer, is false: there is no memory. [-0, +0]
+ */
+void cdfw_need(lua_State *L, bool added);
 /* Pushes an empty buffer that is freed by collection. [-0, +1] */
 cdfw_buffer *cdfw_scratch_push(lua_State *L, size_t ceiling, bool secret);
 /* Pushes an empty request / response. [-0, +1] */

@@ -19,7 +19,7 @@ local function is(lua_type)
   return function(value) return type(value) == lua_type end
 end
 
---- {==== Values as Lua has them ====
+-- {==== Values as Lua has them ====
 
 check.any = { word = "a value", accepts = function() return true end }
 check.string = { word = "a string", accepts = is "string" }
@@ -106,9 +106,9 @@ check.timeout = check.seconds(0.001, 604800)
 check.interval = check.seconds(0.001, math.huge)
 check.patience = check.seconds(0, math.huge)
 
---- }====
+-- }====
 
---- {==== Values with limits of CDF's ====
+-- {==== Values with limits of CDF's ====
 
 --- Code points of UTF-8 text.
 local function characters(text)
@@ -163,9 +163,9 @@ end
 --- Of a run, and of the trigger that starts runs (CDF.md section 4).
 check.metadata = check.pairs(10, 32, 255)
 
---- }====
+-- }====
 
---- {==== Names of resources ====
+-- {==== Names of resources ====
 
 --- Whether a number is a whole one that Lua holds exactly.
 local function is_exact(value)
@@ -268,9 +268,9 @@ check.function_name = {
   end,
 }
 
---- }====
+-- }====
 
---- {==== Credentials ====
+-- {==== Credentials ====
 
 check.credentials = {
   word = "what cdf.credentials{…} returns", accepts = function(value) return core.credentials_kind(value) ~= nil end,
@@ -285,7 +285,7 @@ check.client_credentials = {
   end,
 }
 
---- }====
+-- }====
 
 --- A whole number as it is written out, exactly.
 ---@param value integer|number

@@ -171,7 +171,7 @@ end
 
 Client.__close = Client.close
 
---- {==== Doors for the namespaces ====
+-- {==== Doors for the namespaces ====
 
 --- Runs a call that the core made, or passes its error on.
 function Client:_drive(call, err)
@@ -265,10 +265,10 @@ end
 
 --- The core client once more, without its token. `changes` to the settings win.
 function Client:_core_again(changes)
-  local settings = {}
-  for name, value in pairs(self.settings) do settings[name] = value end
-  for name, value in pairs(changes) do settings[name] = value end
-  return assert(core.client(settings))
+  local all = {}
+  for name, value in pairs(self.settings) do all[name] = value end
+  for name, value in pairs(changes) do all[name] = value end
+  return assert(core.client(all))
 end
 
 function Client:_sleep(seconds)
@@ -278,7 +278,7 @@ end
 
 function Client:_now() return self.transport:now() end
 
---- }====
+-- }====
 
 takes.auth = { { "opts", options.of { { "timeout", check.timeout } } } }
 
@@ -326,7 +326,7 @@ end) } }
 ---@return cdfworkflow.CheckFinding[] findings
 function Client:check(opts) return require("cdfworkflow.api.checkup").check(self, opts) end
 
---- {==== Short forms ====
+-- {==== Short forms ====
 
 for _, name in ipairs { "run", "retrieve", "cancel", "retry", "wait", "watch" } do
   takes[name] = method.declared["client.workflows.executions:" .. name]
@@ -391,7 +391,7 @@ takes.resume = method.declared["client.workflows.triggers:resume"]
 ---@return cdfworkflow.Error? err
 function Client:resume(schedule_or_name) return self.workflows.triggers:_resume(schedule_or_name) end
 
---- }====
+-- }====
 
 Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
 Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules

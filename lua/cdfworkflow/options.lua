@@ -36,7 +36,7 @@ local function set_of(names)
   return set
 end
 
---- {==== Mistakes ====
+-- {==== Mistakes ====
 
 --- A key as a message shows it, on one line.
 local function shown_key(key)
@@ -76,9 +76,9 @@ function options.check(opts, allowed, method)
   return opts
 end
 
---- }====
+-- }====
 
---- {==== Going by the tables: first all mistakes, then what CDF would refuse ====
+-- {==== Going by the tables: first all mistakes, then what CDF would refuse ====
 
 local function join(path, name)
   return path == "" and name or path .. "." .. name
@@ -148,9 +148,9 @@ function options.use_argument(member, value)
   return kind.use(value, kind.members and "" or member[1])
 end
 
---- }====
+-- }====
 
---- {==== Kinds made of others ====
+-- {==== Kinds made of others ====
 
 local function is_table(value) return type(value) == "table" end
 
@@ -329,6 +329,6 @@ function options.one_or_list(kind)
   }
 end
 
---- }====
+-- }====
 
 return options

@@ -42,7 +42,7 @@ local function send(socket, request, host, path)
   return socket:send(lines)
 end
 
----A transport for cdf.client{ transport = }.
+--- A transport for cdf.client{ transport = }.
 function cosocket.new()
   local transport = {}
   function transport:now() return core.now() end -- luacheck: no unused

@@ -44,7 +44,7 @@ local function cpu_seconds(pid)
   return (user + system) / 100
 end
 
----Starts the program that asks. → what waits for its end
+--- Starts the program that asks. → what waits for its end
 local function ask(server, path, connections, seconds, pause, stagger)
   local asking = assert(io.popen(("%s %d %s %d %g %g %g"):format(
     program, server.port, path, connections, seconds, pause, stagger)))
@@ -63,7 +63,7 @@ local function report(name, runs, cpu, sibling)
     runs and runs.failed or ""))
 end
 
----One line of the table: a server with the process that does the work. The runs begin evenly spread.
+--- One line of the table: a server with the process that does the work. The runs begin evenly spread.
 local function measure(name, server, pid, in_flight)
   shell.run(("curl -s %s/run"):format(server.url)) -- the token and the first connection
   local before = cpu_seconds(pid)

@@ -16,7 +16,7 @@ local function refused(value)
   return message
 end
 
----Runs a program in a fresh Lua of the same kind, and gives what it prints.
+--- Runs a program in a fresh Lua of the same kind, and gives what it prints.
 local function run_lua(program, environment)
   local interpreter, i = arg[0], -1
   while arg[i] do
@@ -540,7 +540,7 @@ describe("encode and decode together", function()
     return (kind == 5 and random_list or random_object)(depth)
   end
 
-  ---`same` of luassert takes [] and {} for the same; this does not.
+  --- `same` of luassert takes [] and {} for the same; this does not.
   local function equal(a, b)
     if type(a) ~= "table" or type(b) ~= "table" then return a == b end
     if next(a) == nil and core.is_array(a) ~= core.is_array(b) then return false end
@@ -594,7 +594,8 @@ describe("lua-cjson of the host", function()
   it("marks arrays in ways that are understood", function()
     local light -- 5.1 gives no program a light userdata but the keys of the registry
     for key in pairs(debug.getregistry()) do
-      if type(key) == "userdata" and not debug.getmetatable(key) then light = key end
+      local is_marker = key == require("cjson").empty_array -- where the host's lua-cjson has one
+      if type(key) == "userdata" and not debug.getmetatable(key) and not is_marker then light = key end
     end
     local array_mt, empty_array_mt = {}, {}
     local real = package.loaded.cjson

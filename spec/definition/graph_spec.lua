@@ -140,7 +140,8 @@ describe("text:", function()
     local colored = graph(run, "text", { width = 30, color = true })
     assert.equal(plain, (colored:gsub("\27%[%d*m", "")))
     assert.equal(graph(run, "text"), graph(run, "text", { width = 1000 }))
-    assert.error_matches(function() graph(run, "text", { width = 19 }) end, "width: expected a whole number from 20 to 10000, got 19")
+    assert.error_matches(function() graph(run, "text", { width = 19 }) end,
+      "width: expected a whole number from 20 to 10000, got 19")
   end)
 
   it("deep down its left side gives way, so that the names are seen", function()

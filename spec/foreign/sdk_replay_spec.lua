@@ -228,9 +228,9 @@ local function play_request(golden, request, names, given, position)
   return answer
 end
 
----Plays a golden. `known` holds values of this golden alone, `limit` makes the pages small, `expect` has statuses other
----than the recorded ones, `order` says which request is answered as recorded by a fault, and `between` is called after
----each request.
+--- Plays a golden. `known` holds values of this golden alone, `limit` makes the pages small, `expect` has statuses
+--- other than the recorded ones, `order` says which request is answered as recorded by a fault, and `between` is called
+--- after each request.
 ---@param number string
 ---@param given? { known?: table, limit?: integer, expect?: table<integer, integer>, order?: integer,
 ---  between?: fun(position: integer, answer: spec.raw.Answer) }

@@ -14,7 +14,7 @@ before_each(function()
   cdf.tokens.t = true
 end)
 
----Asks at that time; gives the status, and the body as a table.
+--- Asks at that time; gives the status, and the body as a table.
 local function ask(now, method, path, body)
   local headers = { Authorization = "Bearer t" }
   local request = { method = method, url = model.PROJECT .. path, body = body, headers = headers }

@@ -8,7 +8,7 @@ local scenarios = require "model.scenarios"
 local SHOWN = 10
 local SEARCHES = { { depth = 1, alphabet = "full", reach = 2 }, { depth = 2, alphabet = "small", reach = 1 } }
 
----Explores, and gives the figures and the first lines that something is wrong with.
+--- Explores, and gives the figures and the first lines that something is wrong with.
 local function explore(scenario, options)
   local lines = {}
   options.found = function(line, blamed)

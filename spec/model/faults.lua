@@ -130,7 +130,7 @@ local TABLE = {
   refused = { "effect session read token revoke", before(refused), small = "effect session token" },
   lost_before = { "effect session read token revoke", before(lost), small = "effect" },
   lost_after = { "effect session revoke", after(lost), small = "effect session" },
-  silent_before = { "effect session read token revoke", before(silence), small = "effect session read token" },
+  silent_before = { "effect session read token revoke", before(silence), small = "effect session read early token" },
   silent_after = { "effect session", after(silence) },
   late20 = { "effect", later(20, lost), small = "effect" },
   late65 = { "effect", later(65, silence), small = "effect" },
@@ -139,14 +139,14 @@ local TABLE = {
   outage55 = { "effect session read token revoke", outage(55), small = "effect" },
   page503_before = { "effect session read token revoke", before(says(503, "no healthy upstream")) },
   page503_after = { "effect session", after(says(503, UPSTREAM)), small = "effect" },
-  page502_before = { "effect session read token", before(says(502)), small = "effect read" },
+  page502_before = { "effect session read token", before(says(502)), small = "read" },
   page502_after = { "effect session", after(says(502)) },
   page504_after = { "effect", after(says(504)) },
   page408_after = { "effect session", after(says(408)), small = "effect" },
   page499_after = { "effect", after(says(499)) },
   page500_before = { "effect session read token", before(says(500)) },
   page500_after = { "effect", after(says(500)) },
-  page520_after = { "effect session", after(says(520)), small = "effect" },
+  page520_after = { "effect session", after(says(520)) },
   page524_after = { "effect", after(says(524)) },
   page302 = { "effect session read token", before(says(302)) },
   page400 = { "effect session read", before(says(400)) },
@@ -159,7 +159,7 @@ local TABLE = {
   own500_after = { "effect", after(own(500, "Internal server error")), small = "effect" },
   own429 = { "effect session read", waits(5, own(429, "Too many requests")), small = "effect read" },
   own400 = { "effect session read token", before(own(400, "Bad request")) },
-  own403 = { "effect session read", before(own(403, "Forbidden")), small = "effect session read" },
+  own403 = { "effect session read", before(own(403, "Forbidden")), small = "effect session read early" },
   marked = { "effect session read", before(function()
     return with(cdf.refusal(500, "Try again"), "cdf-is-auto-retryable", "true")
   end) },
@@ -183,6 +183,9 @@ local TABLE = {
   ["clock-"] = { "clock", function(world) world.clock_skew = -900 end, small = "clock" },
 }
 
+-- In the small alphabet, what is read before anything is done, and not looked for later.
+local EARLY = { functions = "early", data = "early" }
+
 local by_kind = { full = {}, small = {} }
 
 local function add(alphabet, kind, name)
@@ -190,19 +193,19 @@ local function add(alphabet, kind, name)
   table.insert(alphabet[kind], name)
 end
 
-local function happens_to(where, kind)
+local function happens_to(where, kind, group)
   where = " " .. where .. " "
-  return where:find(" " .. kind .. " ", 1, true) or where:find(" " .. (GROUPS[kind] or "?") .. " ", 1, true)
+  return where:find(" " .. kind .. " ", 1, true) or where:find(" " .. group .. " ", 1, true)
 end
 
 local names = {}
 for name in pairs(TABLE) do names[#names + 1] = name end
 table.sort(names)
 GROUPS.clock = "clock"
-for kind in pairs(GROUPS) do
+for kind, group in pairs(GROUPS) do
   for _, name in ipairs(names) do
-    if happens_to(TABLE[name][1], kind) then add(by_kind.full, kind, name) end
-    if happens_to(TABLE[name].small or "", kind) then add(by_kind.small, kind, name) end
+    if happens_to(TABLE[name][1], kind, group) then add(by_kind.full, kind, name) end
+    if happens_to(TABLE[name].small or "", kind, EARLY[kind] or group) then add(by_kind.small, kind, name) end
   end
 end
 

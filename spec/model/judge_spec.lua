@@ -8,7 +8,7 @@ local explorer = require "model.explorer"
 local reference = require "model.reference"
 local scenarios = require "model.scenarios"
 
----Explores with the reference client, spoiled by `flaw` if one is given; gives what was blamed, in one text.
+--- Explores with the reference client, spoiled by `flaw` if one is given; gives what was blamed, in one text.
 local function explore(name, depth, flaw)
   local blamed = {}
   local figures = explorer.explore(scenarios.get(name), {

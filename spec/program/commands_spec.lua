@@ -183,7 +183,7 @@ describe("the command", function()
 
   it("check: a line for each finding, and the same as JSON", function()
     local out = good("check", "daily-report", "1")
-    for _, line in ipairs { "✔ token ", "✔ sessionsAcl:CREATE ", "✔ version 1 ", "✔ lint " } do
+    for _, line in ipairs { "✔ token ", "✔ clock ", "✔ sessionsAcl:CREATE ", "✔ version 1 ", "✔ lint " } do
       assert.truthy(out:find(line, 1, true), out)
     end
     local bad = program.settings(sim.url)

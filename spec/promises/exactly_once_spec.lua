@@ -19,7 +19,7 @@ local function count(sim)
   return all
 end
 
----A world whose weather, clocks and patience come from the seed.
+--- A world whose weather, clocks and patience come from the seed.
 local function random_world(seed)
   local random = unreliable.random(seed)
   return world {
@@ -29,7 +29,7 @@ local function random_world(seed)
   }
 end
 
----A session that a run is using must not be taken back.
+--- A session that a run is using must not be taken back.
 local function assert_sessions_left_alone(sim, where)
   local sessions = sim.projects["my-project"].state.sessions
   for _, execution in pairs(executions(sim)) do
@@ -120,7 +120,7 @@ describe("a process that is killed at any point", function()
   end)
 end)
 
----An execution that has failed, and fails again soon after each retry.
+--- An execution that has failed, and fails again soon after each retry.
 local function failed_execution(w)
   local execution = assert(w.quiet:run("w", "fails"))
   w.network:sleep(1)

@@ -9,7 +9,7 @@ local wire = require "wire"
 local COUNT = 10000
 local BASE_URL = "https://cdf.example"
 
---- {==== Values ====
+-- {==== Values ====
 
 local state = 20260101
 
@@ -44,9 +44,9 @@ local function generate()
   return value
 end
 
---- }====
+-- }====
 
---- {==== What is right, said once more and differently ====
+-- {==== What is right, said once more and differently ====
 
 --- How many characters the text has, or nil when it is not UTF-8 (RFC 3629).
 local function characters(text)
@@ -95,9 +95,9 @@ local function is_token(value)
   return value ~= "" and not value:find "[^!-~]"
 end
 
---- }====
+-- }====
 
---- {==== The receiving end ====
+-- {==== The receiving end ====
 
 local function unescape(text)
   return (text:gsub("%%(%x%x)", function(hex) return string.char(tonumber(hex, 16)) end))
@@ -152,9 +152,9 @@ local function receive()
   return setmetatable({ requests = {}, clock = 1000, body = body }, Receiver)
 end
 
---- }====
+-- }====
 
---- {==== Places where a value can go ====
+-- {==== Places where a value can go ====
 
 local STATIC = assert(cdf.credentials { token = "t" })
 
@@ -376,7 +376,7 @@ local names = {}
 for name in pairs(places) do names[#names + 1] = name end
 table.sort(names)
 
---- }====
+-- }====
 
 local function shown(value)
   return (("%q"):format(value):gsub("[^ -~]", function(c) return ("\\%d"):format(c:byte()) end))

@@ -282,8 +282,8 @@ describe("a process that forks", function()
     it("keeps its connections, and its run, when the child " .. ending, function()
       -- The memory of what belongs to the parent stays in the child (engine.c): not a leak to look for.
       local no_leaks = "ASAN_OPTIONS=detect_leaks=0 VALGRIND_OPTS=--leak-check=no"
-      local said, status = shell.run(("%s %s %sforked.lua %s %s %s"):format(no_leaks,
-        shell.lua, shell.quote(native.folder), module, server.url, ending))
+      local said, status = shell.run(("%s %s %s %s %s %s"):format(no_leaks,
+        shell.lua, shell.quote(native.folder .. "forked.lua"), module, server.url, ending))
       assert.equal(0, status, said)
       -- Nothing of the parent's runs is reported by the child.
       assert.equal("done\n", said)
@@ -308,8 +308,8 @@ describe("lua_close with a call under way", function()
 
   --- → what the program wrote about abandoned calls, line by line, its exit status, all that it wrote
   local function abandon(ending, what, prefix)
-    local said, status = shell.run(("%s %s %sabandoned.lua %s %s %s"):format(
-      prefix or "", shell.lua, shell.quote(native.folder), server.url, ending, what))
+    local said, status = shell.run(("%s %s %s %s %s %s"):format(
+      prefix or "", shell.lua, shell.quote(native.folder .. "abandoned.lua"), server.url, ending, what))
     local lines = {}
     for line in said:gmatch "(cdfworkflow: [^\n]*)\n" do lines[#lines + 1] = line end
     return lines, status, said

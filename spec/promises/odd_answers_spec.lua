@@ -18,7 +18,7 @@ local function settings(transport)
   }
 end
 
---- {==== What is called ====
+-- {==== What is called ====
 
 local PAIR = { client_id = "svc", client_secret = "s3cr3t" }
 local RULE = { triggerType = "schedule", cronExpression = "0 6 * * *" }
@@ -135,9 +135,9 @@ local METHODS = {
   ["files:wait_uploaded"] = function(c, w) return c.files:wait_uploaded(w.file) end,
 }
 
---- }====
+-- }====
 
---- {==== The world, recorded ====
+-- {==== The world, recorded ====
 
 local function version(external_id, number, handler)
   return { workflowExternalId = external_id, version = number, workflowDefinition = { tasks = {
@@ -192,9 +192,9 @@ local function record(method)
   return answers, held
 end
 
---- }====
+-- }====
 
---- {==== Odd answers ====
+-- {==== Odd answers ====
 
 --- Adds a copy of the value for each of its parts and each odd value, with that part replaced or taken away.
 local function add_odd(list, value, put)
@@ -239,7 +239,7 @@ local function judge(method, held, transport)
   return not told and "gave no error but " .. tostring(err) or nil
 end
 
---- }====
+-- }====
 
 describe("an odd answer of CDF", function()
   local names, tried = {}, 0

@@ -16,15 +16,7 @@ local LIFETIME = 3 -- seconds; a token is fetched again at half of so short a li
 
 local provider, folder
 
--- npm takes versions and checksums from the lock file; several Luas may run this spec at the same time.
-local function install()
-  local said, status = shell.run(("cd %s && flock . sh -c %s"):format(shell.quote(FOLDER), shell.quote(
-    "[ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error")))
-  assert(status == 0, said)
-end
-
 local function start()
-  install()
   local output = assert(io.popen(("cd %s && echo $$ && exec node provider.mjs svc %s 2>/dev/null"):format(
     shell.quote(FOLDER), shell.quote(SECRET)) .. (" %d %s"):format(LIFETIME, shell.quote(folder.path .. "/me.pem")),
     "r"))
@@ -32,7 +24,7 @@ local function start()
   provider.url = "http://127.0.0.1:" .. assert(tonumber(output:read "*l"), "the provider did not start")
 end
 
----Ends the provider; how often it was asked for what.
+--- Ends the provider; how often it was asked for what.
 local function stop()
   local counts = {}
   if not provider then return counts end

@@ -25,7 +25,7 @@ local function kind_of(request)
   return "other"
 end
 
----A client for which the first request of `kind` ends in `outcome`, and all goes well otherwise.
+--- A client for which the first request of `kind` ends in `outcome`, and all goes well otherwise.
 local function client_with(kind, outcome)
   local hit, reads = nil, 0
   local script = Script.new(setmetatable({}, { __index = function()
@@ -129,7 +129,7 @@ local MATRIX = {
     "ambiguous", "look" },
 }
 
----What followed, in the words of the matrix.
+--- What followed, in the words of the matrix.
 local function outcome_of(kind, outcome, call)
   local client, script = client_with(kind, outcome)
   local result, err = call(client)

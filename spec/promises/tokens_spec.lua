@@ -21,7 +21,7 @@ local function serve(behave)
   return server
 end
 
----Makes the same call so many times at once.
+--- Makes the same call so many times at once.
 local function at_once(count, fn)
   local functions = {}
   for i = 1, count do functions[i] = function() return fn(i) end end
@@ -107,7 +107,7 @@ end)
 
 local OK = { status = 200, body = "{}" }
 
----A client without network whose token requests are answered by `token(i)`, and everything else with {}.
+--- A client without network whose token requests are answered by `token(i)`, and everything else with {}.
 local function scripted(token)
   local tokens = 0
   local script = Script.new(setmetatable({}, { __index = function()
@@ -131,14 +131,14 @@ local function token_for(seconds)
   end
 end
 
----Calls to be stepped by hand.
+--- Calls to be stepped by hand.
 local function core_client()
   return core.client { project = "p", base_url = "https://cdf.example", max_retries = 0, timeout = 60,
     credentials = assert(cdf.credentials {
       client_id = "svc", client_secret = "s", token_url = "https://idp.example/token" }) }
 end
 
----Three calls that need a token: the first fetches it, the others wait. `options`: of the first.
+--- Three calls that need a token: the first fetches it, the others wait. `options`: of the first.
 local function calls_for_token(options)
   local client, calls = core_client(), {}
   for i = 1, 3 do

@@ -63,7 +63,7 @@ local function answer(request)
   return refuse(404, "not found")
 end
 
---- {==== On the wire ====
+-- {==== On the wire ====
 
 local function read(connection)
   local line = connection:read "*L"
@@ -145,4 +145,4 @@ while true do
   if not ok then io.stderr:write("stub: ", tostring(why), "\n") end
 end
 
---- }====
+-- }====

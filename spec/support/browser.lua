@@ -24,7 +24,7 @@ local function find_chromium()
   return path or error("Chromium is not here (Debian: apt-get install chromium)", 0)
 end
 
----Starts a browser, without what watches the spec's own process.
+--- Starts a browser, without what watches the spec's own process.
 ---@return spec.Browser
 function browser.start()
   local pipe = os.tmpname()
@@ -54,13 +54,13 @@ end
 
 for _, name in ipairs { "look", "go", "click", "type", "choose", "see", "miss", "read", "value", "evaluate", "url",
   "complaints", "shoot" } do
-  ---Where a step names an element, it does so by `role` and `name`, by `text`, by `label` or by `css`.
+  --- Where a step names an element, it does so by `role` and `name`, by `text`, by `label` or by `css`.
   Browser[name] = function(self, step)
     return (ask(self, name, step, 3))
   end
 end
 
----Ends the browser and waits for it.
+--- Ends the browser and waits for it.
 function Browser:stop()
   self.input:close()
   self.output:close()

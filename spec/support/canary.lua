@@ -23,7 +23,7 @@ function canary.in_text(text)
   return text:match(PATTERN)
 end
 
---- {==== The search ====
+-- {==== The search ====
 
 local Walk = {}
 Walk.__index = Walk
@@ -151,9 +151,9 @@ function canary.hooked(fn)
   return findings, events
 end
 
---- }====
+-- }====
 
---- {==== Canaries from the simulator ====
+-- {==== Canaries from the simulator ====
 
 local Transport = {}
 Transport.__index = Transport
@@ -184,6 +184,6 @@ function canary.transport(sim)
   return setmetatable({ inner = sim:transport() }, Transport)
 end
 
---- }====
+-- }====
 
 return canary

@@ -45,7 +45,7 @@ end
 
 local KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 
----A new authority in a folder of its own.
+--- A new authority in a folder of its own.
 ---@return spec.Authority
 function certificates.new()
   local folder = shell.run("mktemp -d"):match "%S+"
@@ -58,7 +58,7 @@ end
 
 local function date(seconds) return os.date("!%Y%m%d%H%M%SZ", os.time() + seconds) end
 
----Makes `name.pem` and `name.key` in the folder.
+--- Makes `name.pem` and `name.key` in the folder.
 ---@param name string
 ---@param options? { names: string?, by: string?, from: number?, to: number?, authority: boolean? } `names`: its
 ---  subjectAltName, the loopback addresses unless told; `by`: who signs it, "root" unless told; `from`, `to`: seconds
@@ -75,7 +75,7 @@ function Authority:issue(name, options)
     at, signs, by, by, date(options.from or -3600), date(options.to or 3600), at .. name, at .. name))
 end
 
----Makes `name.pem` and `name.key`, signed by itself.
+--- Makes `name.pem` and `name.key`, signed by itself.
 ---@param name string
 function Authority:self_signed(name)
   local at = self.folder .. "/" .. name
@@ -83,7 +83,7 @@ function Authority:self_signed(name)
     :format(KEY, name, at, at))
 end
 
----Takes all files away.
+--- Takes all files away.
 function Authority:remove()
   os.execute("rm -r " .. shell.quote(self.folder))
 end

@@ -36,7 +36,7 @@ local function line(exchange)
   return "{" .. table.concat(members, ",") .. "}\n"
 end
 
----The complaints about these exchanges, one string each; none when all keep to the contract.
+--- The complaints about these exchanges, one string each; none when all keep to the contract.
 ---@param exchanges contract.Exchange[]
 ---@return string[] violations
 function contract.violations(exchanges)
@@ -59,7 +59,7 @@ function contract.violations(exchanges)
   return violations
 end
 
----Every file of a folder of the contract, decoded by dkjson, which keeps `[]` and `{}` apart.
+--- Every file of a folder of the contract, decoded by dkjson, which keeps `[]` and `{}` apart.
 ---@param part "golden"|"responses"
 ---@return { name: string, content: table }[]
 function contract.files(part)

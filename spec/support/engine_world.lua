@@ -113,6 +113,23 @@ function world.fails(message, seconds)
   return function() return { ok = false, error = message, duration = seconds, function_id = 7 } end
 end
 
+--- A function that fails so many times and then succeeds.
+function world.fails_first(times, seconds)
+  local count = 0
+  return function()
+    count = count + 1
+    if count <= times then return { ok = false, error = "failure " .. count, duration = seconds, function_id = 7 } end
+    return { ok = true, response = count, duration = seconds, function_id = 7 }
+  end
+end
+
+--- A world with these functions.
+function world.with(functions, options)
+  options = options or {}
+  options.functions = functions
+  return world.new(options)
+end
+
 --- A function task; `options` may hold `after` (external ids), `data` and further members of a task.
 function world.task(external_id, options)
   options = options or {}

@@ -20,9 +20,9 @@ local CONFIGURATION = [[
 global
   maxconn 4000
   nbthread %d
-  lua-prepend-path %slua/?.lua
-  lua-prepend-path %slua/?/init.lua
-  lua-prepend-path %s/5.3/?.so cpath
+  lua-prepend-path "%slua/?.lua"
+  lua-prepend-path "%slua/?/init.lua"
+  lua-prepend-path "%s/5.3/?.so" cpath
   %s @FOLDER@/program.lua
 defaults
   mode http
@@ -34,7 +34,7 @@ frontend here
   %s
 ]]
 
----What it wrote.
+--- What it wrote.
 ---@return string
 function HAProxy:log()
   local file = io.open(self.folder .. "/log", "r")
@@ -54,7 +54,7 @@ end
 HAProxy.ask_many = nginx.class.ask_many
 HAProxy.signal = nginx.class.signal
 
----Ends it and removes its folder. May be called again.
+--- Ends it and removes its folder. May be called again.
 ---@return string log
 function HAProxy:stop()
   if not self.output then return "" end
@@ -81,7 +81,7 @@ local function spawn(folder, environment)
   return output, tonumber(output:read "*l")
 end
 
----Starts HAProxy with a whole configuration, in which `@PORT@` stands for the port and `@FOLDER@` for its folder.
+--- Starts HAProxy with a whole configuration, in which `@PORT@` stands for the port and `@FOLDER@` for its folder.
 ---@param configuration string
 ---@param environment? table<string, string>
 ---@param files? table<string, string> name → text
@@ -103,8 +103,8 @@ function haproxy.run(configuration, environment, files)
   error("HAProxy found no free port", 2)
 end
 
----Starts HAProxy with a Lua program. options: `lua`, `rules` of the frontend, `load` ("lua-load" or
----"lua-load-per-thread"), `threads`, `environment`.
+--- Starts HAProxy with a Lua program. options: `lua`, `rules` of the frontend, `load` ("lua-load" or
+--- "lua-load-per-thread"), `threads`, `environment`.
 ---@param options table
 ---@return spec.HAProxy
 function haproxy.start(options)

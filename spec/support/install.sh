@@ -118,9 +118,15 @@ install_packages() {
 }
 
 # The lock file names versions and checksums; npm takes them from whichever registry it is set up with.
-install_node_modules() {
+install_node_modules() { # folder
+  cd "$1"
   [ node_modules/.package-lock.json -nt package-lock.json ] || npm ci --no-audit --no-fund --loglevel=error </dev/null >&2
 }
 
 install_packages "$1"
-case $1 in test | valgrind) install_node_modules ;; esac
+case $1 in
+  test | valgrind)
+    (install_node_modules .)
+    (install_node_modules oidc)
+    ;;
+esac

@@ -6,10 +6,10 @@ local shell = require "shell"
 
 local native = {}
 
----spec/support/, with the slash.
+--- spec/support/, with the slash.
 native.folder = debug.getinfo(1, "S").source:match "^@(.*)native%.lua$"
 
-local root = shell.run("cd " .. shell.quote(native.folder .. "../..") .. " && pwd"):match "%S+"
+local root = shell.run("cd " .. shell.quote(native.folder .. "../..") .. " && pwd"):match "%C+"
 local name = shell.lua:match "jit$" and shell.lua or shell.lua:match "%d.*"
 local modules = root .. "/build/" .. name
 
@@ -19,17 +19,18 @@ local function succeed(command)
   return said
 end
 
----Builds a C file of spec/support as a shared object, which the caller removes in the end.
+--- Builds a C file of spec/support as a shared object, which the caller removes in the end.
 ---@param file string without `.c`
+---@param libraries? string that it brings along, such as "-lcurl"
 ---@return string path
-function native.build(file)
+function native.build(file, libraries)
   local path = os.tmpname()
-  succeed(("${CC:-cc} -std=c99 -O1 -Wall -Wextra -Werror -fPIC -shared $(pkg-config --cflags %s) -o %s %s%s.c -ldl")
-    :format(shell.lua, path, shell.quote(native.folder), file))
+  succeed(("${CC:-cc} -std=c99 -O1 -Wall -Wextra -Werror -fPIC -shared $(pkg-config --cflags %s) -o %s %s%s.c -ldl "
+    .. "-Wl,--no-as-needed %s"):format(shell.lua, path, shell.quote(native.folder), file, libraries or ""))
   return path
 end
 
----The command that runs a Lua file of spec/support in a process of its own, to be followed by its arguments.
+--- The command that runs a Lua file of spec/support in a process of its own, to be followed by its arguments.
 ---@param file string without `.lua`
 ---@param variables? string assignments for its environment
 ---@return string

@@ -53,18 +53,18 @@ function Nginx:read(name)
   return text
 end
 
----What is in the error log.
+--- What is in the error log.
 ---@return string
 function Nginx:log()
   return self:read "error.log"
 end
 
----Sends a signal to the master, or to the process given.
+--- Sends a signal to the master, or to the process given.
 function Nginx:signal(name, pid)
   os.execute(("kill -s %s %d 2>/dev/null"):format(name, pid or self.pid))
 end
 
----The worker processes that do not shut down yet.
+--- The worker processes that do not shut down yet.
 ---@return integer[]
 function Nginx:workers()
   local found = {}
@@ -75,7 +75,7 @@ function Nginx:workers()
   return found
 end
 
----How many descriptors and how many KiB of memory a process holds.
+--- How many descriptors and how many KiB of memory a process holds.
 ---@return integer descriptors
 ---@return integer kibibytes
 function nginx.holds(pid)
@@ -84,7 +84,7 @@ function nginx.holds(pid)
   return tonumber(descriptors), tonumber(memory)
 end
 
----One request through curl.
+--- One request through curl.
 ---@param path string
 ---@param arguments? string further arguments of curl
 ---@return integer status 0 when there was no answer
@@ -106,7 +106,7 @@ function nginx.ask(url, arguments)
   return tonumber(status), body or "", headers or ""
 end
 
----Many requests at the same time. → how many had each status
+--- Many requests at the same time. → how many had each status
 ---@param path string with a range such as `?[1-200]`
 ---@param arguments? string
 ---@return table<integer, integer> statuses
@@ -123,7 +123,7 @@ function Nginx:ask_many(path, arguments)
   return statuses
 end
 
----Waits until the function gives something true, which is returned.
+--- Waits until the function gives something true, which is returned.
 ---@param what string
 ---@param look fun(): any
 function nginx.wait_until(what, look)
@@ -135,7 +135,7 @@ function nginx.wait_until(what, look)
   error("waited in vain until " .. what, 2)
 end
 
----Ends it and removes its folder. May be called again.
+--- Ends it and removes its folder. May be called again.
 ---@return string log what was in the error log
 function Nginx:stop()
   if not self.output then return "" end
@@ -157,17 +157,19 @@ local function listens(port)
   return select(2, shell.run(("bash -c ': </dev/tcp/127.0.0.1/%d'"):format(port))) == 0
 end
 
+-- Only root may say, and must, that its workers are root too, who read this checkout wherever it lies.
+local SETTINGS = "daemon off;" .. (shell.run("id -u") == "0\n" and " user root;" or "")
+
 local function spawn(folder, environment)
   local words = { "env" }
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
-  local settings = "daemon off; user root;"
   local command = "echo $$; exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
   local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder),
-    shell.quote(settings), shell.quote(folder)), "r"))
+    shell.quote(SETTINGS), shell.quote(folder)), "r"))
   return output, tonumber(output:read "*l")
 end
 
----Whether a server that was just started listens at last; false when it has ended.
+--- Whether a server that was just started listens at last; false when it has ended.
 ---@param server { pid: integer, port: integer }
 function nginx.comes_up(server)
   for _ = 1, 100 do
@@ -178,7 +180,7 @@ function nginx.comes_up(server)
   return false
 end
 
----Starts nginx with a whole configuration, in which `@PORT@` stands for the port.
+--- Starts nginx with a whole configuration, in which `@PORT@` stands for the port.
 ---@param configuration string
 ---@param environment? table<string, string>
 ---@param files? table<string, string> what else lies in its folder: name → text
@@ -205,8 +207,8 @@ function nginx.run(configuration, environment, files)
   error("nginx found no free port", 2)
 end
 
----Starts nginx with a server block. options: `server` (its locations), `http` (what stands around it), `main`,
----`workers`, `listen` (what stands behind the address), `environment`, `files`.
+--- Starts nginx with a server block. options: `server` (its locations), `http` (what stands around it), `main`,
+--- `workers`, `listen` (what stands behind the address), `environment`, `files`.
 ---@param options table
 ---@return spec.Nginx
 function nginx.start(options)

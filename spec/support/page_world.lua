@@ -28,7 +28,7 @@ function world.new(options)
   return setmetatable({ sim = of_page.sim, page = page.new(of_page) }, World)
 end
 
----A function task.
+--- A function task.
 ---@param id string
 ---@param name string of the function
 ---@param more table? further members
@@ -39,7 +39,7 @@ function world.call(id, name, more)
   return task
 end
 
----Asks the simulator's own API, and raises when it refuses.
+--- Asks the simulator's own API, and raises when it refuses.
 ---@param path string behind the project's
 ---@param body table? makes it a POST
 ---@return table
@@ -116,7 +116,7 @@ local function encode(form)
   return table.concat(pairs_of, "&")
 end
 
----Sends a form as a browser sends one of this page.
+--- Sends a form as a browser sends one of this page.
 ---@param path string
 ---@param form table<string, string> the token is added
 ---@param headers table<string, string>? in place of a browser's
@@ -132,7 +132,7 @@ function World:send(path, form, headers)
   }
 end
 
----Sends a form and follows where it leads.
+--- Sends a form and follows where it leads.
 ---@param path string
 ---@param form table<string, string>
 ---@return string html, string path
@@ -144,7 +144,7 @@ end
 
 local VOID = { meta = true, ["!doctype"] = true, link = true, input = true }
 
----Elements that are open at the end, or closed without being open: none in good HTML.
+--- Elements that are open at the end, or closed without being open: none in good HTML.
 ---@param html string
 ---@return string|nil
 function world.unbalanced(html)

@@ -10,9 +10,10 @@ local program = {}
 program.ROOT = debug.getinfo(1, "S").source:match "^@(.*)spec/support/program%.lua$"
 if program.ROOT == "" then program.ROOT = shell.run("pwd"):match "[^\n]+" .. "/" end
 
-local SCRIPT = program.ROOT .. "lua/cdfworkflow/program/bin/cdfworkflow"
+-- As a word of a shell's command line.
+local SCRIPT = shell.quote(program.ROOT .. "lua/cdfworkflow/program/bin/cdfworkflow")
 
----Starts a cdfworkflow-sim with the workflows of program_world.lua.
+--- Starts a cdfworkflow-sim with the workflows of program_world.lua.
 ---@param ... string more options
 ---@return spec.Server
 function program.world(...)
@@ -20,7 +21,7 @@ function program.world(...)
     program.ROOT .. "spec/support/program_world.lua", ... }
 end
 
----The variables that lead to a server.
+--- The variables that lead to a server.
 ---@param url string
 ---@return table<string, string>
 function program.settings(url)
@@ -30,7 +31,7 @@ function program.settings(url)
   }
 end
 
----A folder of its own, empty.
+--- A folder of its own, empty.
 ---@return string
 function program.folder() return (shell.run("mktemp -d"):gsub("\n", "")) end
 
@@ -55,7 +56,7 @@ end
 local PASSED = { "PATH", "LUA_PATH", "LUA_CPATH", "BUILD", "ASAN_OPTIONS", "UBSAN_OPTIONS", "LSAN_OPTIONS",
   "VALGRIND_OPTS", "GC_PAUSE" }
 
----An environment with nothing of the spec's own in it, as words for a shell: `env -i NAME=value …`.
+--- An environment with nothing of the spec's own in it, as words for a shell: `env -i NAME=value …`.
 ---@param variables? table<string, string>
 ---@return string
 function program.environment(variables)
@@ -67,7 +68,7 @@ function program.environment(variables)
   return table.concat(words, " ")
 end
 
----The shell's command line for the program.
+--- The shell's command line for the program.
 ---@param words string[]
 ---@param variables table<string, string>
 ---@return string
@@ -77,7 +78,7 @@ function program.command(words, variables)
   return table.concat(parts, " ")
 end
 
----Puts the program into a folder as it is once installed: `bin/cdfworkflow`.
+--- Puts the program into a folder as it is once installed: `bin/cdfworkflow`.
 ---@param folder string
 function program.install(folder)
   shell.run("mkdir -p " .. folder .. "/bin")
@@ -85,7 +86,7 @@ function program.install(folder)
   shell.run(("chmod +x %s/bin/cdfworkflow"):format(folder))
 end
 
----Runs shell text in a folder with `program.install`, as a person, cron or systemd would.
+--- Runs shell text in a folder with `program.install`, as a person, cron or systemd would.
 ---@param folder string
 ---@param script string
 ---@param variables table<string, string>
@@ -102,7 +103,7 @@ end
 ---@field err string
 ---@field status integer
 
----Runs shell text with `$CDFWORKFLOW` for the program.
+--- Runs shell text with `$CDFWORKFLOW` for the program.
 ---@param script string
 ---@param opts { env?: table<string, string>, folder?: string }
 ---@return spec.program.Outcome
@@ -117,7 +118,7 @@ function program.shell(script, opts)
   return outcome
 end
 
----Runs the program to its end.
+--- Runs the program to its end.
 ---@param words string[]
 ---@param opts { env?: table<string, string>, folder?: string, input?: string }
 ---@return spec.program.Outcome
@@ -129,7 +130,7 @@ function program.run(words, opts)
   return program.shell(line .. (opts.input and "" or " </dev/null"), opts)
 end
 
----Runs the program in a pseudo-terminal (spec/support/terminal.py says what happens there).
+--- Runs the program in a pseudo-terminal (spec/support/terminal.py says what happens there).
 ---@param words string[]
 ---@param opts { env?: table<string, string>, columns: integer, rows: integer, when?: string, send?: string }
 ---  `send`: the keys, or "SIGTERM" and the like, that are sent once the text `when` was written
@@ -139,7 +140,7 @@ function program.on_terminal(words, opts)
   return program.in_terminal("cd / && exec " .. program.command(words, opts.env), opts)
 end
 
----Runs any shell command there.
+--- Runs any shell command there.
 ---@param command string
 ---@param opts { columns: integer, rows: integer, when?: string, send?: string }
 ---@return string written

@@ -39,7 +39,7 @@ function Connection:close()
   self.wire:close()
 end
 
----Whether the server has closed the connection; waits until it has said something or has gone.
+--- Whether the server has closed the connection; waits until it has said something or has gone.
 ---@return boolean
 function Connection:is_closed()
   return self.wire:xread(1) == nil
@@ -87,7 +87,7 @@ local function read_body(self, answer, method)
   return body
 end
 
----Reads one answer, interim ones (1xx) too.
+--- Reads one answer, interim ones (1xx) too.
 ---@param method? string that of the request; the answer to HEAD has no body
 ---@return spec.raw.Answer|nil
 ---@return string|nil problem the server closed the connection instead
@@ -101,7 +101,7 @@ function Connection:receive(method)
   return answer
 end
 
----The head of a request, without the length of a body.
+--- The head of a request, without the length of a body.
 ---@param request { method: string, target: string, headers?: string[] } headers are whole lines
 ---@return string
 function Connection:head(request)
@@ -110,7 +110,7 @@ function Connection:head(request)
   return table.concat(lines, "\r\n") .. "\r\n"
 end
 
----Sends a request as a client does that knows the whole body, and reads the answer.
+--- Sends a request as a client does that knows the whole body, and reads the answer.
 ---@param request { method: string, target: string, headers?: string[], body?: string }
 ---@return spec.raw.Answer|nil
 ---@return string|nil problem
@@ -120,7 +120,7 @@ function Connection:ask(request)
   return self:receive(request.method)
 end
 
----Runs the functions at the same time; raises when one of them does.
+--- Runs the functions at the same time; raises when one of them does.
 ---@param functions fun()[]
 function raw.together(functions)
   local queue = cqueues.new()

@@ -167,4 +167,15 @@ function Transport:http(request)
   return answer
 end
 
+--- A copy of a table with other values for some of its members.
+---@param from table
+---@param changes table
+---@return table
+function replay.changed(from, changes)
+  local made = {}
+  for member, value in pairs(from) do made[member] = value end
+  for member, value in pairs(changes) do made[member] = value end
+  return made
+end
+
 return replay

@@ -46,8 +46,8 @@ local function learn(names, recorded, actual)
   end
 end
 
----Learns what the server made, from the recorded answer and its own. What it had already made stands in lists in an
----order of its own, so only the cursor is learned from those.
+--- Learns what the server made, from the recorded answer and its own. What it had already made stands in lists in an
+--- order of its own, so only the cursor is learned from those.
 ---@param request table of a golden
 ---@param actual any
 function Names:learn(request, actual)
@@ -139,7 +139,7 @@ local function header_lines(known, headers)
   return lines
 end
 
----The request as it goes over the wire here.
+--- The request as it goes over the wire here.
 ---@param request table of a golden
 ---@return table # for `spec.raw.Connection:ask`; `plain` is the body before it was compressed
 function Names:request(request)
@@ -152,7 +152,7 @@ function Names:request(request)
   }
 end
 
----The nonce that a request hands in, if it does.
+--- The nonce that a request hands in, if it does.
 ---@param request table of a golden
 ---@return string|nil
 function sdk.nonce_of(request)

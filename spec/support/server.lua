@@ -43,7 +43,7 @@ local function quote(text)
   return "'" .. tostring(text):gsub("'", "'\\''") .. "'"
 end
 
----The environment in which a child finds this checkout's Lua files, the module built for Lua 5.4, and lua-http.
+--- The environment in which a child finds this checkout's Lua files, the module built for Lua 5.4, and lua-http.
 ---@return string # assignments for `env`
 function server.environment()
   local build = os.getenv("BUILD") or ROOT .. "build"
@@ -54,7 +54,7 @@ function server.environment()
   }, " ")
 end
 
----The command that runs cdfworkflow-sim, to be followed by its arguments.
+--- The command that runs cdfworkflow-sim, to be followed by its arguments.
 ---@param args string[]
 ---@return string
 function server.command(args)
@@ -72,7 +72,7 @@ local function new_pipe()
   return path
 end
 
----Starts `cdfworkflow-sim --port 0 --control` with more arguments behind, and waits until it listens.
+--- Starts `cdfworkflow-sim --port 0 --control` with more arguments behind, and waits until it listens.
 ---@param args? string[] such as `{ "--project", "p", "--clock", "manual" }`
 ---@return spec.Server
 function server.start(args)
@@ -110,7 +110,7 @@ local function post(self, name, argument)
   return result
 end
 
----Moves the simulator's clock.
+--- Moves the simulator's clock.
 ---@param seconds number
 ---@return integer now milliseconds since the epoch
 function Server:advance(seconds)
@@ -118,20 +118,20 @@ function Server:advance(seconds)
   return result.now
 end
 
----Orders a fault; the argument is that of `sim:fault`.
+--- Orders a fault; the argument is that of `sim:fault`.
 ---@param fault table
 function Server:fault(fault)
   post(self, "fault", fault)
 end
 
----The requests that the simulator has had.
+--- The requests that the simulator has had.
 ---@return table[]
 function Server:log()
   local log = control(self, "", "log")
   return log
 end
 
----Ends the child and waits for it; raises when it had to be killed (Lua 5.1 cannot tell). May be called again.
+--- Ends the child and waits for it; raises when it had to be killed (Lua 5.1 cannot tell). May be called again.
 ---@param signal? "TERM"|"KILL" an orderly stop unless told
 function Server:stop(signal)
   local keeper = self.keeper

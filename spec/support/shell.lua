@@ -3,20 +3,20 @@
 
 local shell = {}
 
----The name of the Lua that runs this, as a command.
+--- The name of the Lua that runs this, as a command.
 shell.lua = rawget(_G, "jit") and "luajit" or "lua" .. _VERSION:match "%d%.%d"
 
----Before a command: programs are those of the system, not the scripts that watched.sh puts before them.
+--- Before a command: programs are those of the system, not the scripts that watched.sh puts before them.
 shell.unwatched = "PATH=${PATH#*/build/watched/*/bin:}; "
 
----One word of a shell command.
+--- One word of a shell command.
 ---@param text string
 ---@return string
 function shell.quote(text)
   return "'" .. text:gsub("'", "'\\''") .. "'"
 end
 
----Runs a command; what it wrote to standard output and standard error, and its exit status.
+--- Runs a command; what it wrote to standard output and standard error, and its exit status.
 ---@param command string
 ---@return string output
 ---@return integer status
@@ -28,7 +28,7 @@ function shell.run(command)
   return output, tonumber(status)
 end
 
----Runs Lua source in a fresh state of the same Lua; in `folder` when given.
+--- Runs Lua source in a fresh state of the same Lua; in `folder` when given.
 ---@param source string
 ---@param folder? string
 ---@return string output

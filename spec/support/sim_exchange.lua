@@ -64,7 +64,7 @@ local function keep(self, request, response)
   }
 end
 
----Sends a request as it is and keeps the exchange.
+--- Sends a request as it is and keeps the exchange.
 ---@return table response
 function Caller:send(request)
   local response = self.sim:handle(request)
@@ -83,7 +83,7 @@ function Caller:sign_in(client_id, client_secret)
   return assert(decoded(response).access_token, response.body)
 end
 
----One call of the API; `path` is under the project unless it begins with /api.
+--- One call of the API; `path` is under the project unless it begins with /api.
 ---@return integer status
 ---@return any body decoded
 ---@return table response
@@ -104,7 +104,7 @@ function Caller:try(method, path, body, headers)
   return response.status, decoded(response), response
 end
 
----The same for a call that has to succeed.
+--- The same for a call that has to succeed.
 ---@return any body decoded
 function Caller:call(method, path, body)
   local status, answer, response = self:try(method, path, body)
@@ -121,7 +121,7 @@ function Caller:nonce(item)
   return session.nonce, session.id
 end
 
----Puts a version there whose tasks are function tasks, one after another unless said otherwise.
+--- Puts a version there whose tasks are function tasks, one after another unless said otherwise.
 function Caller:version(workflow, version, tasks)
   return self:call("POST", "/workflows/versions", {
     items = {

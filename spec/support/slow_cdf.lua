@@ -36,12 +36,17 @@ location = /api/v1/projects/p/sessions {
     ngx.print(('{"items":[{"id":%%d,"status":"READY","nonce":"secret-nonce-%%d"}]}'):format(n, n))
   }
 }
+location = /api/v1/projects/p/hangs { content_by_lua_block { ngx.sleep(3600) } }
 location ~ ^/api/v1/projects/p/workflows/(?<workflow>[^/]+)/versions/[^/]+/run$ {
   content_by_lua_block {
     local n = ngx.shared.counts:incr("runs", 1, 0)
     ngx.req.discard_body()
     local workflow = ngx.var.workflow
     if workflow == "hangs" then ngx.sleep(3600) end
+    if workflow:match "^busy" and ngx.shared.counts:add(workflow, true) then -- once
+      ngx.header["Retry-After"], ngx.status = 1, 503
+      return ngx.print '{"error":{"code":503,"message":"busy"}}'
+    end
     ngx.sleep(%g)
     if workflow == "garbage" then return ngx.print("<html>\0\255 this is no JSON") end
     if workflow == "resets" then ngx.print('{"id":"05') ngx.flush(true) return ngx.exit(444) end
@@ -59,7 +64,7 @@ location ~ ^/api/v1/projects/p/workflows/(?<workflow>[^/]+)/versions/[^/]+/run$ 
 local SlowCdf = {}
 SlowCdf.__index = SlowCdf
 
----How often it was asked for a token, a session, and a run; and how many sessions it made at the same time, at most.
+--- How often it was asked for a token, a session, and a run; and how many sessions it made at the same time, at most.
 ---@return { tokens: integer, sessions: integer, runs: integer, peak: integer }
 function SlowCdf:counts()
   local _, body = self.server:ask "/counts"
@@ -79,8 +84,8 @@ local function certificate()
   return said:match "%-%-%-%-%-BEGIN.*"
 end
 
----Starts it. options: `delay` in seconds of each answer (0.2), `token_delay` (the same), `tls` for TLS with HTTP/2,
----`streams` at once on one HTTP/2 connection, `workers`.
+--- Starts it. options: `delay` in seconds of each answer (0.2), `token_delay` (the same), `tls` for TLS with HTTP/2,
+--- `streams` at once on one HTTP/2 connection, `workers`.
 ---@param options? table
 ---@return spec.SlowCdf
 function slow_cdf.start(options)
@@ -99,7 +104,7 @@ function slow_cdf.start(options)
   return setmetatable({ server = server, url = server.url, ca_file = pem and server.folder .. "/pem" }, SlowCdf)
 end
 
----A client of it. `options` of cdf.client beside.
+--- A client of it. `options` of cdf.client beside.
 ---@param options? table
 function SlowCdf:client(options)
   local cdf = require "cdfworkflow"
@@ -111,7 +116,7 @@ function SlowCdf:client(options)
   return assert(cdf.client(all))
 end
 
----Lua source that makes a client of it, for programs in other hosts.
+--- Lua source that makes a client of it, for programs in other hosts.
 ---@param options? string further options in Lua
 ---@return string
 function SlowCdf:client_source(options)

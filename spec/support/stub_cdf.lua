@@ -58,7 +58,7 @@ function stub_cdf.serve(behave, tls)
   return setmetatable({ wire = server, url = server.url }, Server)
 end
 
----A client whose requests all name the plan.
+--- A client whose requests all name the plan.
 ---@param plan string
 ---@param options table? of cdf.client
 ---@return cdfworkflow.Client
@@ -70,7 +70,7 @@ function Server:client(plan, options)
   return assert(cdf.client(settings))
 end
 
----Ends the server.
+--- Ends the server.
 ---@return table<string, integer> # how many requests there were, by "kind plan"
 function Server:stop()
   local counts = {}

@@ -17,7 +17,7 @@ function temp_folder.new()
   return setmetatable({ path = name }, Folder)
 end
 
----Writes a file; gives its path.
+--- Writes a file; gives its path.
 function Folder:write(name, text)
   local path = self.path .. "/" .. name
   local file = assert(io.open(path, "wb"))

@@ -25,8 +25,8 @@ local function spawn(command)
   return { output = output, pid = tonumber(output:read "*l"), folder = nil }
 end
 
----Ends the server and waits for it. What its handler logged and nobody has read yet, line by line; all that it wrote,
----of nginx.
+--- Ends the server and waits for it. What its handler logged and nobody has read yet, line by line; all that it wrote,
+--- of nginx.
 ---@return string[] lines
 function Server:stop()
   local lines = {}
@@ -45,7 +45,7 @@ function Server:stop()
   return lines
 end
 
----The next line that the handler logs. `pump` is called while there is none, so that the client gets on.
+--- The next line that the handler logs. `pump` is called while there is none, so that the client gets on.
 ---@param pump? fun()
 ---@return string
 function Server:line(pump)
@@ -61,9 +61,9 @@ function Server:line(pump)
   error("the wire server logged nothing", 2)
 end
 
----Starts a raw server. `handler` is Lua 5.4 source, called with each connection and its number, in which the words of
----wire_server.lua can be used. `tls`: "good", "expired", "elsewhere" (a certificate for another host), or "later" (the
----handler begins it).
+--- Starts a raw server. `handler` is Lua 5.4 source, called with each connection and its number, in which the words of
+--- wire_server.lua can be used. `tls`: "good", "expired", "elsewhere" (a certificate for another host), or "later" (the
+--- handler begins it).
 ---@param handler string
 ---@param tls? string
 ---@return spec.wire.Server
@@ -72,8 +72,8 @@ function wire.serve(handler, tls)
   local file = assert(io.open(handler_file, "w"))
   file:write(handler)
   file:close()
-  local server = spawn(("lua5.4 %swire_server.lua %s %s %s %s"):format(
-    HERE, handler_file, log_name, shell.quote(tls or ""), shell.quote(ca_file or "")))
+  local server = spawn(("lua5.4 %s %s %s %s %s"):format(
+    shell.quote(HERE .. "wire_server.lua"), handler_file, log_name, shell.quote(tls or ""), shell.quote(ca_file or "")))
   server.port = assert(tonumber(server.output:read "*l"), "the wire server did not start")
   os.remove(handler_file)
   server.url = ("%s://127.0.0.1:%d"):format(tls and tls ~= "later" and "https" or "http", server.port)
@@ -82,7 +82,7 @@ function wire.serve(handler, tls)
   return setmetatable(server, Server)
 end
 
----A loopback port on which nobody listens.
+--- A loopback port on which nobody listens.
 ---@return integer
 function wire.free_port()
   local server = wire.serve ""
@@ -132,8 +132,8 @@ local function start_nginx(folder, listen, block)
   return setmetatable(server, Server), status == 0
 end
 
----Starts nginx with one server block over TLS. Its log has a line for each request: number of the connection, protocol
----and status.
+--- Starts nginx with one server block over TLS. Its log has a line for each request: number of the connection, protocol
+--- and status.
 ---@param listen string what stands behind the address, such as `ssl http2`
 ---@param block string the rest of the server block
 ---@return spec.wire.Server

@@ -45,17 +45,17 @@ local function make_context(kind)
   return context
 end
 
----What a handler may call beside Lua's own functions.
+--- What a handler may call beside Lua's own functions.
 local words = setmetatable({}, { __index = _G })
 
----Adds a line to what `server:line()` and `server:stop()` return.
+--- Adds a line to what `server:line()` and `server:stop()` return.
 function words.log(...)
   log_file:write(string.format(...), "\n")
 end
 
 words.sleep = cqueues.sleep
 
----Reads one request with its whole body; nil when the client has closed.
+--- Reads one request with its whole body; nil when the client has closed.
 function words.read(connection)
   local line = connection:read "*L"
   if not line then return nil end
@@ -74,25 +74,25 @@ function words.read(connection)
   return request
 end
 
----Sends these bytes.
+--- Sends these bytes.
 function words.send(connection, ...)
   return connection:write(...) and connection:flush()
 end
 
----Sends an answer with a Content-Length; `headers` are whole lines, each with its CRLF.
+--- Sends an answer with a Content-Length; `headers` are whole lines, each with its CRLF.
 function words.reply(connection, status, body, headers)
   return words.send(connection, ("HTTP/1.1 %d Status\r\nContent-Length: %d\r\n%s\r\n%s"):format(
     status, #body, headers or "", body))
 end
 
----Answers every request with 200 until the client closes. `react(request)` may give another body.
+--- Answers every request with 200 until the client closes. `react(request)` may give another body.
 function words.answer_all(connection, react)
   for request in function() return words.read(connection) end do
     words.reply(connection, 200, react and react(request) or "ok")
   end
 end
 
----Makes this connection a TLS one (for handlers of `tls = "later"`).
+--- Makes this connection a TLS one (for handlers of `tls = "later"`).
 function words.start_tls(connection)
   return connection:starttls(words.context)
 end

@@ -17,7 +17,7 @@ local M = { operations = {} }
 local SECRET = "canary-secret-7531"
 local STUB = "http://127.0.0.1:" .. stub_port -- luacheck: globals stub_port
 
---- {==== Judging ====
+-- {==== Judging ====
 
 --- Any value as one text, in the same order every time.
 local function picture(value)
@@ -78,9 +78,9 @@ function M.rehearse(operation)
   return operation.expected
 end
 
---- }====
+-- }====
 
---- {==== Played back from the simulator ====
+-- {==== Played back from the simulator ====
 
 local Playback = {}
 Playback.__index = Playback
@@ -169,9 +169,9 @@ local function plain(name, run, prepare)
   table.insert(M.operations, { name = name, run = run, prepare = prepare or function() return {} end })
 end
 
---- }====
+-- }====
 
---- {==== Values ====
+-- {==== Values ====
 
 local VALUE = { a = { 1, 2.5, "x\n\"é", core.null, true }, b = core.array(), c = { d = { e = {} } }, [""] = "" }
 
@@ -226,9 +226,9 @@ plain("cdf.definition, lint, graph", function()
   return { cdf.lint(definition), cdf.graph(definition, "text"), cdf.graph(definition, "mermaid") }
 end)
 
---- }====
+-- }====
 
---- {==== The client ====
+-- {==== The client ====
 
 local VERSION = {
   workflowExternalId = "wf", version = "1",
@@ -522,9 +522,9 @@ on_client("client:request", function(c)
   return c.client:request("GET", "/workflows", nil, { query = { limit = 5 } })
 end, a_version)
 
---- }====
+-- }====
 
---- {==== Over the wire ====
+-- {==== Over the wire ====
 
 --- An operation against the server of stub.c, through libcurl. `once`: it leaves the client as nothing else may.
 local function over_the_wire(name, run, options)
@@ -586,6 +586,6 @@ over_the_wire("libcurl: closed while under way", function(c)
   return action
 end, { once = true })
 
---- }====
+-- }====
 
 return M

@@ -9,7 +9,7 @@ cd "$(dirname "$0")/../.."
 luas=("$@")
 [ $# != 0 ] || luas=(5.4 5.1 luajit)
 # lua-cjson leaves its buffer behind when Lua has no memory for a value (CDF's answers are read by it).
-export LSAN_OPTIONS=suppressions=$PWD/spec/torture/lsan.supp:print_suppressions=0
+export LSAN_OPTIONS="suppressions='$PWD/spec/torture/lsan.supp'":print_suppressions=0
 export ASAN_OPTIONS=${ASAN_OPTIONS:-}:allocator_may_return_null=1
 
 mkdir -p build/torture

@@ -113,8 +113,9 @@ describe("HAProxy", function()
 
     it("ends the runs under way at a soft stop", function()
       server:ask "/run"
+      local runs = slow:counts().runs
       local curl = io.popen(("curl -s -m 5 '%s/run'"):format(server.url))
-      os.execute "sleep 0.2"
+      nginx.wait_until("a run is under way", function() return slow:counts().runs > runs end)
       server:signal "USR1"
       assert.matches("^059edaa4", curl:read "*a")
       curl:close()

@@ -54,8 +54,8 @@ local function check_input(input)
   return check.invalid("input", ("input is larger than %d bytes of JSON"):format(LONGEST_INPUT), LONGEST_INPUT)
 end
 
---- The schedule as CDF is to have it, without its function. Its data is what CDF would give back, so that the two can
---- be compared: [] and {} told apart, numbers exact.
+--- The schedule as CDF is to have it, without its function: the data as it is sent, and as CDF would give it back, so
+--- that the two can be compared: [] and {} told apart, numbers exact.
 ---@return table|nil wanted
 ---@return cdfworkflow.Error? err
 local function wanted_of(opts)
@@ -65,13 +65,13 @@ local function wanted_of(opts)
   }
   local ok, err = check.json(data, "data")
   if not ok then return nil, err end
-  return { name = opts.name, cronExpression = opts.cron, data = core.decode(core.encode(data)) }
+  return { name = opts.name, cronExpression = opts.cron, sent = data, data = core.decode(core.encode(data)) }
 end
 
 --- The request that creates the schedule for a function.
 local function creation(wanted, function_id, nonce, opts)
   local item = {
-    name = wanted.name, cronExpression = wanted.cronExpression, data = wanted.data, functionId = function_id,
+    name = wanted.name, cronExpression = wanted.cronExpression, data = wanted.sent, functionId = function_id,
   }
   return "POST", "/functions/schedules", { items = { item } }, {
     repeats = "run", nonce_in = "items.nonce", nonce = nonce, result = "item",

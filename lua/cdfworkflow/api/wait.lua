@@ -18,15 +18,15 @@ local wait = {}
 ---  execution or of one of its tasks is another
 
 ---@alias cdfworkflow.EventType
----| "execution_started"
----| "task_scheduled" # waits for its first or next attempt
----| "task_started"
----| "task_completed"
----| "task_failed" # ended without success, also where the workflow goes on without it (COMPLETED_WITH_ERRORS)
----| "task_canceled"
----| "task_skipped"
----| "task_changed" # to a status that this library does not know
----| "execution_ended" # always the last one
+--- | "execution_started"
+--- | "task_scheduled" # waits for its first or next attempt
+--- | "task_started"
+--- | "task_completed"
+--- | "task_failed" # ended without success, also where the workflow goes on without it (COMPLETED_WITH_ERRORS)
+--- | "task_canceled"
+--- | "task_skipped"
+--- | "task_changed" # to a status that this library does not know
+--- | "execution_ended" # always the last one
 
 ---@class cdfworkflow.Event
 ---@field type cdfworkflow.EventType

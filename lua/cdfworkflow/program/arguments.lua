@@ -57,6 +57,15 @@ function arguments.word(words)
   end
 end
 
+--- Refuses an option that says nothing where another one is missing: it is a slip.
+---@param option string
+---@param given any
+---@param other string
+---@param present any
+function arguments.needs(option, given, other, present)
+  if given and not present then exits.fail(exits.INPUT, ("%s has no meaning without %s"):format(option, other)) end
+end
+
 local function add_globals(parser)
   parser:option("--env-file", "Settings as NAME=value lines (default: .env here, then one folder up).")
     :argname "FILE" :target "env_file"

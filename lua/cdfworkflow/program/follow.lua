@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Following runs to their end, and what their end makes of the program.
 
+local arguments = require "cdfworkflow.program.arguments"
 local exits = require "cdfworkflow.program.exits"
 local interrupts = require "cdfworkflow.program.interrupts"
 local times = require "cdfworkflow.program.times"
@@ -19,6 +20,15 @@ function follow.define(command)
   command:flag("--cancel-on-timeout", "Cancel what has not ended then.") :target "cancel_on_timeout"
   command:option("--on-interrupt", "What Ctrl-C and SIGTERM do to the run: detach (it goes on) or cancel.", "detach")
     :argname "WHAT" :target "on_interrupt" :choices { "detach", "cancel" }
+end
+
+--- Refuses those of them that say nothing.
+---@param args table
+---@param option string what makes a command follow
+---@param follows any whether it does
+function follow.check(args, option, follows)
+  arguments.needs("--timeout", args.timeout, option, follows)
+  arguments.needs("--cancel-on-timeout", args.cancel_on_timeout, "--timeout", args.timeout)
 end
 
 -- {==== Watching ====
@@ -107,8 +117,8 @@ function follow.interrupted(context, followed, args, failure)
   end
   if args.on_interrupt == "cancel" then
     cancel_all(context, ids)
-  else
-    context.out:say(("interrupted; still going on: cdfworkflow wait %s"):format(table.concat(ids, " ")))
+  elseif ids[1] then
+    context.out:say("interrupted; still going on: cdfworkflow wait " .. table.concat(ids, " "))
   end
   exits.fail(failure.code)
 end

@@ -72,7 +72,7 @@ function Output:text(line)
 end
 
 --- Text of somebody else's that cannot disturb a terminal.
-local function clean(text) return (tostring(text):gsub("%c", " ")) end
+local function clean(text) return (tostring(text):gsub("%c", " "):gsub("\194[\128-\159]", " ")) end
 
 --- Cells side by side, in the width that there is.
 local function joined(columns, row, widths, width)
@@ -86,7 +86,7 @@ end
 
 --- Text as it is, whatever the form.
 ---@param text string
-function Output:raw(text) write(self.form and text) end
+function Output:raw(text) write(text) end -- luacheck: no unused
 
 --- JSON, indented where it is one document.
 local function json(self, value)

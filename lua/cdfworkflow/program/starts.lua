@@ -99,9 +99,13 @@ end
 function starts.tell(context, execution, followed)
   local out = context.out
   if followed and out.form == "json" then
-    out:note("execution " .. execution.id)
+    out:say("execution " .. execution.id)
   else
-    out:resource(execution, execution.id, execution.id)
+    local written, failure = pcall(out.resource, out, execution, execution.id, execution.id)
+    if not written then
+      out:say("execution " .. execution.id) -- nobody else would know of it
+      error(failure, 0)
+    end
   end
   local ok, failure = pcall(interrupts.check)
   if not ok then follow.interrupted(context, { { id = execution.id } }, context.args, failure) end

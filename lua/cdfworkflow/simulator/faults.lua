@@ -17,7 +17,7 @@ local M = {}
 ---@field nth integer? the first matching request that is hit; default 1
 ---@field times integer? how many in a row are hit; default 1; math.huge: all
 
----What happens to a request. fault_rules.lua says what may stand together.
+--- What happens to a request. fault_rules.lua says what may stand together.
 ---@class cdfworkflow.simulator.Fault
 ---@field match cdfworkflow.simulator.FaultMatch? default: the next request
 ---@field status integer? answer with this and do nothing: CDF's own refusal

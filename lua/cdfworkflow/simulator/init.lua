@@ -37,7 +37,7 @@ local M = {}
 ---@field seconds number? how long a handler of the user's says that it took
 ---@field fault { drop: string?, delay: number?, truncate: integer?, close: boolean? }? for the server to carry out
 
----@class cdfworkflow.simulator.Call what the handler of an operation gets
+---@class cdfworkflow.simulator.Exchange what the handler of an operation gets
 ---@field sim cdfworkflow.simulator.Simulator
 ---@field request cdfworkflow.simulator.Request
 ---@field headers table<string, string>
@@ -217,8 +217,8 @@ local function must_rest(self, what)
   end
 end
 
----Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started. Tokens
----stay good, so that clients go on; ids are not given twice.
+--- Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started.
+--- Tokens stay good, so that clients go on; ids are not given twice.
 function Simulator:reset()
   must_rest(self, "reset")
   self.state.clock, self.state.uploads, self.state.projects = self.start, {}, {}
@@ -227,7 +227,7 @@ function Simulator:reset()
   open_projects(self)
 end
 
----Takes the state of another simulator, or an earlier one, instead of its own. What is none changes nothing.
+--- Takes the state of another simulator, or an earlier one, instead of its own. What is none changes nothing.
 ---@param state table what `export` gave; is not to be used elsewhere
 ---@return boolean|nil ok, string|nil message
 function Simulator:load(state)
@@ -252,8 +252,8 @@ function Simulator:load(state)
   return nil, "this is no state of a simulator: " .. tostring(problem)
 end
 
----Registers a Lua function that stands for a Cognite Function, in every project. It is called as
----`fn(data, context)` and returns the response and, if it likes, how many seconds it takes on the simulator's clock.
+--- Registers a Lua function that stands for a Cognite Function, in every project. It is called as
+--- `fn(data, context)` and returns the response and, if it likes, how many seconds it takes on the simulator's clock.
 ---@param external_id string
 ---@param handler fun(data: table, context: table): any, number?
 function Simulator:function_handler(external_id, handler)
@@ -264,14 +264,14 @@ function Simulator:function_handler(external_id, handler)
   end
 end
 
----Answers one endpoint of CDF that is not here otherwise.
+--- Answers one endpoint of CDF that is not here otherwise.
 ---@param name string method and path below the project, such as "POST /timeseries/list" or "GET /timeseries/{id}"
 ---@param given table|cdfworkflow.simulator.OtherHandler JSON, or a function of the request
 function Simulator:request_handler(name, given)
   add_request(self, name, given)
 end
 
----Orders a fault for a request to come. Raises where it is none, or could never show.
+--- Orders a fault for a request to come. Raises where it is none, or could never show.
 ---@param fault cdfworkflow.simulator.Fault
 ---@return integer id
 function Simulator:fault(fault)
@@ -287,7 +287,7 @@ function Simulator:list_faults()
   return self.faults:list()
 end
 
----Takes ordered faults back.
+--- Takes ordered faults back.
 ---@param id integer? what `fault` gave; all of them when left out
 ---@return integer # how many there were
 function Simulator:clear_faults(id)
@@ -299,7 +299,7 @@ function Simulator:transport()
   return transport.new(self)
 end
 
----Fires a trigger now, as if its data had come (or, for a schedule, its time).
+--- Fires a trigger now, as if its data had come (or, for a schedule, its time).
 ---@param external_id string
 ---@param items table[]? what the data trigger saw; becomes `${workflow.input.items}`
 ---@param project_name string? default: the first project
@@ -307,7 +307,7 @@ function Simulator:fire_trigger(external_id, items, project_name)
   triggers.fire(self.projects[project_name or self.project_names[1]], external_id, items)
 end
 
----Makes the call of a function schedule now, as if its time had come.
+--- Makes the call of a function schedule now, as if its time had come.
 ---@param id integer
 ---@param project_name string? default: the first project
 function Simulator:fire_schedule(id, project_name)
@@ -353,7 +353,7 @@ local function run_until(self, target)
   end
 end
 
----Moves the clock, and lets everything happen that is due on the way, each at its time.
+--- Moves the clock, and lets everything happen that is due on the way, each at its time.
 ---@param seconds number
 function Simulator:advance(seconds)
   assert(type(seconds) == "number" and seconds >= 0, "advance needs seconds, not negative")
@@ -366,7 +366,7 @@ end
 
 -- Requests -----------------------------------------------------------------------------------------------------------
 
----Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
+--- Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
 ---@param request cdfworkflow.simulator.Request
 ---@param principal cdfworkflow.simulator.Principal?
 ---@return cdfworkflow.simulator.Response
@@ -410,7 +410,7 @@ local function answer_with_faults(self, request, route, fault)
   end)
 end
 
----Answers one request as CDF would, at the present time of the simulator's clock.
+--- Answers one request as CDF would, at the present time of the simulator's clock.
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response
 function Simulator:handle(request)

@@ -151,7 +151,7 @@ function Project:next_due()
   return due
 end
 
----Does what is due at the present time.
+--- Does what is due at the present time.
 function Project:run_due()
   triggers.run_due(self)
   schedules.run_due(self)
@@ -232,7 +232,7 @@ local function encode_query(query)
   return #parts > 0 and "?" .. table.concat(parts, "&") or ""
 end
 
----Requests the project's own API with the rights of the execution's session, as a `cdf` task does.
+--- Requests the project's own API with the rights of the execution's session, as a `cdf` task does.
 ---@return integer status
 ---@return any body
 ---@return number seconds that it takes

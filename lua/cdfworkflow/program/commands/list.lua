@@ -43,7 +43,7 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param args table
 function list.run(context, args)
-  if args.version and not args.workflow then exits.fail(exits.INPUT, "--version has no meaning without --workflow") end
+  arguments.needs("--version", args.version, "--workflow", args.workflow)
   local executions = exits.check(context:client().workflows.executions:list {
     limit = args.limit, createdTimeStart = args.since, status = args.status[1] and args.status,
     workflowFilters = args.workflow and { { externalId = args.workflow, version = args.version } },

@@ -17,6 +17,7 @@ end
 ---@param args table
 ---@return integer code
 function retry.run(context, args)
+  follow.check(args, "--wait", args.wait)
   local code = exits.each(context.out, args.id, function(id)
     local execution = starts.start(context, { execution = id }, function()
       return context:client().workflows.executions:retry(id)

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- cdfworkflow run: starts a run, and follows it where asked.
 
+local arguments = require "cdfworkflow.program.arguments"
 local exits = require "cdfworkflow.program.exits"
 local follow = require "cdfworkflow.program.follow"
 local inputs = require "cdfworkflow.program.inputs"
@@ -27,18 +28,9 @@ function run.define(command)
   command:flag("-n --dry-run", "Print the requests that would be sent, and send nothing."):target "dry_run"
 end
 
---- What says nothing where something else is missing is a slip.
-local function check_company(args)
-  local function needs(option, present, other)
-    if not present then exits.fail(exits.INPUT, ("%s has no meaning without %s"):format(option, other)) end
-  end
-  if args.look_back then needs("--look-back", args.request_id, "--request-id") end
-  if args.timeout then needs("--timeout", args.wait or args.watch, "--wait or --watch") end
-  if args.cancel_on_timeout then needs("--cancel-on-timeout", args.timeout, "--timeout") end
-end
-
 local function options_of(args)
-  check_company(args)
+  arguments.needs("--look-back", args.look_back, "--request-id", args.request_id)
+  follow.check(args, "--wait or --watch", args.wait or args.watch)
   local look_back = args.request_id and (args.look_back or LOOK_BACK)
   return {
     input = inputs.json(args.input, "--input"), metadata = inputs.pairs(args.metadata, "--metadata"),

@@ -13,6 +13,9 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param args table
 ---@return integer code
-function wait.run(context, args) return follow.run(context, args.id, args) end
+function wait.run(context, args)
+  follow.check(args, "wait", true)
+  return follow.run(context, args.id, args)
+end
 
 return wait

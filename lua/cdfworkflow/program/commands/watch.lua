@@ -13,6 +13,9 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param args table
 ---@return integer code
-function watch.run(context, args) return follow.run(context, { args.id }, args, { watch = true }) end
+function watch.run(context, args)
+  follow.check(args, "watch", true)
+  return follow.run(context, { args.id }, args, { watch = true })
+end
 
 return watch

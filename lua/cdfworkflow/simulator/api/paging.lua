@@ -9,7 +9,7 @@ local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local paging = {}
 
----A position is a number, or a text that sorts.
+--- A position is a number, or a text that sorts.
 ---@alias cdfworkflow.simulator.Step fun(after: integer|string|nil): integer|string|nil, table|nil
 
 local function write_position(position)
@@ -56,7 +56,7 @@ function paging.page(step, given, filter)
   return { items = items }
 end
 
----Walks a list that only ever grows, newest first.
+--- Walks a list that only ever grows, newest first.
 ---@param ids string[] in order of creation
 ---@param get fun(id: string): table|nil, boolean? the resource when it is wanted; true when no older one is
 ---@return cdfworkflow.simulator.Step

@@ -85,7 +85,7 @@ end
 ---@field expression string
 ---@field timezone string
 
----Reads a cron expression, see `cdfworkflow.cron`, and a time zone.
+--- Reads a cron expression, see `cdfworkflow.cron`, and a time zone.
 ---@param expression string
 ---@param zone_name string|nil an IANA name; UTC when nil
 ---@return cdfworkflow.simulator.Schedule|nil schedule, string|nil message
@@ -133,7 +133,7 @@ local function next_by_wall(schedule, after)
   end
 end
 
----When a schedule fires next.
+--- When a schedule fires next.
 ---@param schedule cdfworkflow.simulator.Schedule
 ---@param after_ms number milliseconds since the epoch
 ---@return number ms later than `after_ms`

@@ -13,7 +13,7 @@ function M.refuse_with(more, kind, ...)
   error(setmetatable({ status = kind[1], message = kind[2]:format(...), more = more }, Refusal), 0)
 end
 
----Ends the present request with an error answer.
+--- Ends the present request with an error answer.
 ---@param kind cdfworkflow.simulator.RefusalKind
 ---@param ... any
 function M.refuse(kind, ...)

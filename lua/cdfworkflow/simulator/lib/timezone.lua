@@ -11,7 +11,7 @@ local DAY = 86400
 -- The calendar: days since 1970-01-01 and back, in the proleptic Gregorian calendar
 ---------------------------------------------------------------------------------------------------------------------
 
----Days from 1970-01-01 to the given date. Years are counted from March, so that the leap day comes last.
+--- Days from 1970-01-01 to the given date. Years are counted from March, so that the leap day comes last.
 ---@param year integer
 ---@param month integer 1 to 12
 ---@param day integer
@@ -24,7 +24,7 @@ function timezone.days(year, month, day)
   return era * 146097 + year_of_era * 365 + floor(year_of_era / 4) - floor(year_of_era / 100) + day_of_year - 719468
 end
 
----The date of a day counted from 1970-01-01.
+--- The date of a day counted from 1970-01-01.
 ---@param days integer
 ---@return integer year, integer month, integer day
 function timezone.date(days)
@@ -210,7 +210,7 @@ end
 local Zone = {}
 Zone.__index = Zone
 
----Reads the content of a TZif file.
+--- Reads the content of a TZif file.
 ---@param data string
 ---@return table|nil zone, string|nil message
 function timezone.parse(data)
@@ -235,7 +235,7 @@ function timezone.parse(data)
   return zone
 end
 
----How many recorded changes are not later than t.
+--- How many recorded changes are not later than t.
 local function count_until(times, t)
   local low, high = 0, #times
   while low < high do
@@ -245,7 +245,7 @@ local function count_until(times, t)
   return low
 end
 
----The offset that holds at a moment, and the moment from which another one may hold.
+--- The offset that holds at a moment, and the moment from which another one may hold.
 ---@param t number seconds since the epoch
 ---@return integer offset seconds east of UTC
 ---@return number ends `math.huge` when there is no further change
@@ -255,8 +255,8 @@ function Zone:offset(t)
   return n == 0 and self.first or self.offsets[n], self.times[n + 1] or math.huge
 end
 
----The first moment at which clocks in the zone show a time. A time that is jumped over in spring gives the moment of
----the jump.
+--- The first moment at which clocks in the zone show a time. A time that is jumped over in spring gives the moment of
+--- the jump.
 ---@param wall number the shown time, counted as if it were UTC
 ---@return number t
 function Zone:moment(wall)
@@ -301,7 +301,7 @@ local function read_zone(name)
     :format(name)
 end
 
----The zone of an IANA name. `UTC` needs no file. The folder is `TZDIR`, or the system's.
+--- The zone of an IANA name. `UTC` needs no file. The folder is `TZDIR`, or the system's.
 ---@param name string
 ---@return table|nil zone, string|nil message
 function timezone.load(name)

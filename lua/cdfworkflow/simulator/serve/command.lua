@@ -132,7 +132,7 @@ local function serve(args)
   return outcome.ok, "the state could not be saved"
 end
 
----Runs the program.
+--- Runs the program.
 ---@param arguments string[]
 ---@return integer status 0 after an orderly stop, 1 when something went wrong, 2 for a wrong command line
 function command.main(arguments)

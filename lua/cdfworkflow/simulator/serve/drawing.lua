@@ -172,7 +172,7 @@ local FRAME = [[
 {!boxes}
 </svg></div>]]
 
----Draws tasks and what they need.
+--- Draws tasks and what they need.
 ---@param tasks { id: string, needs: string[], title: string, sub: string, word: string, short: string, tone: string,
 ---  href: string? }[] `tone` is a class of the page's style; `short` stands in for `sub` and `word` where there is
 ---  little room; `href` is where the box leads

@@ -74,7 +74,7 @@ local function read(text)
   return fault, fault_rules.problem(fault)
 end
 
----Reads one ordered fault.
+--- Reads one ordered fault.
 ---@param text string
 ---@return table|nil fault what `sim:fault` takes
 ---@return string|nil message

@@ -66,7 +66,7 @@ local function load_file(sim, path)
   load_table(sim, given)
 end
 
----Loads files into a simulator; the first that goes wrong ends it.
+--- Loads files into a simulator; the first that goes wrong ends it.
 ---@param sim cdfworkflow.simulator.Simulator
 ---@param paths string[]
 ---@return boolean|nil ok, string|nil message

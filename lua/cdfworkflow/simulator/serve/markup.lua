@@ -13,7 +13,7 @@ function markup.escape(value)
   return (tostring(value):gsub("[&<>\"']", ENTITIES))
 end
 
----Fills a template: `{name}` becomes the value escaped, `{!name}` the value as it is.
+--- Fills a template: `{name}` becomes the value escaped, `{!name}` the value as it is.
 ---@param template string
 ---@param values table<string, any>
 ---@return string
@@ -25,7 +25,7 @@ function markup.fill(template, values)
   end))
 end
 
----A path of these segments.
+--- A path of these segments.
 ---@param ... string
 ---@return string
 function markup.path(...)
@@ -34,7 +34,7 @@ function markup.path(...)
   return path
 end
 
----A path with a query behind it; members without a value are left out.
+--- A path with a query behind it; members without a value are left out.
 ---@param path string
 ---@param members { [1]: string, [2]: any }[] names and values, in order
 ---@return string
@@ -47,7 +47,7 @@ function markup.with_query(path, members)
   return #parts > 0 and path .. "?" .. table.concat(parts, "&") or path
 end
 
----The first characters of a UTF-8 text, with an ellipsis in the place of the rest.
+--- The first characters of a UTF-8 text, with an ellipsis in the place of the rest.
 ---@param text string
 ---@param most integer
 ---@return string

@@ -107,7 +107,7 @@ function split(emit, path, value)
   return write_members(emit, path, members)
 end
 
----Writes a state, a line at a time.
+--- Writes a state, a line at a time.
 ---@param state table
 ---@param write fun(line: string): any, string? gives nil and a message to stop
 ---@return boolean|nil ok, string|nil message
@@ -176,7 +176,7 @@ local function check_last(last, sum)
   end
 end
 
----Reads a state.
+--- Reads a state.
 ---@param read fun(): string|nil the next line, with its end
 ---@return table|nil state, string|nil message
 function pieces.read(read)

@@ -307,8 +307,8 @@ end
 -- Time: the simulator's clock follows the wall's, the state is saved when something changed
 ---------------------------------------------------------------------------------------------------------------------
 
----Moves a real-time simulator's clock by the whole milliseconds that have passed since it was last moved here; what
----somebody else has advanced it by comes on top.
+--- Moves a real-time simulator's clock by the whole milliseconds that have passed since it was last moved here; what
+--- somebody else has advanced it by comes on top.
 function Server:keep_up()
   if not self.real_time then return end
   local passed = math.floor((self.http.cqueues.monotime() - self.seen) * 1000)
@@ -319,8 +319,8 @@ function Server:keep_up()
   self.sim:advance(passed / 1000)
 end
 
----Lets the clock run from where it stands. One that was saved has to catch up with the wall's; one that is ahead of it
----is left to run from there.
+--- Lets the clock run from where it stands. One that was saved has to catch up with the wall's; one that is ahead of it
+--- is left to run from there.
 function Server:start_clock()
   self.seen = self.http.cqueues.monotime() - math.max(os.time() - self.sim:now() / 1000, 0)
 end
@@ -404,7 +404,7 @@ end
 ---@field log? fun(line: string)
 ---@field on_request? fun(request: table, response: table, seconds: number)
 
----Opens the port; nothing is answered before `run`, and a SIGINT or SIGTERM that comes before it ends it at once.
+--- Opens the port; nothing is answered before `run`, and a SIGINT or SIGTERM that comes before it ends it at once.
 ---@param opts cdfworkflow.simulator.ServerOptions
 ---@return cdfworkflow.simulator.Server|nil server, string|nil message
 function server.new(opts)
@@ -440,7 +440,7 @@ function Server:url()
   return ("%s://%s:%d"):format(self.scheme, host, self.bound_port)
 end
 
----Ends `run`: no new connections, the answers under way get a moment, the state is saved.
+--- Ends `run`: no new connections, the answers under way get a moment, the state is saved.
 function Server:stop()
   self.stopping = true
   self.listener:pause()
@@ -456,7 +456,7 @@ local function drain(self)
   self.listener:close()
 end
 
----Serves until SIGINT, SIGTERM or `stop`.
+--- Serves until SIGINT, SIGTERM or `stop`.
 function Server:run()
   self:start_clock()
   for _, thread in ipairs { await_signal, follow_clock, save_changes } do

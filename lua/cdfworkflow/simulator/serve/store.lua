@@ -35,7 +35,7 @@ local function write(path, state)
   return finish(file, ok, message)
 end
 
----Writes a state to a file, first to `path` with `.new` behind it, which then takes its place.
+--- Writes a state to a file, first to `path` with `.new` behind it, which then takes its place.
 ---@param path string
 ---@param state table
 ---@return boolean|nil ok, string|nil message
@@ -48,7 +48,7 @@ function store.save(path, state)
   return nil, ("cannot save %s: %s"):format(path, message)
 end
 
----Tries whether a state could be saved.
+--- Tries whether a state could be saved.
 ---@param path string
 ---@return boolean|nil ok, string|nil message
 function store.try(path)
@@ -72,7 +72,7 @@ local function read(file)
   end)
 end
 
----Reads a state from a file.
+--- Reads a state from a file.
 ---@param path string
 ---@return table|nil state nil without a message when there is no such file
 ---@return string|nil message

@@ -16,7 +16,7 @@ local execution_page = {}
 
 local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
----The stored execution that a path names.
+--- The stored execution that a path names.
 ---@param view cdfworkflow.simulator.View
 ---@return table|nil
 function execution_page.find(view)

@@ -45,7 +45,7 @@ local function fits(execution, filter)
     and (not filter.status or reading.has_status(execution, filter.status))
 end
 
----Executions that fit, newest first.
+--- Executions that fit, newest first.
 ---@param project cdfworkflow.simulator.Project
 ---@param filter cdfworkflow.simulator.ExecutionFilter
 ---@param most integer how many are wanted
@@ -90,7 +90,7 @@ local HEADS = {
   { "Took", class = "time" },
 }
 
----A table of executions.
+--- A table of executions.
 ---@param view cdfworkflow.simulator.View
 ---@param executions table[]
 ---@param empty string

@@ -19,7 +19,7 @@ local function open(view, path, class)
     .. hidden("token", view.page.guard.token)
 end
 
----A button that does one thing.
+--- A button that does one thing.
 ---@param view cdfworkflow.simulator.View
 ---@param path string where the form goes
 ---@param members table<string, string> what it says
@@ -85,7 +85,7 @@ function forms.field(field)
     { name = field.name, label = field.label, control = control(field), note = note })
 end
 
----A form with fields, which is sent to where it is shown.
+--- A form with fields, which is sent to where it is shown.
 ---@param view cdfworkflow.simulator.View
 ---@param path string
 ---@param fields cdfworkflow.simulator.Field[]
@@ -122,7 +122,7 @@ local function placed(problem, text)
   return (problem:gsub("at character %d+", ("in line %d, column %d"):format(line, column)))
 end
 
----Reads JSON that was typed.
+--- Reads JSON that was typed.
 ---@param text string|nil
 ---@param shape "object"|"array"
 ---@return table|nil value nil without a message when nothing was typed
@@ -144,7 +144,7 @@ local function pair_problem(map, name, value)
   if value == values.HIDDEN and values.is_secret(name) then return "Type the value of %s once more." end
 end
 
----Reads lines of KEY=VALUE.
+--- Reads lines of KEY=VALUE.
 ---@param text string|nil
 ---@return table<string, string>|nil map nil without a message when nothing was typed
 ---@return string|nil message
@@ -170,7 +170,7 @@ local function mask_lines(text)
   return masked, names
 end
 
----What was typed, to be shown again without what looks like a secret, and a word on what was left out.
+--- What was typed, to be shown again without what looks like a secret, and a word on what was left out.
 ---@param text string|nil
 ---@param kind "json"|"pairs"
 ---@return string text, string|nil note

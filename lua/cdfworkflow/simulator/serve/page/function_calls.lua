@@ -43,7 +43,7 @@ local function row(view, call)
   }
 end
 
----A table of the latest calls that are wanted, and the way to older ones.
+--- A table of the latest calls that are wanted, and the way to older ones.
 ---@param view cdfworkflow.simulator.View
 ---@param wanted fun(call: table): boolean
 ---@return string html

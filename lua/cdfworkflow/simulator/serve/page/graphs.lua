@@ -9,7 +9,7 @@ local task_graph = require "cdfworkflow.simulator.engine.graph"
 
 local graphs = {}
 
----The external ids of the tasks that a task waits for. What a function has made may have anything there.
+--- The external ids of the tasks that a task waits for. What a function has made may have anything there.
 ---@param definition table
 ---@return string[]
 function graphs.needs_of(definition)
@@ -62,7 +62,7 @@ local function part_of_run(title, definitions, entries, owner, now)
   return part(title, tasks)
 end
 
----The definition's own graph, and one for each task that has made tasks.
+--- The definition's own graph, and one for each task that has made tasks.
 ---@param execution table the stored record
 ---@param now integer
 ---@return string html

@@ -35,7 +35,7 @@ function guard.new(given)
   }, Guard)
 end
 
----Whether a request came under a name of this server.
+--- Whether a request came under a name of this server.
 ---@param request cdfworkflow.simulator.Request
 ---@return boolean
 function Guard:knows(request)
@@ -58,7 +58,7 @@ local function is_own_origin(headers)
   return not origin or origin:lower():match("^https?://(.*)$") == (headers.host or ""):lower()
 end
 
----Whether a form that was sent is one of this page. The Host header is known by then.
+--- Whether a form that was sent is one of this page. The Host header is known by then.
 ---@param headers table<string, string>
 ---@param form table<string, string>
 ---@return boolean|nil ok, string|nil message

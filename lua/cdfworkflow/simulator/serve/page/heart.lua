@@ -14,7 +14,7 @@ local function client_of(view)
   end
 end
 
----Asks the API of the view's project.
+--- Asks the API of the view's project.
 ---@param view cdfworkflow.simulator.View
 ---@param method string
 ---@param path string behind the project's, encoded
@@ -102,7 +102,7 @@ function heart.switch(view, trigger, what)
   return act(view, "POST", markup.path("workflows", "triggers", trigger, what))
 end
 
----Fires a trigger now.
+--- Fires a trigger now.
 ---@param view cdfworkflow.simulator.View
 ---@param trigger string
 ---@param items table[]|nil what a data trigger saw
@@ -118,7 +118,7 @@ function heart.fire(view, trigger, items)
   return #view.project.state.trigger_runs[trigger] > before and answer.items[1] or {}
 end
 
----Makes the call of a function schedule now; its next time stays.
+--- Makes the call of a function schedule now; its next time stays.
 ---@param view cdfworkflow.simulator.View
 ---@param id integer
 function heart.fire_schedule(view, id)

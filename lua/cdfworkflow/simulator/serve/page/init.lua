@@ -31,7 +31,7 @@ Page.__index = Page
 local View = {}
 View.__index = View
 
----The same view with another project.
+--- The same view with another project.
 ---@param name string
 ---@return cdfworkflow.simulator.View
 function View:of_project(name)
@@ -69,7 +69,7 @@ function page.new(given)
   }, Page)
 end
 
----Whether a request is for the page.
+--- Whether a request is for the page.
 ---@param request cdfworkflow.simulator.Request
 ---@return boolean
 function page.is_for(request)
@@ -155,7 +155,7 @@ local function carry_out(self, view, request, operation)
   return html(view, outcome)
 end
 
----Answers a request for the page.
+--- Answers a request for the page.
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response
 function Page:answer(request)

@@ -80,7 +80,7 @@ end
 local ONLY_SHOWS = "<span>This page only shows: more than this machine is listened to, and --page-actions was not "
   .. "given. </span>"
 
----The whole page.
+--- The whole page.
 ---@param view cdfworkflow.simulator.View
 ---@param text cdfworkflow.simulator.PageText
 ---@return string html

@@ -4,7 +4,7 @@
 
 local newest = {}
 
----How many entries one page looks at.
+--- How many entries one page looks at.
 newest.MOST_LOOKS = 5000
 
 ---@param ids string[] in the order of creation
@@ -30,7 +30,7 @@ function newest.find(ids, stored, wanted, given)
   return found, cut and stop or nil, cut
 end
 
----The `before` of a query.
+--- The `before` of a query.
 ---@param query table<string, string>
 ---@return integer|nil
 function newest.before(query)

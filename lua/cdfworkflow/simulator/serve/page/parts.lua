@@ -62,7 +62,7 @@ function parts.duration(ms)
   return two(math.floor(minutes / 1440), "d", math.floor(minutes % 1440 / 60), "h")
 end
 
----How long something took, or has taken until now.
+--- How long something took, or has taken until now.
 ---@param record { startTime: integer?, endTime: integer? }
 ---@param now integer
 ---@return string
@@ -71,7 +71,7 @@ function parts.elapsed(record, now)
   return parts.duration(math.max((record.endTime or now) - record.startTime, 0))
 end
 
----A text that may be absent, or null.
+--- A text that may be absent, or null.
 ---@param value any
 ---@return string html
 function parts.text(value)
@@ -100,7 +100,7 @@ function parts.json(value, most)
   return fill("<pre>{text}</pre>", { text = markup.cut(values.json(value, most), most) })
 end
 
----A value that is seen once its title is clicked; stays open while the page refreshes itself.
+--- A value that is seen once its title is clicked; stays open while the page refreshes itself.
 ---@param id string unique in the page
 ---@param title string
 ---@param value any
@@ -111,14 +111,14 @@ function parts.fold(id, title, value)
     { id = id, title = title, json = parts.json(value) })
 end
 
----Several folds beside one another.
+--- Several folds beside one another.
 ---@param html string
 ---@return string html
 function parts.folds(html)
   return html ~= "" and '<div class="folds">' .. html .. "</div>" or ""
 end
 
----Names and values, such as metadata, one a line.
+--- Names and values, such as metadata, one a line.
 ---@param map table<string, any>|nil
 ---@return string html
 function parts.pairs(map)
@@ -130,7 +130,7 @@ function parts.pairs(map)
   return table.concat(lines)
 end
 
----A part of a page under a heading. Its id lets the page's script find it again when others appear before it.
+--- A part of a page under a heading. Its id lets the page's script find it again when others appear before it.
 ---@param title string once in a page
 ---@param html string
 ---@return string html
@@ -139,7 +139,7 @@ function parts.section(title, html)
     { id = markup.path(title), title = title, html = html })
 end
 
----Facts about one thing, in a card.
+--- Facts about one thing, in a card.
 ---@param list { [1]: string, [2]: string }[] name and HTML; a fact whose HTML is empty is left out
 ---@return string html
 function parts.facts(list)
@@ -176,7 +176,7 @@ function parts.table(heads, rows, empty)
     :format(table.concat(titles), table.concat(lines, "\n"))
 end
 
----The way to the other pages of a list.
+--- The way to the other pages of a list.
 ---@param first string|nil path of the first page, where this is another
 ---@param next_page string|nil path
 ---@param note string|nil what else is to be said

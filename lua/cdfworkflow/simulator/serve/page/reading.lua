@@ -4,6 +4,7 @@
 
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local task_graph = require "cdfworkflow.simulator.engine.graph"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 local reading = {}
 
@@ -19,7 +20,7 @@ function reading.errors(execution)
   return count
 end
 
----A completed run whose optional tasks failed is not shown as one that went well.
+--- A completed run whose optional tasks failed is not shown as one that went well.
 ---@param execution table
 ---@return string # a status
 function reading.status(execution)
@@ -28,7 +29,7 @@ function reading.status(execution)
   return execution.status
 end
 
----Whether an execution is shown with a status; asks its tasks only where they could make the difference.
+--- Whether an execution is shown with a status; asks its tasks only where they could make the difference.
 ---@param execution table
 ---@param status string as reading.status tells it
 ---@return boolean
@@ -48,11 +49,11 @@ local function culprit(execution)
   local ended_well = execution.status == "COMPLETED"
   for _, entry in ipairs(execution.executedTasks) do
     local fits = FAILURES[entry.status] or ended_well and entry.status == "COMPLETED_WITH_ERRORS"
-    if fits and entry.reasonForIncompletion and not task_graph.CONTAINERS[entry.taskType] then return entry end
+    if fits and entry.reasonForIncompletion and not task_types.is_container(entry.taskType) then return entry end
   end
 end
 
----Why an execution did not go well, in a line: its own reason, and that of the task that is to blame.
+--- Why an execution did not go well, in a line: its own reason, and that of the task that is to blame.
 ---@param execution table
 ---@return string|nil
 function reading.why(execution)
@@ -84,14 +85,14 @@ function reading.tasks_of(execution, parent)
   return entries
 end
 
----The status of a task that has not begun: it waits, or, where what it belongs to is over, it will not run.
+--- The status of a task that has not begun: it waits, or, where what it belongs to is over, it will not run.
 ---@param owner table the execution, or the stored task that made it
 ---@return "WAITING"|"NOT_RUN"
 function reading.not_begun(owner)
   return owner.endTime and "NOT_RUN" or "WAITING"
 end
 
----Every attempt at a task, the earlier ones first; the last is the task as it is now, once it has begun.
+--- Every attempt at a task, the earlier ones first; the last is the task as it is now, once it has begun.
 ---@param entry table
 ---@return { status: string, startTime: integer, endTime: integer?, reason: string? }[]
 function reading.attempts(entry)

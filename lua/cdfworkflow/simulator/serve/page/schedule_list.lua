@@ -66,7 +66,7 @@ local function triggers(view, wanted)
   return parts.section("Triggers", parts.table(TRIGGERS, rows, "No trigger."))
 end
 
----The triggers of a workflow.
+--- The triggers of a workflow.
 ---@param view cdfworkflow.simulator.View
 ---@param workflow string external id
 ---@return string html
@@ -74,7 +74,7 @@ function schedule_list.triggers_of(view, workflow)
   return triggers(view, function(resource) return resource.workflowExternalId == workflow end)
 end
 
----The name of a function, and the way to it.
+--- The name of a function, and the way to it.
 ---@param view cdfworkflow.simulator.View
 ---@param id integer
 ---@return string html
@@ -84,7 +84,7 @@ function schedule_list.function_link(view, id)
   return parts.link(markup.path("ui", view.project.name, "functions", text), fn and (fn.externalId or fn.name) or text)
 end
 
----The schedules of a function, or of all.
+--- The schedules of a function, or of all.
 ---@param view cdfworkflow.simulator.View
 ---@param function_id integer|nil
 ---@return string html

@@ -6,14 +6,14 @@ local core = require "cdfworkflow.core"
 
 local values = {}
 
----What stands in the place of a secret.
+--- What stands in the place of a secret.
 values.HIDDEN = "…"
 local HIDDEN = values.HIDDEN
 local WORDS = { "secret", "password", "token", "nonce", "authorization", "apikey", "credential" }
 local LONGEST_NAME = 200
 
----Whether a name is that of a value that is nobody's business, whatever its spelling: clientSecret, client-secret,
----apiKey.
+--- Whether a name is that of a value that is nobody's business, whatever its spelling: clientSecret, client-secret,
+--- apiKey.
 ---@param name any
 ---@return boolean
 function values.is_secret(name)
@@ -78,7 +78,7 @@ function write(out, value, indent)
   put(out, "\n" .. indent .. close)
 end
 
----A value as JSON for a reader, secrets hidden.
+--- A value as JSON for a reader, secrets hidden.
 ---@param value any
 ---@param most integer bytes after which no more is written, but for brackets
 ---@return string
@@ -117,7 +117,7 @@ local function name_before(text, from, separator)
   return before:match("([^\"'\n]*)[\"']%s*$") or before:match("([%w_.-]+)%s*$")
 end
 
----A text without the values of what looks like a secret by its name, as in `"apiKey": "…"` or `password=…`.
+--- A text without the values of what looks like a secret by its name, as in `"apiKey": "…"` or `password=…`.
 ---@param text string
 ---@return string text, string[] names the names whose values were taken out
 function values.mask(text)

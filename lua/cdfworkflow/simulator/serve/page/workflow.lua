@@ -13,7 +13,7 @@ local workflow_page = {}
 
 local LATEST = 10
 
----The versions of a workflow, the newest first.
+--- The versions of a workflow, the newest first.
 ---@param project cdfworkflow.simulator.Project
 ---@param workflow string external id
 ---@return table[] # version resources
@@ -25,7 +25,7 @@ function workflow_page.versions(project, workflow)
   return resources
 end
 
----The button that leads to the form which starts a run.
+--- The button that leads to the form which starts a run.
 ---@param view cdfworkflow.simulator.View
 ---@param workflow string
 ---@param version string|nil

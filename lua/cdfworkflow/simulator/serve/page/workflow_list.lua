@@ -42,7 +42,7 @@ local function row(view, id, counts)
   }
 end
 
----A table of some of the workflows, in the order of their names.
+--- A table of some of the workflows, in the order of their names.
 ---@param view cdfworkflow.simulator.View
 ---@param skip integer how many are left out
 ---@param most integer how many are shown
