@@ -32,6 +32,13 @@ describe("the rock", function()
     shell.run(("rm -rf %s %s"):format(tree, elsewhere))
   end)
 
+  it("brings what an editor needs, for the modules as they are", function()
+    for _, module in ipairs { "cdfworkflow", "cdfworkflow/simulator" } do
+      local chunk = assert(loadfile(("%s/share/lua/5.4/cdfworkflow/meta/%s.lua"):format(tree, module)))
+      assert.table(chunk())
+    end
+  end)
+
   -- Runs a command in a folder outside the checkout, with the tree and Debian's own modules in reach and nothing else.
   local function run_with_the_rock(command)
     local paths = ("LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;' LUA_CPATH='%s/lib/lua/5.4/?.so;;'")

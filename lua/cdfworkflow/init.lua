@@ -56,7 +56,7 @@ local CLIENT = {
   required = true,
 }
 
---- Authenticates now. See `Client:auth`.
+--- Authenticates now. See `client:auth`.
 ---@param c cdfworkflow.Client
 ---@param opts? { timeout?: number }
 ---@return { tokenType: string, expiresAt?: integer }|nil result
@@ -65,7 +65,7 @@ local function auth(c, opts) return c:auth(opts) end
 
 cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
 
---- Starts a run. See `Client:run`.
+--- Starts a run. See `client:run`.
 ---@param c cdfworkflow.Client
 ---@param workflow_external_id string
 ---@param version string|integer

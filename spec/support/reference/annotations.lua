@@ -43,7 +43,7 @@ function READERS.field(block, text) block.fields[#block.fields + 1] = named(text
 
 READERS["return"] = function(block, text)
   local kind, words = split_type(text)
-  local name, rest = words:match "^([%w_]+)%f[%s\0]%s*(.*)$"
+  local name, rest = (words .. " "):match "^([%w_]+)%s+(.-)%s*$"
   if text:find("# ", #kind + 1, true) then name, rest = nil, words end
   block.returns[#block.returns + 1] = { type = kind, name = name, words = rest or words }
 end
@@ -66,8 +66,8 @@ local function tags_of(lines)
     local tag, rest = line:match "^%-%-%-@(%w+)%s*(.*)$"
     if tag then
       tags[#tags + 1] = { tag, rest }
-    elseif line:find "^%-%-%-|" then
-      tags[#tags + 1] = { "|", line:sub(5) }
+    elseif line:find "^%-%-%- ?|" then
+      tags[#tags + 1] = { "|", (line:gsub("^%-%-%- ?|", "")) }
     elseif tags[1] and line:find "^%-%-%-  " then
       tags[#tags][2] = tags[#tags][2] .. " " .. line:sub(6)
     else

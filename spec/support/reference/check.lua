@@ -1,18 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the annotations of public functions lack, and where they and the tables of what is taken differ.
 
-local annotations = require "reference.annotations"
 local model = require "reference.model"
-
---- The fields that a type has, where it is one class or a table written out, or the first of such in a union.
-local function fields_of(types, kind)
-  local plain = annotations.members(kind)
-  if plain then return plain end
-  for name in kind:gmatch "[%w_.]+" do
-    local fields = model.fields(types, name)
-    if fields then return fields end
-  end
-end
 
 local function by_name(list, key)
   local found = {}
@@ -22,7 +11,7 @@ end
 
 --- The members of a table that is taken, against the fields of its type.
 local function compare(types, param, kind, report)
-  local fields = fields_of(types, param.type)
+  local fields = model.fields_of(types, param.type)
   if not fields then return report("%s: its type %s does not say which members it has", param.name, param.type) end
   local annotated, taken = by_name(fields, "name"), by_name(kind.members, 1)
   for _, member in ipairs(kind.members) do
@@ -30,7 +19,8 @@ local function compare(types, param, kind, report)
     if not field then
       report("%s.%s is taken, and not annotated", param.name, member[1])
     elseif field.optional == (member.required == true) then
-      report("%s.%s is %s, and annotated otherwise", param.name, member[1], member.required and "required" or "optional")
+      report("%s.%s is %s, and annotated otherwise", param.name, member[1],
+        member.required and "required" or "optional")
     end
   end
   for _, field in ipairs(not kind.open and fields or {}) do
@@ -40,8 +30,12 @@ end
 
 local function check_parameters(types, one, report)
   local params = by_name(one.block.params, "name")
-  for _, name in ipairs(one.source and one.source.names or {}) do
-    if not params[name] then report("@param %s is lacking", name) end
+  for i, name in ipairs(one.source and one.source.names or {}) do
+    if not params[name] then
+      report("@param %s is lacking", name)
+    elseif one.block.params[i].name ~= name then
+      report("@param %s is not in its place", name)
+    end
   end
   for i, argument in ipairs(one.takes or {}) do
     local param = one.block.params[i]
@@ -67,28 +61,41 @@ local function check_results(one, report)
   if #one.block.returns == 0 and one.source and gives(one.source.body) then report("@return is lacking") end
 end
 
-local function is_error(result) return result.type:find "cdfworkflow%.Error" or result.type:find "^string|?n?i?l?%?" end
-
 --- Whether what goes wrong is told: by a result, or in words.
 local function tells_errors(block)
   for i = 2, #block.returns do
-    if is_error(block.returns[i]) then return true end
+    local kind = block.returns[i].type
+    if kind:find "cdfworkflow%.Error" or kind:find "^string" then return true end
   end
   local words = table.concat(block.text, " ")
-  for _, result in ipairs(block.returns) do words = words .. " " .. result.words end
-  return words:find "[Rr]aise" or words:find "errors?%f[%W]" or words:find "mistake"
+  return words:find "[Rr]aise" or words:find "no error"
 end
 
-local function takes_refusable(takes)
-  for _, argument in ipairs(takes or {}) do
-    if argument[2].use then return true end
+--- Whether CDF would refuse values that are of the kind.
+local function is_refusable(kind)
+  if not kind.members then return kind.use ~= nil end
+  for _, member in ipairs(kind.members) do
+    if is_refusable(member[2]) then return true end
   end
+  return false
 end
 
 --- What talks to CDF, or can be refused, can fail.
 local function check_errors(one, report)
-  local can_fail = one.name:find "^client" or takes_refusable(one.takes) and not one.name:find "^cdf%.task"
+  local can_fail = one.name:find "^client" ~= nil
+  for _, argument in ipairs(one.takes or {}) do can_fail = can_fail or is_refusable(argument[2]) end
   if can_fail and not tells_errors(one.block) then report("@return cdfworkflow.Error? err is lacking") end
+end
+
+--- Types of ours that are nowhere.
+local function check_types(types, one, report)
+  for _, list in ipairs { one.block.params, one.block.returns } do
+    for _, item in ipairs(list) do
+      for name in item.type:gmatch "cdfworkflow[%w_.]*" do
+        if not types.classes[name] and not types.aliases[name] then report("the type %s is nowhere", name) end
+      end
+    end
+  end
 end
 
 --- Every complaint, a line each.
@@ -105,7 +112,8 @@ return function(read)
       if #one.block.text == 0 then report("nothing says what it does") end
       check_parameters(read.types, one, report)
       check_results(one, report)
-      check_errors(one, report)
+      if one.source then check_errors(one, report) end -- not the builders of tasks, whose class says it
+      check_types(read.types, one, report)
     end
   end
   return complaints

@@ -26,7 +26,7 @@ end
 function COMMANDS.definition(read, folder)
   local definition = require "reference.definition"
   write(folder .. "/cdfworkflow.lua", definition.module(read))
-  write(folder .. "/simulator.lua", definition.simulator(read))
+  write(folder .. "/cdfworkflow/simulator.lua", definition.simulator(read))
 end
 
 function COMMANDS.pages(read, folder)

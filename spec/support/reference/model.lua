@@ -114,6 +114,43 @@ function model.fields(types, name)
   return fields
 end
 
+--- The fields of a type that is a table written out, or a class, or has one in its union: of the first.
+---@return table[]|nil
+function model.fields_of(types, kind)
+  local plain = annotations.members(kind)
+  if plain then return plain end
+  for name in kind:gmatch "[%w_.]+" do
+    local fields = model.fields(types, name)
+    if fields then return fields end
+  end
+end
+
+--- The names of the classes and aliases that are spoken of in public, sorted.
+---@param read table
+---@return string[]
+function model.public_types(read)
+  local names, seen = {}, {}
+  local function visit(text)
+    for name in (text or ""):gmatch "cdfworkflow[%w_.]*" do
+      local class, alias = read.types.classes[name], read.types.aliases[name]
+      if (class or alias) and not seen[name] then
+        seen[name], names[#names + 1] = true, name
+        visit(class and class.parent)
+        for _, field in ipairs(class and class.fields or {}) do visit(field.type) end
+        for _, choice in ipairs(alias and alias.choices or {}) do visit(choice) end
+      end
+    end
+  end
+  for _, place in ipairs(read.places) do
+    visit(place.class)
+    for _, one in ipairs(place.functions) do
+      for _, param in ipairs(one.block.params) do visit(param.type) end
+      for _, result in ipairs(one.block.returns) do visit(result.type) end
+    end
+  end
+  return sorted(names)
+end
+
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
 local function places()
   local cdf, simulator = require(MODULES[1]), require(MODULES[2])
