@@ -220,11 +220,13 @@ install-completion:
 	write fish share/fish/vendor_completions.d/cdfworkflow.fish
 
 # What the rockspec calls. luarocks knows where its Lua and its libcurl are; the build may have been for another Lua.
+# A libcurl of one's own (luarocks make CURL_DIR=/opt/curl) is found there again when the module is loaded.
+OWN_LIBDIR = $(filter-out /lib% /usr/lib%,$(CURL_LIBDIR))
 .PHONY: rock rock-install
 rock:
 	@rm -rf $(BUILD)/rock
-	$(STEP) build LUAS=rock \
-	  LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" LDFLAGS="-L$(CURL_LIBDIR)"
+	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" \
+	  LDFLAGS="-L$(CURL_LIBDIR) $(OWN_LIBDIR:%=-Wl,-rpath,%)"
 
 rock-install:
 	install -D -t "$(LIBDIR)/cdfworkflow" $(BUILD)/rock/cdfworkflow/core.so

@@ -66,6 +66,23 @@ describe("the rock", function()
     end
   end)
 
+  it("finds a libcurl of one's own again, and looks nowhere else than the system does without one", function()
+    local function run_path(of)
+      local said = shell.run(("readelf -d %s/lib/lua/5.4/cdfworkflow/core.so"):format(of))
+      return said:match "R[UN]*PATH[^%[]*%[([^%]]*)%]"
+    end
+    local own, there = folder(), folder()
+    finally(function() shell.run(("rm -rf %s %s"):format(own, there)) end)
+    local said, status = shell.run(("mkdir %s/lib && cd %s/lib && for name in libcurl.so libcurl.so.4; do "
+      .. "ln -s $(ldconfig -p | sed -n 's/.* //; /libcurl\\.so\\.4$/p' | head -n 1) $name; done"):format(own, own))
+    assert(status == 0, said)
+    said, status = luarocks(("make --deps-mode=none --tree %s CURL_DIR=%s"):format(there, own))
+    assert(status == 0, said)
+    assert.equal(own .. "/lib", run_path(there))
+    assert.matches(own .. "/lib/libcurl.so.4", (shell.run(("ldd %s/lib/lua/5.4/cdfworkflow/core.so"):format(there))))
+    assert.is_nil(run_path(tree))
+  end)
+
   it("installs every Lua file", function()
     local ours = shell.run "cd lua && find . -name '*.lua' | sort"
     assert.equal(ours, (shell.run(("cd %s/share/lua/5.4 && find . -name '*.lua' | sort"):format(tree))))

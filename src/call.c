@@ -69,12 +69,15 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   return call;
 }
 
+bool cdfw_call_is_under_way(const cdfw_call *call) {
+  return !call->op.is.over && call->first_use != 0 && call->owner == (long)getpid();
+}
+
 /* A run that was under way and that nobody will hear of again: the one thing that must not happen
-   without a word, in a collector that can call nobody. A forked child's copy of it is no loss. */
+   without a word, in a collector that can call nobody. */
 static void report_abandoned(cdfw_call *call) {
   bool named = call->request_id.length > 0;
-  if (call->op.is.over || call->first_use == 0 || call->op.plan.repeat != CDFW_REPEAT_RUN) return;
-  if (call->owner != (long)getpid()) return;
+  if (!cdfw_call_is_under_way(call) || call->op.plan.repeat != CDFW_REPEAT_RUN) return;
   /* One line, whatever the caller's id holds. */
   for (size_t i = 0; i < call->request_id.length; i++)
     if ((unsigned char)call->request_id.data[i] < ' ') call->request_id.data[i] = ' ';

@@ -81,6 +81,8 @@ const char *cdfw_call_shown(const cdfw_call *call, size_t *length);
 /* Takes the secrets of the call out of the value on the top. Texts are cut after this, not before:
    half a secret would not be found. [-0, +0] */
 void cdfw_call_redact(lua_State *L, const cdfw_call *call);
+/* It has been sent, and its end is not known yet. A forked child's copy of it is no loss. */
+bool cdfw_call_is_under_way(const cdfw_call *call);
 /* Methods of the class. */
 int cdfw_call_gc(lua_State *L);
 int cdfw_call_tostring(lua_State *L);

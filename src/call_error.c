@@ -45,7 +45,7 @@ static const char *failure_kind(cdfw_failure failure) {
 static const char *failure_words(cdfw_failure failure) {
   static const char *const words[] = {
       [CDFW_FAILURE_NONE] = "no failure",
-      [CDFW_FAILURE_RESOLVE] = "the server's name was not found",
+      [CDFW_FAILURE_RESOLVE] = "a name was not found",
       [CDFW_FAILURE_CONNECT] = "no connection",
       [CDFW_FAILURE_TLS] = "no secure connection",
       [CDFW_FAILURE_PROXY] = "the proxy refused",
@@ -59,10 +59,15 @@ static const char *failure_words(cdfw_failure failure) {
   return words[failure];
 }
 
+/* Only where nobody that is trusted vouches for a certificate does another authority help. */
 static const char *failure_hint(const cdfw_response *response) {
-  return response->failure == CDFW_FAILURE_TLS ? "; if the server's certificate comes from a "
-                                                 "private authority, name its file in ca_file"
-                                               : "";
+  static const char *const signs[] = {"issuer", "self-signed", "self signed",
+                                      "verification failed"};
+  if (response->failure != CDFW_FAILURE_TLS) return "";
+  for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+    if (strstr(response->detail, signs[i]) != NULL)
+      return "; if the certificate comes from a private authority, name its file in ca_file";
+  return "";
 }
 
 /* [-0, +1] */

@@ -12,6 +12,7 @@
 #include "http.h"
 #include "interrupt.h"
 #include "json.h"
+#include "library.h"
 #include "object.h"
 #include "run.h"
 #include "step.h"
@@ -79,6 +80,8 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L);
 
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
+  char problem[256];
+  if (!cdfw_library_fits(problem, sizeof problem)) return luaL_error(L, "%s", problem);
   cdfw_json_open(L);
   cdfw_error_open(L);
   cdfw_object_open(L);
@@ -93,5 +96,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   lua_setfield(L, -2, "version");
   lua_pushinteger(L, CDFW_AUTH_MOST_LEEWAY);
   lua_setfield(L, -2, "most_token_leeway"); /* seconds; a token with less left may be renewed */
+  lua_pushstring(L, cdfw_library_version());
+  lua_setfield(L, -2, "libcurl");
   return 1;
 }

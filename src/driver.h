@@ -23,7 +23,8 @@ enum { CDFW_DRIVER_BATCH = 64 /* events a turn: bounds the work of one step */ }
 typedef struct cdfw_socket cdfw_socket;
 
 typedef struct cdfw_driver {
-  void *multi; /* CURLM */
+  void *multi;           /* CURLM */
+  unsigned idle_records; /* in this turn, since something of an answer came; its users count */
 #if CDFW_HAS_EPOLL
   bool open;            /* the descriptors are there */
   int epoll;            /* holds the sockets and the alarm */

@@ -137,11 +137,10 @@ bool cdfw_driver_open(cdfw_driver *driver, void *multi) {
   }
   driver->multi = multi;
   driver->due = INFINITY;
-  curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-  curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, driver);
-  curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
-  curl_multi_setopt(multi, CURLMOPT_TIMERDATA, driver);
-  return true;
+  return curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_SOCKETDATA, driver) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_TIMERDATA, driver) == CURLM_OK;
 }
 
 void cdfw_driver_close(cdfw_driver *driver) {
@@ -216,6 +215,7 @@ static bool act_on_time(cdfw_driver *driver) {
 bool cdfw_driver_act(cdfw_driver *driver) {
   int count = driver->event_count;
   driver->event_count = 0;
+  driver->idle_records = 0;
   for (int i = 0; i < count; i++)
     if (!act_on_event(driver, &driver->events[i])) return false;
   return act_on_time(driver);

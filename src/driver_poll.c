@@ -38,6 +38,7 @@ void cdfw_driver_abandon(cdfw_driver *driver) {
 
 bool cdfw_driver_act(cdfw_driver *driver) {
   int running;
+  driver->idle_records = 0;
   return curl_multi_perform(driver->multi, &running) == CURLM_OK;
 }
 

@@ -7,11 +7,13 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
-#include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "ending.h"
+#include "library.h"
 #include "signals.h"
 
 enum {
@@ -70,36 +72,25 @@ static void free_list(cdfw_transfer *transfer) {
 
 /* {==== The multi handle ==== */
 
-static CURLcode library_state;
-
-static void start_library(void) {
-  library_state = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
-static void set_limits(CURLM *multi, long connections) {
-  curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections);
-  curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections);
-  curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections);
-  curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS);
-}
-
-static bool library_ready(void) {
-  static pthread_once_t once = PTHREAD_ONCE_INIT;
-  return pthread_once(&once, start_library) == 0 && library_state == CURLE_OK;
+static bool set_limits(CURLM *multi, long connections) {
+  return curl_multi_setopt(multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, connections) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, connections) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, connections) == CURLM_OK &&
+         curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, (long)STREAMS) == CURLM_OK;
 }
 
 static bool open_multi(cdfw_engine *engine) {
   if (engine->multi != NULL) return true;
-  if (!library_ready()) return false;
+  if (!cdfw_library_start()) return false;
   CURLM *multi = curl_multi_init();
   if (multi == NULL) return false;
-  if (!cdfw_driver_open(&engine->driver, multi)) {
+  if (!set_limits(multi, engine->settings.max_connections) ||
+      !cdfw_driver_open(&engine->driver, multi)) {
     int reason = errno;
     curl_multi_cleanup(multi);
     errno = reason;
     return false;
   }
-  set_limits(multi, engine->settings.max_connections);
   engine->multi = multi;
   engine->owner = getpid();
   return true;
@@ -121,7 +112,7 @@ static void collapse(cdfw_engine *engine) {
   while (engine->running != NULL) {
     cdfw_transfer *transfer = engine->running;
     detach(engine, transfer);
-    cdfw_transfer_fail(transfer, CDFW_FAILURE_LOCAL, transfer->begun, "libcurl gave up");
+    cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, transfer->flight.begun, "libcurl gave up");
     link_finished(engine, transfer);
   }
   close_multi(engine);
@@ -135,13 +126,21 @@ static void leave_to_parent(cdfw_engine *engine) {
     cdfw_transfer *transfer = engine->running;
     unlink_running(engine, transfer);
     transfer->easy = NULL;
-    cdfw_transfer_fail(transfer, CDFW_FAILURE_CANCELLED, true,
-                       "the process forked while the request was under way");
+    cdfw_ending_fail(transfer, CDFW_FAILURE_CANCELLED, true,
+                     "the process forked while the request was under way");
     link_finished(engine, transfer);
   }
   cdfw_driver_abandon(&engine->driver);
   engine->multi = NULL;
   engine->owner = 0;
+}
+
+/* The kept connection was dead, and nothing went out: that is no attempt. */
+static bool begin_anew(cdfw_engine *engine, cdfw_transfer *transfer) {
+  cdfw_transfer_renew(transfer, transfer->deadline - GRACE - cdfw_driver_now());
+  if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) return false;
+  link_running(engine, transfer);
+  return true;
 }
 
 static void collect(cdfw_engine *engine) {
@@ -154,7 +153,8 @@ static void collect(cdfw_engine *engine) {
     curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, &transfer_address);
     cdfw_transfer *transfer = (cdfw_transfer *)(void *)transfer_address;
     detach(engine, transfer);
-    cdfw_transfer_conclude(transfer, (int)code);
+    if (transfer->flight.stale && begin_anew(engine, transfer)) continue;
+    cdfw_ending_conclude(transfer, (int)code);
     link_finished(engine, transfer);
   }
 }
@@ -166,13 +166,13 @@ static void expire(cdfw_engine *engine) {
   engine->soonest = INFINITY;
   for (cdfw_transfer *transfer = engine->running, *next; transfer != NULL; transfer = next) {
     next = transfer->next;
-    if (transfer->begun) continue;
+    if (transfer->flight.begun) continue;
     if (transfer->deadline > now) {
       if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
       continue;
     }
     detach(engine, transfer);
-    cdfw_transfer_fail(transfer, CDFW_FAILURE_TIMEOUT, false, "no connection was free in time");
+    cdfw_ending_fail(transfer, CDFW_FAILURE_TIMEOUT, false, "no connection was free in time");
     link_finished(engine, transfer);
   }
 }
@@ -234,11 +234,20 @@ void cdfw_engine_close(cdfw_engine *engine) {
 /* {==== Transfers ==== */
 
 cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine) {
-  if (engine->resting == NULL && library_ready()) {
-    cdfw_transfer *transfer = cdfw_transfer_new(&engine->settings, &engine->driver);
+  if (engine->resting == NULL && cdfw_library_start()) {
+    cdfw_transfer *transfer =
+        cdfw_transfer_new(&engine->settings, &engine->driver, &engine->connections);
     if (transfer != NULL) link_resting(engine, transfer);
   }
   return engine->resting;
+}
+
+static const char *why_not_loaded(cdfw_transfer *transfer) {
+  if (transfer->flaw == NULL) return "not enough memory";
+  snprintf(transfer->words, sizeof transfer->words,
+           "libcurl %s does not take %s, on which this library relies", cdfw_library_version(),
+           transfer->flaw);
+  return transfer->words;
 }
 
 /* What kept the transfer from starting, or NULL. */
@@ -246,7 +255,7 @@ static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdf
                          cdfw_response *response) {
   errno = 0;
   if (!open_multi(engine)) return errno != 0 ? strerror(errno) : "libcurl could not be started";
-  if (!cdfw_transfer_load(transfer, request, response)) return "not enough memory";
+  if (!cdfw_transfer_load(transfer, request, response)) return why_not_loaded(transfer);
   CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
   return code == CURLM_OK ? NULL : curl_multi_strerror(code);
 }
@@ -266,7 +275,7 @@ int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
     if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
   } else {
     transfer->response = response;
-    cdfw_transfer_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
+    cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
   if (engine->multi != NULL)
@@ -348,7 +357,8 @@ cdfw_transfer *cdfw_engine_cancel(cdfw_engine *engine, int64_t id) {
 
 void cdfw_engine_rest(cdfw_engine *engine, cdfw_transfer *transfer) {
   cdfw_transfer_rest(transfer);
-  if (transfer->easy == NULL || engine->resting_count >= RESTING_MAX)
+  if (transfer->easy == NULL || transfer->spent || transfer->flaw != NULL ||
+      engine->resting_count >= RESTING_MAX)
     cdfw_transfer_free(transfer);
   else
     link_resting(engine, transfer);

@@ -10,13 +10,14 @@
 
 typedef struct cdfw_engine {
   cdfw_settings settings;
-  void *multi;             /* CURLM; NULL before the first submit and after close */
-  cdfw_driver driver;      /* waits for it */
-  pid_t owner;             /* the process that made it; 0: none did */
-  cdfw_transfer *running;  /* in the multi handle */
-  cdfw_transfer *finished; /* the oldest that waits to be taken */
-  cdfw_transfer *last;     /* the newest of them */
-  cdfw_transfer *resting;  /* to be used again */
+  void *multi;                  /* CURLM; NULL before the first submit and after close */
+  cdfw_driver driver;           /* waits for it */
+  cdfw_connections connections; /* what is known of them */
+  pid_t owner;                  /* the process that made it; 0: none did */
+  cdfw_transfer *running;       /* in the multi handle */
+  cdfw_transfer *finished;      /* the oldest that waits to be taken */
+  cdfw_transfer *last;          /* the newest of them */
+  cdfw_transfer *resting;       /* to be used again */
   size_t resting_count;
   double soonest; /* no running transfer has its deadline before this time */
   size_t pending; /* submitted and not yet taken or cancelled */

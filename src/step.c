@@ -356,9 +356,27 @@ static int call_leave(lua_State *L) {
   return 0;
 }
 
+/* call:at_stake() → what it is, its request id or nil; nothing when giving it up would do no harm:
+   when it has not been sent yet, or may be sent as often as one likes. */
+static int call_at_stake(lua_State *L) {
+  const cdfw_call *call = cdfw_call_check(L);
+  size_t length;
+  if (!cdfw_call_is_under_way(call) || call->op.plan.repeat == CDFW_REPEAT_SAFE) return 0;
+  const char *path = cdfw_call_shown(call, &length);
+  lua_pushfstring(L, "%s ", call->method);
+  lua_pushlstring(L, path, length);
+  lua_concat(L, 2);
+  if (call->request_id.length > 0)
+    lua_pushlstring(L, call->request_id.data, call->request_id.length);
+  else
+    lua_pushnil(L);
+  return 2;
+}
+
 static const luaL_Reg call_methods[] = {{"step", call_step},
                                         {"assertion", call_assertion},
                                         {"leave", call_leave},
+                                        {"at_stake", call_at_stake},
                                         {"drop", cdfw_call_gc},
                                         {"__gc", cdfw_call_gc},
                                         {"__tostring", cdfw_call_tostring},

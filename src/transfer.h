@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "connections.h"
 #include "driver.h"
 #include "message.h"
 
@@ -24,37 +25,55 @@ typedef enum cdfw_head {
   CDFW_HEAD_DONE    /* the final answer's headers are whole; what still comes is a trailer */
 } cdfw_head;
 
+/* What has become of one use so far. */
+typedef struct cdfw_flight {
+  cdfw_head head;        /* how far the answer's headers are */
+  bool begun;            /* a connection was ready for the request */
+  bool stale;            /* it was dead, and nothing went out */
+  bool withheld;         /* libcurl was kept from sending the request once more */
+  uint64_t connection;   /* its name, once begun */
+  int opened[2];         /* the sockets of new ones, the latest first; -1: none */
+  uint32_t least_stream; /* an HTTP/2 stream of it has this number or a higher one */
+  bool refused;          /* libcurl says that the server refused the stream */
+  bool going;            /* libcurl says that the server goes away … */
+  uint32_t last_stream;  /* … and that this is the last stream that it has looked at */
+  bool flooded;          /* the server sent without end what is no answer */
+  bool malformed;        /* a header of the answer has a NUL in it */
+  int socket_errno;      /* this machine had no socket to give, and why; 0: it had */
+} cdfw_flight;
+
 typedef struct cdfw_transfer {
   struct cdfw_transfer *next;     /* in the list of the engine that it is in */
   struct cdfw_transfer *previous; /* set only while it runs */
   int64_t id;                     /* of this use */
   void *easy;                     /* CURL, kept from use to use */
-  double deadline;                /* on the driver's clock; only while it has not begun */
+  const char *flaw;               /* what this libcurl does not take and must; NULL: nothing */
+  bool spent;                     /* libcurl may remember trouble: the easy handle is not kept */
   cdfw_driver *driver;            /* opens and closes the sockets */
+  cdfw_connections *connections;  /* what is known of them */
+  double deadline;                /* on the driver's clock */
   cdfw_buffer headers;            /* the request's, copied */
   cdfw_buffer body;               /* the request's, copied */
   struct curl_slist *lines;       /* into `headers`, as libcurl wants them */
   size_t line_room;               /* elements allocated in `lines` */
-  cdfw_response *response;        /* where the answer goes; its owner keeps it alive */
-  cdfw_head head;                 /* how far the answer's headers are */
   bool repeatable;                /* harmless to send twice: libcurl may do so by itself */
-  bool begun;                     /* a connection was ready for the request */
-  bool withheld;                  /* libcurl was kept from sending the request once more */
-  int socket_errno;               /* this machine had no socket to give, and why; 0: it had */
-  char words[256];                /* libcurl's own about the failure (CURL_ERROR_SIZE) */
+  bool tls;                       /* the request goes by https, perhaps by HTTP/2 */
+  bool listens;                   /* libcurl is asked to say what it does */
+  cdfw_response *response;        /* where the answer goes; its owner keeps it alive */
+  cdfw_flight flight;
+  char words[256]; /* libcurl's own about the failure (CURL_ERROR_SIZE) */
 } cdfw_transfer;
 
-/* A transfer at rest, or NULL without memory. `driver` must outlive it. */
-cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver);
+/* A transfer at rest, or NULL without memory. `driver` and `connections` must outlive it. */
+cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver,
+                                 cdfw_connections *connections);
 void cdfw_transfer_free(cdfw_transfer *transfer);
-/* Loads the request (copied: it may change or go afterwards); false when there is no memory. */
+/* Loads the request (copied: it may change or go afterwards); false when there is no memory, or
+   with `flaw` when this libcurl cannot do what it must. */
 bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request,
                         cdfw_response *response);
-/* Writes the outcome, a CURLcode, into the response. */
-void cdfw_transfer_conclude(cdfw_transfer *transfer, int code);
-/* Writes a failure that libcurl had no part in. */
-void cdfw_transfer_fail(cdfw_transfer *transfer, cdfw_failure failure, bool sent,
-                        const char *detail);
+/* Makes a stale transfer ready to begin anew, on a connection of its own, with `seconds` left. */
+void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds);
 /* Forgets (and wipes) the request and lets go of the response. */
 void cdfw_transfer_rest(cdfw_transfer *transfer);
 

@@ -6,22 +6,31 @@ local shell = require "shell"
 local stub_cdf = require "stub_cdf"
 
 local ID = "059edaa4-a17a-4102-910e-2c3591500cce"
+--- Holds the answer back, and makes the file `flag` once it is asked for it.
 local SILENT = [[function behave(kind, plan, answer, connection)
-  if kind:find "executions" then sleep(60) end
+  if kind:find "executions" then io.open(flag, "w"):close() sleep(60) end
   connection:write(kind:find "executions" and answer_of(kind, body_of "run") or answer)
 end]]
 
---- Runs the script, which finds `client`, `cdf` and ID, and interrupts it after a moment.
+local INTERRUPT = [[
+%s %s/script.lua &
+pid=$!
+tries=0
+until [ -e %s/flag ] || [ $tries = 1000 ]; do tries=$((tries + 1)); sleep 0.02; done
+kill -INT $pid
+wait $pid]]
+
+--- Runs the script, which finds `client`, `cdf` and ID, and interrupts it once its first request is under way.
 local function interrupt(script)
-  local stub = stub_cdf.serve(SILENT)
   local folder = program.folder()
-  local file = program.write(folder .. "/script.lua", ([[
+  local stub = stub_cdf.serve(("local flag = %q\n"):format(folder .. "/flag") .. SILENT)
+  program.write(folder .. "/script.lua", ([[
     package.path, package.cpath = %q, %q
     local cdf, ID = require "cdfworkflow", %q
     local client = cdf.client { project = "p", base_url = %q, credentials = cdf.credentials { token = "t" } }
     %s
   ]]):format(package.path, package.cpath, ID, stub.url, script))
-  local output, status = shell.run(("timeout --foreground --preserve-status -s INT 0.7 %s %s"):format(shell.lua, file))
+  local output, status = shell.run(INTERRUPT:format(shell.lua, folder, folder))
   stub:stop()
   shell.run("rm -r " .. folder)
   return output, status

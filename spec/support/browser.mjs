@@ -11,7 +11,7 @@ const QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-ru
 
 const out = createWriteStream(process.argv[2]);
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: QUIET });
-let page;
+let page, looks;
 let complaints = [];
 
 const described = ({ role, name, text, label, css }) => {
@@ -21,12 +21,15 @@ const described = ({ role, name, text, label, css }) => {
 };
 
 const steps = {
+  // A window is opened anew only where it has to look otherwise than the last one.
   async look({ width = 1200, height = 800, colorScheme = "light", javaScriptEnabled = true }) {
-    if (page) await page.context().close();
-    const context = await browser.newContext({ viewport: { width, height }, colorScheme, javaScriptEnabled });
-    page = await context.newPage();
-    page.setDefaultTimeout(PATIENCE);
+    const wanted = { viewport: { width, height }, colorScheme, javaScriptEnabled };
     complaints = [];
+    if (looks === JSON.stringify(wanted)) return;
+    looks = JSON.stringify(wanted);
+    if (page) await page.context().close();
+    page = await (await browser.newContext(wanted)).newPage();
+    page.setDefaultTimeout(PATIENCE);
     page.on("console", (said) => ["error", "warning"].includes(said.type()) && complaints.push(said.text()));
     page.on("pageerror", (error) => complaints.push(String(error)));
   },

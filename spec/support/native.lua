@@ -21,11 +21,12 @@ end
 
 --- Builds a C file of spec/support as a shared object, which the caller removes in the end.
 ---@param file string without `.c`
+---@param libraries? string that it brings along, such as "-lcurl"
 ---@return string path
-function native.build(file)
+function native.build(file, libraries)
   local path = os.tmpname()
-  succeed(("${CC:-cc} -std=c99 -O1 -Wall -Wextra -Werror -fPIC -shared $(pkg-config --cflags %s) -o %s %s%s.c -ldl")
-    :format(shell.lua, path, shell.quote(native.folder), file))
+  succeed(("${CC:-cc} -std=c99 -O1 -Wall -Wextra -Werror -fPIC -shared $(pkg-config --cflags %s) -o %s %s%s.c -ldl "
+    .. "-Wl,--no-as-needed %s"):format(shell.lua, path, shell.quote(native.folder), file, libraries or ""))
   return path
 end
 

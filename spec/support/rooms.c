@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Opens the rooms of src/ that know no Lua (text, policy, op, look, auth, spelling, digest) to
- * specs. Built for tests only. */
+ * Opens the rooms of src/ that know no Lua (text, policy, op, look, auth, spelling, digest,
+ * connections) to specs. Built for tests only. */
 #include <string.h>
 
 #include "../../src/auth.h"
 #include "../../src/compat.h"
+#include "../../src/connections.h"
 #include "../../src/digest.h"
 #include "../../src/op.h"
 #include "../../src/spelling.h"
@@ -267,20 +268,83 @@ static const luaL_Reg auth_methods[] = {
 
 /* }==== */
 
-static const luaL_Reg functions[] = {
-    {"reply", reply},           {"move", move},       {"look_from", look_from},
-    {"look_delay", look_delay}, {"delay", delay},     {"retry_after", retry_after},
-    {"http_date", http_date},   {"budget", budget},   {"auth", auth_new},
-    {"problem", problem},       {"encode", encode},   {"redact", redact},
-    {"stretch", stretch},       {"is_utf8", is_utf8}, {NULL, NULL}};
+/* {==== Connections ==== */
+
+static cdfw_connections *check_connections(lua_State *L) {
+  return luaL_checkudata(L, 1, "rooms.connections");
+}
+
+static int connections_new(lua_State *L) {
+  memset(lua_newuserdata(L, sizeof(cdfw_connections)), 0, sizeof(cdfw_connections));
+  luaL_getmetatable(L, "rooms.connections");
+  lua_setmetatable(L, -2);
+  return 1;
+}
+
+/* A connection is told by its port here. */
+static uint64_t check_name(lua_State *L) {
+  return cdfw_connections_name("10.0.0.1", 443, "10.0.0.2", (int)luaL_checkinteger(L, 2));
+}
+
+static int connections_begin(lua_State *L) {
+  cdfw_connections_begin(check_connections(L), check_name(L), (int)luaL_checkinteger(L, 3));
+  return 0;
+}
+
+static int connections_answered(lua_State *L) {
+  cdfw_connections_answered(check_connections(L), check_name(L));
+  return 0;
+}
+
+static int connections_least(lua_State *L) {
+  lua_pushinteger(L,
+                  (lua_Integer)cdfw_connections_least_stream(check_connections(L), check_name(L)));
+  return 1;
+}
+
+static int connections_descriptor(lua_State *L) {
+  lua_pushinteger(L, cdfw_connections_descriptor(check_connections(L), check_name(L)));
+  return 1;
+}
+
+static const luaL_Reg connections_methods[] = {{"begin", connections_begin},
+                                               {"answered", connections_answered},
+                                               {"least", connections_least},
+                                               {"descriptor", connections_descriptor},
+                                               {NULL, NULL}};
+
+/* }==== */
+
+static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
+  luaL_newmetatable(L, name);
+  cdfw_setfuncs(L, methods);
+  lua_pushvalue(L, -1);
+  lua_setfield(L, -2, "__index");
+  lua_pop(L, 1);
+}
+
+static const luaL_Reg functions[] = {{"reply", reply},
+                                     {"move", move},
+                                     {"look_from", look_from},
+                                     {"look_delay", look_delay},
+                                     {"delay", delay},
+                                     {"retry_after", retry_after},
+                                     {"http_date", http_date},
+                                     {"budget", budget},
+                                     {"auth", auth_new},
+                                     {"problem", problem},
+                                     {"encode", encode},
+                                     {"redact", redact},
+                                     {"stretch", stretch},
+                                     {"is_utf8", is_utf8},
+                                     {"connections", connections_new},
+                                     {NULL, NULL}};
 
 __attribute__((visibility("default"))) int luaopen_rooms(lua_State *L);
 
 __attribute__((visibility("default"))) int luaopen_rooms(lua_State *L) {
-  luaL_newmetatable(L, "rooms.auth");
-  cdfw_setfuncs(L, auth_methods);
-  lua_pushvalue(L, -1);
-  lua_setfield(L, -2, "__index");
+  new_class(L, "rooms.auth", auth_methods);
+  new_class(L, "rooms.connections", connections_methods);
   cdfw_newlib(L, functions);
   return 1;
 }

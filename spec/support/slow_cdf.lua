@@ -36,12 +36,17 @@ location = /api/v1/projects/p/sessions {
     ngx.print(('{"items":[{"id":%%d,"status":"READY","nonce":"secret-nonce-%%d"}]}'):format(n, n))
   }
 }
+location = /api/v1/projects/p/hangs { content_by_lua_block { ngx.sleep(3600) } }
 location ~ ^/api/v1/projects/p/workflows/(?<workflow>[^/]+)/versions/[^/]+/run$ {
   content_by_lua_block {
     local n = ngx.shared.counts:incr("runs", 1, 0)
     ngx.req.discard_body()
     local workflow = ngx.var.workflow
     if workflow == "hangs" then ngx.sleep(3600) end
+    if workflow:match "^busy" and ngx.shared.counts:add(workflow, true) then -- once
+      ngx.header["Retry-After"], ngx.status = 1, 503
+      return ngx.print '{"error":{"code":503,"message":"busy"}}'
+    end
     ngx.sleep(%g)
     if workflow == "garbage" then return ngx.print("<html>\0\255 this is no JSON") end
     if workflow == "resets" then ngx.print('{"id":"05') ngx.flush(true) return ngx.exit(444) end

@@ -105,21 +105,6 @@ describe("nginx", function()
       assert.equal("", server:log())
     end)
 
-    it("lives on when a client goes away", function()
-      server:stop()
-      server = nginx.start {
-        http = starts_with_client(slow), server = "lua_check_client_abort on;" .. LOCATIONS,
-      }
-      server:ask "/run"
-      for i = 1, 5 do server:ask("/run?id=gone-" .. i, "-m 0.3") end
-      assert.equal(200, (server:ask "/run"))
-      nginx.wait_until("the abandoned runs are told", function()
-        server:ask "/collect"
-        return count_of(server:log(), "POST /workflows/w/versions/1/run was abandoned[^\n]*request id gone%-%d") == 5
-      end)
-      assert.matches(" 0 nil nil$", (select(2, server:ask "/collect")))
-    end)
-
     it("gives every request an answer when CDF hangs, breaks off or talks nonsense", function()
       server:stop()
       server = nginx.start { http = starts_with_client(slow, "timeout = 1"), server = LOCATIONS }
@@ -198,6 +183,116 @@ describe("nginx", function()
       end
       assert.matches("^invalid: nginx's phase log ", seen "log")
     end)
+  end)
+
+  -- What is under way and who waits for it, in the one worker.
+  local function is_at_rest()
+    return select(2, server:ask "/collect"):match " 0 nil nil$"
+  end
+
+  describe("whose clients hang up", function()
+    local function start(behind, options, main)
+      server = nginx.start {
+        main = main, http = ("init_worker_by_lua_block { events = {} client = assert(%s) }"):format(
+          behind:client_source((options and options .. ", " or "") .. "on_event = function(event) "
+            .. "if event.type == 'abandoned' then events[#events + 1] = event end end")),
+        server = "lua_check_client_abort on;" .. LOCATIONS .. [[
+          location = /read { content_by_lua_block { ngx.print(tostring(client:request("GET", "/hangs"))) } }
+          location = /events { content_by_lua_block {
+            for _, event in ipairs(events) do
+              ngx.say(event.what, " ", event.request_id, " ", event.result and event.result.status or event.err.kind)
+            end
+          } }
+          location = /many { content_by_lua_block {
+            local list, kinds, said = {}, {}, nil
+            for i = 1, tonumber(ngx.var.arg_n) do list[i] = { "hangs", "1", { nonce = "n", timeout = 3 } } end
+            local _, errors = client.workflows.executions:run_many(list, { concurrency = #list })
+            for _, err in pairs(errors) do
+              local kind = err.kind == "throttled" and "throttled" or "tried"
+              kinds[kind] = (kinds[kind] or 0) + 1
+              if kind == "throttled" then said = err end
+            end
+            ngx.print(kinds.tried, " tried, ", kinds.throttled or 0, " throttled")
+            if said then ngx.print(": ", said.message, " ", tostring(said.retryable), " ", said.attempts) end
+          } } ]],
+      }
+      assert.equal("", select(2, server:ask "/events"))
+    end
+
+    it("carries the runs that were sent to their end, and tells it", function()
+      start(slow)
+      assert.equal(200, (server:ask "/run"))
+      for i = 1, 5 do server:ask("/run?id=gone-" .. i, "-m 0.3") end
+      server:ask("/run?id=late&w=busy", "-m 0.6") -- while it waits to be sent once more
+      assert.equal(200, (server:ask "/run"))
+      nginx.wait_until("the ends are told", function()
+        return count_of(server:log(), "cdfworkflow: POST /workflows/%l+/versions/1/run was abandoned by its caller, "
+          .. "request id [%l%d-]+, and went on: it is RUNNING as 059edaa4%-%x+%-%x+%-%x+%-%x+\n") == 6
+      end)
+      assert.equal(6, count_of(server:log(), "\n"))
+      local told = select(2, server:ask "/events")
+      for i = 1, 5 do assert.matches("POST /workflows/w/versions/1/run gone%-" .. i .. " RUNNING\n", told) end
+      assert.matches("POST /workflows/busy/versions/1/run late RUNNING\n", told)
+      assert.truthy(is_at_rest())
+      assert.is_nil(server:log():match "secret")
+    end)
+
+    it("says what became of one that was lost", function()
+      start(slow, "timeout = 1")
+      assert.equal(200, (server:ask "/run"))
+      server:ask("/run?w=hangs", "-m 0.5")
+      nginx.wait_until("it is told", function() return server:log():match "went on: [^\n]*%(ambiguous%)" end)
+      assert.matches("POST /workflows/hangs/versions/1/run nil ambiguous\n", (select(2, server:ask "/events")))
+    end)
+
+    it("gives up what does no harm, at once", function()
+      start(slow, "timeout = 60")
+      assert.equal(200, (server:ask "/run"))
+      server:ask_many("/read?[1-100]", "-m 0.5")
+      nginx.wait_until("nothing is under way", is_at_rest)
+      assert.equal("", (select(2, server:ask "/events")))
+      assert.equal("", server:log())
+    end)
+
+    it("hands the fetching of a token on at once", function()
+      local sluggish = slow_cdf.start { delay = 0.01, token_delay = 1.5 }
+      finally(function() sluggish:stop() end)
+      for _, store in ipairs { "", "token_store = ngx.shared.tokens" } do
+        server = nginx.start {
+          http = starts_with_client(sluggish, store), server = "lua_check_client_abort on;" .. LOCATIONS,
+        }
+        server:ask("/run", "-m 0.4")
+        local begun = core.now()
+        assert.equal(200, (server:ask "/run"))
+        assert.is_true(core.now() - begun < 4, core.now() - begun)
+        assert.equal("", server:log())
+        server:stop()
+      end
+    end)
+
+    it("refuses calls beyond a limit, so that memory has one", function()
+      start(slow)
+      assert.equal(200, (server:ask "/run"))
+      local worker = server:workers()[1]
+      local _, before = nginx.holds(worker)
+      assert.equal("2000 tried, 200 throttled: 2000 requests of this client are under way already, and none was "
+        .. "sent for this call; try again later true 0", (select(2, server:ask "/many?n=2200")))
+      local _, most = nginx.holds(worker)
+      assert.is_true(most - before < 250 * 1024, ("%.0f MiB"):format((most - before) / 1024))
+      assert.equal(200, (server:ask "/run"))
+      server:ask("/many?n=2000", "-m 1")
+      local begun = core.now()
+      nginx.wait_until("there is room again", function() return (server:ask "/run") == 200 end)
+      assert.is_true(core.now() - begun < 10)
+      local _, after = nginx.holds(worker)
+      assert.is_true(after - most < 50 * 1024, ("%.0f MiB more"):format((after - most) / 1024))
+    end)
+  end)
+
+  it("logs no warning", function()
+    server = nginx.start { main = "error_log error.log warn;", http = starts_with_client(slow), server = LOCATIONS }
+    assert.same({ [200] = 100 }, server:ask_many "/run?[1-100]")
+    assert.equal("", server:log())
   end)
 
   describe("with two workers", function()

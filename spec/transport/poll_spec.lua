@@ -136,4 +136,117 @@ describe("a transport that is pumped", function()
     assert.equal("not in this phase; use a timer", err.message)
     assert.equal(0, log.spawned)
   end)
+
+  describe("in a host whose coroutines may vanish", function()
+    local gone, told
+
+    before_each(function()
+      gone, told = {}, {}
+      host.signals_tell = true
+      function host.signal()
+        local co = coroutine.running()
+        return {
+          wait = function() coroutine.yield() end,
+          wake = function() end,
+          is_waited_for = function() return not gone[co] end,
+        }
+      end
+      connect().on_event = function(event)
+        if event.type == "abandoned" then told[#told + 1] = event end
+      end
+    end)
+
+    --- Runs the function as a coroutine of the host, until it waits.
+    local function begin(fn)
+      local co = coroutine.create(fn)
+      assert(coroutine.resume(co))
+      return co
+    end
+
+    --- Moves the pumps, and those coroutines, until it is true.
+    local function go_on(is_enough, ...)
+      for _ = 1, 500 do
+        for _, pump in ipairs(host.pumps) do
+          if coroutine.status(pump) == "suspended" then assert(coroutine.resume(pump)) end
+        end
+        for _, co in ipairs { ... } do
+          if coroutine.status(co) == "suspended" then assert(coroutine.resume(co)) end
+        end
+        if is_enough() then return end
+        os.execute "sleep 0.005"
+      end
+      error("waited in vain", 2)
+    end
+
+    --- A coroutine that waits for an answer which does not come.
+    local function begin_to_read()
+      local signed_in = false
+      local first = begin(function() signed_in = client:auth() end)
+      go_on(function() return signed_in end, first)
+      return begin(function() client:request("GET", "/hangs") end)
+    end
+
+    local function is_at_rest()
+      return client.transport.handle:pending() == 0 and next(client.transport.waiting) == nil
+    end
+
+    it("gives up a read that nobody waits for", function()
+      local reader = begin_to_read()
+      assert.equal(1, client.transport.handle:pending())
+      gone[reader] = true
+      go_on(is_at_rest)
+      assert.same({}, told)
+    end)
+
+    it("takes nothing from those who do wait", function()
+      local done = 0
+      local waiters = {}
+      for i = 1, 3 do waiters[i] = begin(function() if client:run("w", "1") then done = done + 1 end end) end
+      os.execute "sleep 0.15"
+      go_on(function() return done == 3 end, waiters[1], waiters[2], waiters[3])
+    end)
+
+    it("lets the next one fetch the token", function()
+      local first = begin(function() client:run("w", "1") end)
+      local run
+      local second = begin(function() run = assert(client:run("w", "1")) end)
+      gone[first] = true
+      go_on(function() return run end, second)
+      assert.same({}, told)
+    end)
+
+    it("brings a run that was sent to its end, looking for it too, and tells it", function()
+      local runs = slow:counts().runs
+      local runner = begin(function() client:run("hangs", "1", { request_id = "r", timeout = 1.5 }) end)
+      go_on(function() return slow:counts().runs > runs end, runner)
+      gone[runner] = true
+      local looked = false
+      local on_event = client.on_event
+      client.on_event = function(event)
+        looked = looked or event.phase == "look"
+        on_event(event)
+      end
+      go_on(function() return told[1] end)
+      assert.is_true(looked)
+      assert.equal("POST /workflows/hangs/versions/1/run", told[1].what)
+      assert.equal("r", told[1].request_id)
+      assert.equal("ambiguous", told[1].err.kind)
+      go_on(is_at_rest)
+    end)
+
+    it("refuses a call when too many are under way, also where all who could move them have vanished", function()
+      local reader = begin_to_read()
+      client.transport.most_pending = 1
+      local result, err = client:run("w", "1")
+      assert.is_nil(result)
+      assert.equal("throttled", err.kind)
+      assert.is_true(err.retryable)
+      assert.equal(0, err.attempts)
+      gone[reader] = true
+      host.pumps[1], host.pumps[2], host.pumps[3] = nil, nil, nil
+      os.execute "sleep 0.3"
+      assert.equal("throttled", select(2, client:run("w", "1")).kind) -- and gives up what nobody waits for
+      assert.truthy(is_at_rest())
+    end)
+  end)
 end)

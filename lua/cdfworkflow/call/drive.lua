@@ -1,118 +1,28 @@
 -- SPDX-License-Identifier: Apache-2.0
--- Carries a call (a C state machine) through: does what it says next, by way of a transport, and tells it what
--- happened. No rule about tokens, retries or time lives here.
+-- Runs a call from begin to end for the one who made it.
 
+local Errand = require "cdfworkflow.call.errand"
+local carry = require "cdfworkflow.call.carry"
 local core = require "cdfworkflow.core"
 local interrupt = require "cdfworkflow.call.interrupt"
-local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
-local token_store = require "cdfworkflow.call.token_store"
 
 local drive = {}
 
---- Asks the credentials' Lua function, which may yield: that is why Lua calls it, not C. A text, or nil and why there
---- is none; behind it what else the function gave.
-local function ask(fn)
-  local ok, text, more = pcall(fn)
-  if not ok then return nil, "the function for it failed: " .. tostring(text) end
-  if type(text) == "string" then return text, more end
-  return nil, text == nil and more and tostring(more) or "the function for it gave no string"
+local function start(call, client)
+  local errand = client.transport.sees_who_waits and Errand.new(call, client) or nil
+  return carry.on(call, client, errand, call:step("start", client.transport:now(), core.time()))
 end
 
-local function ask_for_token(call, transport, token_function)
-  local token, expires_at = ask(token_function)
-  if not token then return call:step("token_failed", transport:now(), expires_at) end
-  if expires_at ~= nil and type(expires_at) ~= "number" then
-    return call:step("token_failed", transport:now(), "the function for it gave no number for when it ends")
+--- Why the transport cannot make a call here and now: kind "invalid", or "throttled" where there are too many.
+local function impossible(transport)
+  if not transport.check then return nil end
+  local why, kind = transport:check()
+  if not why then return nil end
+  if kind == "throttled" then
+    return core.error { kind = kind, message = why, retryable = true, attempts = 0, elapsed = 0 }
   end
-  local lifetime = expires_at and math.max(expires_at - core.time(), 0)
-  return call:step("token", transport:now(), token, lifetime)
-end
-
-local function report(client, event)
-  if client.on_event then client.on_event(event) end
-end
-
---- Tells of a request, without what is secret in it; what it gives identifies the request when its answer is told of.
-local function report_request(client, request, phase)
-  if not client.on_event then return nil end
-  local event = request.redacted
-  local method, url = event.method, event.url
-  event.type, event.phase = "request", phase
-  client.on_event(event)
-  return method, url
-end
-
-local function is_answer(response)
-  local kind = type(response)
-  return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
-end
-
-local function exchange(call, client, request, phase)
-  local transport = client.transport
-  local started = transport:now()
-  local method, url = report_request(client, request, phase)
-  local response = transport:http(request)
-  if not is_answer(response) then
-    mistake.raise "the client's transport must answer with a status or a failure"
-  end
-  local now = transport:now()
-  report(client, {
-    type = "response", phase = phase, method = method, url = url, status = response.status,
-    failure = response.failure, elapsed = now - started,
-  })
-  return call:step("answer", now, core.time(), response)
-end
-
---- The token request, with what proves who the client is where it has no secret.
-local function request_token(call, client, request)
-  local assertion_function = core.assertion(client.core)
-  if assertion_function then
-    local assertion, problem = ask(assertion_function)
-    if assertion then problem = call:assertion(assertion) end
-    if problem then return call:step("token_failed", client.transport:now(), problem) end
-  end
-  return exchange(call, client, request, "token")
-end
-
---- A token request, unless another process has put a good token into the store.
-local function exchange_token(call, client, request, denied)
-  local store = token_store.of(client)
-  if not store then return request_token(call, client, request) end
-  local transport = client.transport
-  local began = transport:now()
-  local token, lifetime = store:obtain(denied, request.timeout)
-  if token then return call:step("token", transport:now(), token, lifetime) end
-  request.timeout = request.timeout - (transport:now() - began)
-  local ok, action, value, phase, flag, surplus = protected(request_token, call, client, request)
-  store:keep()
-  if not ok then error(action, 0) end
-  return action, value, phase, flag, surplus
-end
-
-local function nap(call, transport, seconds)
-  transport:sleep(seconds)
-  return call:step("woke", transport:now())
-end
-
---- Does what the call says next.
-local function act(call, client, action, value, phase, denied)
-  local transport = client.transport
-  if action == "http" and phase == "token" then return exchange_token(call, client, value, denied) end
-  if action == "http" then return exchange(call, client, value, phase) end
-  if action == "token" then return ask_for_token(call, transport, value) end
-  if action == "sleep" then report(client, { type = "retry", delay = value }) end
-  return nap(call, transport, value)
-end
-
-local function carry(call, client)
-  local action, value, phase, denied, surplus = call:step("start", client.transport:now(), core.time())
-  while action ~= "done" and action ~= "error" do
-    if surplus then report(client, { type = "surplus_session", id = surplus }) end
-    action, value, phase, denied, surplus = act(call, client, action, value, phase, denied)
-  end
-  if action == "error" then return nil, value end
-  return value
+  return core.error { kind = "invalid", field = "transport", limit = why, message = why, retryable = false }
 end
 
 --- Runs the call to its end.
@@ -121,14 +31,9 @@ end
 ---@return any result or nil
 ---@return cdfworkflow.Error? err
 function drive.run(call, client)
-  local transport = client.transport
-  local impossible = transport.check and transport:check()
-  if impossible then
-    return nil, core.error {
-      kind = "invalid", field = "transport", limit = impossible, message = impossible, retryable = false,
-    }
-  end
-  local ok, result, err = protected(carry, call, client)
+  local problem = impossible(client.transport)
+  if problem then return nil, problem end
+  local ok, result, err = protected(start, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
   return interrupt.pass_on(result)

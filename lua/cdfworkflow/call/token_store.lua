@@ -11,6 +11,7 @@ local core = require "cdfworkflow.core"
 ---  last giving true, or false and "exists"
 ---@field client cdfworkflow.Client
 ---@field key string
+---@field errand? cdfworkflow.Errand the call that asks here
 ---@field memory { mark: string, key: string, used?: string } tells this client's marks at the store from others; the
 ---  token that the client had from the store or put there
 local TokenStore = {}
@@ -36,11 +37,14 @@ local function memory_of(client)
   return memory
 end
 
+---@param errand? cdfworkflow.Errand
 ---@return cdfworkflow.TokenStore|nil
-function TokenStore.of(client)
+function TokenStore.of(client, errand)
   if not client.token_store then return nil end
   local memory = memory_of(client)
-  return setmetatable({ dict = client.token_store, client = client, memory = memory, key = memory.key }, TokenStore)
+  return setmetatable({
+    dict = client.token_store, client = client, memory = memory, errand = errand, key = memory.key,
+  }, TokenStore)
 end
 
 function TokenStore:read()
@@ -71,14 +75,18 @@ function TokenStore:obtain(denied, patience)
       self.memory.used = token
       return token, left
     end
-    if self:may_fetch() then return nil end
-    transport:sleep(LOOK_INTERVAL)
+    if self:may_fetch() then
+      if self.errand then self.errand.store = self end
+      return nil
+    end
+    transport:sleep(LOOK_INTERVAL, self.errand)
   until transport:now() >= limit
   return nil
 end
 
 --- Shares the token that the client holds now, and lets others fetch again.
 function TokenStore:keep()
+  if self.errand then self.errand.store = nil end
   local token, left = core.token(self.client.core)
   if token and left < math.huge and left > LEEWAY then
     self.memory.used = token

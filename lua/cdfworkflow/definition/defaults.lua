@@ -3,6 +3,7 @@
 -- 16.10).
 
 local core = require "cdfworkflow.core"
+local task_types = require "cdfworkflow.definition.task_types"
 
 local defaults = {}
 
@@ -10,32 +11,22 @@ local function default(holder, name, value)
   if holder[name] == nil then holder[name] = value end
 end
 
-local function parameters_of(task, holder)
-  local parameters = type(task.parameters) == "table" and task.parameters
-  local own = parameters and parameters[holder]
-  return type(own) == "table" and own or nil
+--- An empty object is no default that CDF writes: it is the same as nothing.
+local function fill_members(holder, members)
+  for _, member in ipairs(members or {}) do
+    if member.default ~= nil and type(member.default) ~= "table" then default(holder, member[1], member.default) end
+    if member.is_tasks and type(holder[member[1]]) == "table" then defaults.fill(holder[member[1]]) end
+  end
 end
 
---- By type: what the task's parameters get.
-local FILL = {
-  ["function"] = function(task)
-    if type(task.parameters) == "table" then default(task.parameters, "isAsyncComplete", false) end
-  end,
-  transformation = function(task)
-    local transformation = parameters_of(task, "transformation")
-    if not transformation then return end
-    default(transformation, "concurrencyPolicy", "fail")
-    default(transformation, "useTransformationCredentials", false)
-  end,
-  cdf = function(task)
-    local request = parameters_of(task, "cdfRequest")
-    if request then default(request, "requestTimeoutInMillis", 10000) end
-  end,
-  subworkflow = function(task)
-    local subworkflow = parameters_of(task, "subworkflow")
-    if subworkflow and type(subworkflow.tasks) == "table" then defaults.fill(subworkflow.tasks) end
-  end,
-}
+local types = {}
+for _, kind in ipairs(task_types) do types[kind.type] = kind end
+
+local function fill_parameters(kind, parameters)
+  if type(parameters) ~= "table" then return end
+  fill_members(parameters, kind.beside)
+  if type(parameters[kind.holder]) == "table" then fill_members(parameters[kind.holder], kind.members) end
+end
 
 --- Fills in the defaults of a list of tasks, in place.
 ---@param tasks table[]
@@ -45,8 +36,8 @@ function defaults.fill(tasks)
     default(task, "timeout", 3600)
     default(task, "onFailure", "abortWorkflow")
     default(task, "dependsOn", core.array {})
-    local fill = FILL[task.type]
-    if fill then fill(task) end
+    local kind = types[task.type]
+    if kind then fill_parameters(kind, task.parameters) end
   end
 end
 

@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local defaults = require "cdfworkflow.definition.defaults"
+local task_types = require "cdfworkflow.definition.task_types"
 
 local difference = {}
 
@@ -28,10 +29,6 @@ local function drop_empty(holder, name)
   if type(holder) == "table" and type(holder[name]) == "table" and next(holder[name]) == nil then holder[name] = nil end
 end
 
-local function holder_of(task, name)
-  return type(task.parameters) == "table" and type(task.parameters[name]) == "table" and task.parameters[name] or {}
-end
-
 --- Tasks and what they wait for by their ids: their order says nothing.
 local function by_id(list)
   local found = {}
@@ -41,13 +38,24 @@ local function by_id(list)
   return found
 end
 
-local function settle_tasks(holder)
+local settle_tasks
+
+--- Where CDF assumes an empty object, one is the same as nothing.
+local function settle_parameters(parameters)
+  for _, kind in ipairs(type(parameters) == "table" and task_types or {}) do
+    local own = parameters[kind.holder]
+    for _, member in ipairs(type(own) == "table" and kind.members or {}) do
+      if type(member.default) == "table" then drop_empty(own, member[1]) end
+      if member.is_tasks then settle_tasks(own) end
+    end
+  end
+end
+
+function settle_tasks(holder)
   if type(holder.tasks) ~= "table" then return end
   defaults.fill(holder.tasks)
   for _, task in ipairs(holder.tasks) do
-    drop_empty(holder_of(task, "function"), "data")
-    drop_empty(holder_of(task, "cdfRequest"), "queryParameters")
-    settle_tasks(holder_of(task, "subworkflow"))
+    settle_parameters(task.parameters)
     if type(task.dependsOn) == "table" then task.dependsOn = by_id(task.dependsOn) end
   end
   holder.tasks = by_id(holder.tasks)

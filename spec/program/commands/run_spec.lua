@@ -188,9 +188,15 @@ describe("a run with --request-id", function()
     assert.equal(1, started())
   end)
 
+  --- For a shell: comes back once the first run has arrived.
+  local function arrived()
+    return ("until grep -q 'started killed' %s || [ $((tries = tries + 1)) = 500 ]; do sleep 0.02; done")
+      :format(stub.wire.log_name)
+  end
+
   it("that is repeated after kill -9 starts no second one", function()
-    program.shell([[( $CDFWORKFLOW run w 1 --request-id killed & pid=$!
-      sleep 2; kill -KILL $pid; wait $pid 2>/dev/null; exit 0 )]], { env = settings })
+    program.shell(([[( $CDFWORKFLOW run w 1 --request-id killed & pid=$!
+      %s; kill -KILL $pid; wait $pid 2>/dev/null; exit 0 )]]):format(arrived()), { env = settings })
     local second = program.run({ "run", "w", "1", "--request-id", "killed" }, { env = settings })
     assert.equal(0, second.status, second.err)
     assert.matches("^" .. UUID .. "\n$", second.out)
@@ -207,8 +213,8 @@ describe("a run with --request-id", function()
   end)
 
   it("that is repeated after Ctrl-C starts no second one", function()
-    local script = [[( $CDFWORKFLOW run w 1 --request-id killed & pid=$!
-      sleep 2; kill -INT $pid; sleep 0.5; kill -INT $pid; wait $pid; exit $? )]]
+    local script = ([[( $CDFWORKFLOW run w 1 --request-id killed & pid=$!
+      %s; kill -INT $pid; sleep 0.5; kill -INT $pid; wait $pid; exit $? )]]):format(arrived())
     local first = program.shell(script, { env = settings })
     assert.equal(130, first.status)
     assert.matches("run it again with the same %-%-request%-id", first.err)

@@ -288,7 +288,8 @@ describe("cdfworkflow-sim", function()
       local options = { "--token", "fixed", "--state", path_of "killed" }
       sim = server.start(options)
       api("/workflows", { items = { { externalId = "kept" } } })
-      os.execute("sleep 1.3")
+      local kept = ("grep -q kept '%s' 2>/dev/null"):format(options[4])
+      os.execute(("for _ in $(seq 100); do %s && break; sleep 0.02; done"):format(kept)) -- 2 s at most, and some
       sim:stop("KILL")
       sim = server.start(options)
       assert.equal("kept", api("/workflows/kept").externalId)

@@ -46,9 +46,12 @@ return {
   members = {
     { "resourcePath", rules.all(rules.name_text, rules.published_text(128)), required = true },
     { "method", rules.one_of({ "GET", "POST", "PUT" }, true), required = true },
-    { "queryParameters", rules.all(rules.object(), rules.texts(5, rules.published_text(50), rules.report_warning)) },
+    {
+      "queryParameters", rules.all(rules.object(), rules.texts(5, rules.published_text(50), rules.report_warning)),
+      default = {},
+    },
     { "body", body },
-    { "requestTimeoutInMillis", timeout },
+    { "requestTimeoutInMillis", timeout, default = 10000 },
     { "cdfVersionHeader", version_header },
   },
 }

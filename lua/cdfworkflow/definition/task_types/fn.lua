@@ -17,7 +17,7 @@ return {
   type = "function", builder = "fn", holder = "function", output = { "callId", "functionId", "response" },
   members = {
     { "externalId", rules.name_text, required = true, builder = "functionExternalId" },
-    { "data", rules.object(100 * 1024, rules.report_warning), not_empty = true },
+    { "data", rules.object(100 * 1024, rules.report_warning), not_empty = true, default = {} },
   },
-  beside = { { "isAsyncComplete", rules.boolean } },
+  beside = { { "isAsyncComplete", rules.boolean, default = false } },
 }

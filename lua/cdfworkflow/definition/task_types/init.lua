@@ -21,6 +21,7 @@
 ---@field is_list? boolean
 ---@field is_tasks? boolean a list of tasks
 ---@field not_empty? boolean an empty object says nothing, and is not sent
+---@field default? any what CDF assumes where it is left out
 
 local NAMES = { "fn", "transformation", "cdf", "dynamic", "subworkflow", "simulation", "function_app", "json_mapping" }
 

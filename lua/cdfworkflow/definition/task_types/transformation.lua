@@ -18,7 +18,7 @@ return {
   type = "transformation", builder = "transformation", holder = "transformation", output = { "jobId" },
   members = {
     { "externalId", rules.name_text, required = true, builder = "transformationExternalId" },
-    { "concurrencyPolicy", rules.one_of { "fail", "waitForCurrent", "restartAfterCurrent" } },
-    { "useTransformationCredentials", rules.boolean },
+    { "concurrencyPolicy", rules.one_of { "fail", "waitForCurrent", "restartAfterCurrent" }, default = "fail" },
+    { "useTransformationCredentials", rules.boolean, default = false },
   },
 }

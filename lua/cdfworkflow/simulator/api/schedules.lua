@@ -23,15 +23,15 @@ end
 
 -- A few common shapes in words; the rest by its expression.
 local function in_words(expression)
-  local minute, hour, rest = expression:match("^%s*(%S+)%s+(%S+)%s+(.-)%s*$")
-  if rest == "* * *" and hour == "*" then
+  local minute, hour, days = expression:match("^%s*(%S+)%s+(%S+)%s+(.-)%s*$")
+  if days == "* * *" and hour == "*" then
     local step = minute:match("^%*/(%d+)$")
     if minute == "*" then
       return "Every minute"
     elseif step then
       return ("Every %s minutes"):format(step)
     end
-  elseif rest == "* * *" and hour:find("^%d+$") and minute:find("^%d+$") then
+  elseif days == "* * *" and hour:find("^%d+$") and minute:find("^%d+$") then
     local number = tonumber(hour)
     return ("At %02d:%02d %s"):format((number + 11) % 12 + 1, tonumber(minute), number < 12 and "AM" or "PM")
   end

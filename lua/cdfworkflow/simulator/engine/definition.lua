@@ -7,6 +7,7 @@ local defaults = require "cdfworkflow.definition.defaults"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
 local refusals = require "cdfworkflow.simulator.lib.refusals"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 local graph = {}
 
@@ -49,13 +50,13 @@ local function walk(task, by_id, seen)
 end
 
 local function inner_tasks(task)
-  local holder = task.type == "subworkflow" and task.parameters.subworkflow
-  return holder and holder.tasks or nil
+  local kind = task_types.types[task.type]
+  return kind and kind.holds_definitions and task.parameters[kind.holds].tasks or nil
 end
 
 local function check_inner(task, tasks)
   for _, inner in ipairs(tasks) do
-    if inner.type == "dynamic" or inner.type == "subworkflow" then
+    if task_types.is_container(inner.type) then
       invalid("the %s task %s may not stand inside %s", inner.type, inner.externalId, task.externalId)
     end
   end
@@ -105,23 +106,18 @@ function graph.complete(definition)
   return complete
 end
 
--- What the parameters of a task hold, by its type; clients cannot read a task whose parameters do not.
-local HOLDS = {
-  ["function"] = "function", transformation = "transformation", cdf = "cdfRequest", simulation = "simulation",
-  functionApp = "functionApp", jsonMapping = "jsonMapping",
-}
-
 --- Takes in the tasks of a dynamic task, whose graph is in order: fills in the defaults, in place.
 ---@param tasks table[]
 ---@return string|nil problem what is wrong with one of them
 function graph.take_in(tasks)
   for _, task in ipairs(tasks) do
-    local holds = HOLDS[task.type]
+    local kind = task_types.types[task.type]
     if is_reserved(task.externalId) then
       return ("the task external id %s is reserved"):format(task.externalId)
     end
-    if holds and type(task.parameters[holds]) ~= "table" then
-      return ("task %s has no %s among its parameters"):format(task.externalId, holds)
+    if kind and not kind.is_container and type(task.parameters[kind.holds]) ~= "table" then
+      -- clients cannot read such a task
+      return ("task %s has no %s among its parameters"):format(task.externalId, kind.holds)
     end
   end
   defaults.fill(tasks)

@@ -2,6 +2,8 @@
 -- The task graph of a running execution: nodes, what each waits for, and whether definitions make a graph at all.
 -- It holds no state that must be saved; the engine builds it again from the stored execution.
 
+local task_types = require "cdfworkflow.simulator.engine.task_types"
+
 ---@class cdfworkflow.simulator.graph
 local graph = {}
 
@@ -24,9 +26,6 @@ local graph = {}
 ---@field due integer|nil when its timer goes off
 ---@field order integer|nil breaks ties between timers
 
---- Task types that stand for other tasks.
-graph.CONTAINERS = { dynamic = true, subworkflow = true }
-
 --- Statuses that let dependent tasks go on.
 graph.DONE = { COMPLETED = true, COMPLETED_WITH_ERRORS = true }
 
@@ -36,7 +35,7 @@ local function malformed(definition, index, parent)
   if type(id) ~= "string" then return "task " .. index .. " has no externalId" end
   if type(definition.type) ~= "string" then return "task " .. id .. " has no type" end
   if type(definition.parameters) ~= "table" then return "task " .. id .. " has no parameters" end
-  if parent and graph.CONTAINERS[definition.type] then
+  if parent and task_types.is_container(definition.type) then
     return "task " .. id .. " is a " .. definition.type .. " task, which a " .. parent.definition.type
       .. " task must not hold"
   end

@@ -19,6 +19,7 @@ local Walk = require "cdfworkflow.simulator.engine.walk"
 local graph = require "cdfworkflow.simulator.engine.graph"
 local tasks = require "cdfworkflow.simulator.engine.tasks"
 local views = require "cdfworkflow.simulator.engine.views"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 ---@class cdfworkflow.simulator.engine
 local engine = {}
@@ -265,7 +266,7 @@ end
 
 function Engine:_restore_node(node)
   local entry = node.entry
-  if entry.status == "IN_PROGRESS" and not graph.CONTAINERS[entry.taskType] then self:_take_place(node) end
+  if entry.status == "IN_PROGRESS" and not task_types.is_container(entry.taskType) then self:_take_place(node) end
   if entry.due then
     self:_schedule(node, entry.due)
   elseif entry.status == "SCHEDULED" then

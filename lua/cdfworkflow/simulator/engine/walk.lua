@@ -6,6 +6,7 @@ local PriorityQueue = require "cdfworkflow.priority_queue"
 local definitions = require "cdfworkflow.simulator.engine.definition"
 local graph = require "cdfworkflow.simulator.engine.graph"
 local tasks = require "cdfworkflow.simulator.engine.tasks"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 ---@class cdfworkflow.simulator.Walk
 ---@field protected world table
@@ -148,7 +149,7 @@ end
 function Walk:_start_attempt(node)
   local entry = node.entry
   if entry.status ~= "SCHEDULED" then keep_attempt(entry) end -- one that waited for a place has been here before
-  local container = graph.CONTAINERS[node.definition.type]
+  local container = task_types.is_container(node.definition.type)
   if not container then
     if self.busy >= self.world.limits.concurrent_tasks then return self:_wait_for_place(node) end
     self:_take_place(node)
@@ -211,7 +212,7 @@ end
 -- Whether a task that has failed is tried again. A container is not: the tasks in it have used their own attempts.
 local function attempts_left(node, status)
   local entry, definition = node.entry, node.definition
-  if graph.CONTAINERS[definition.type] or status == "FAILED_WITH_TERMINAL_ERROR" then return false end
+  if task_types.is_container(definition.type) or status == "FAILED_WITH_TERMINAL_ERROR" then return false end
   if status == "TIMED_OUT" and definition.onFailure ~= "skipTask" then return false end
   return entry.attempts <= number_or(definition.retries, DEFAULT_RETRIES) + entry.granted
 end

@@ -4,6 +4,7 @@
 
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local task_graph = require "cdfworkflow.simulator.engine.graph"
+local task_types = require "cdfworkflow.simulator.engine.task_types"
 
 local reading = {}
 
@@ -48,7 +49,7 @@ local function culprit(execution)
   local ended_well = execution.status == "COMPLETED"
   for _, entry in ipairs(execution.executedTasks) do
     local fits = FAILURES[entry.status] or ended_well and entry.status == "COMPLETED_WITH_ERRORS"
-    if fits and entry.reasonForIncompletion and not task_graph.CONTAINERS[entry.taskType] then return entry end
+    if fits and entry.reasonForIncompletion and not task_types.is_container(entry.taskType) then return entry end
   end
 end
 

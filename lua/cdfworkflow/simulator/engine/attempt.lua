@@ -1,0 +1,75 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- What the attempts of all task types have in common: they ask the simulator's world, and give an outcome.
+
+---@class cdfworkflow.simulator.Site where an attempt runs
+---@field world table
+---@field record table the execution
+---@field entry table the task
+---@field now integer ms
+---@field jobs table<string, table> transformation jobs by external id
+
+---@class cdfworkflow.simulator.Outcome what came of an attempt
+---@field ok boolean
+---@field output table
+---@field reason string|nil why it failed
+---@field terminal boolean|nil true when a further attempt cannot help
+---@field wait integer|nil ms until it is over
+
+local core = require "cdfworkflow.core"
+
+local attempt = {}
+
+local LONGEST_MS = 10 * 365 * 24 * 3600 * 1000 -- stands for "never" and still is an exact integer
+
+--- Seconds as whole milliseconds; nonsense as none, "never" as ten years.
+---@param seconds any
+---@return integer
+function attempt.milliseconds(seconds)
+  if type(seconds) ~= "number" or seconds ~= seconds or seconds <= 0 then return 0 end
+  return math.floor(math.min(seconds * 1000, LONGEST_MS) + 0.5)
+end
+
+--- The outcome of an attempt that no other can better.
+---@return cdfworkflow.simulator.Outcome
+function attempt.hopeless(reason)
+  return { ok = false, terminal = true, output = {}, reason = reason }
+end
+
+--- What a function of the world answers, or a failure when it raises: one bad function must not stop the engine.
+---@return table
+function attempt.ask(world, method, ...)
+  local called, outcome = pcall(world[method], world, ...)
+  if not called then return { ok = false, error = tostring(outcome) } end
+  if type(outcome) ~= "table" then return { ok = false, error = method .. " gave no outcome" } end
+  return outcome
+end
+
+--- What a function of the user's is told beside its input.
+---@param site cdfworkflow.simulator.Site
+---@return table
+function attempt.context(site)
+  local record, entry = site.record, site.entry
+  return {
+    executionId = record.id, workflowExternalId = record.workflowExternalId, version = record.version,
+    session = record.session, taskId = entry.id, taskExternalId = entry.externalId, attempt = entry.attempts,
+    isAsyncComplete = entry.input.asyncComplete,
+  }
+end
+
+function attempt.absent_to_nil(value)
+  if value == core.null then return nil end
+  return value
+end
+
+--- What a Lua function of the user's answers for, as it does for a function; CDF's own language or apps are not here.
+---@return cdfworkflow.simulator.Outcome
+function attempt.answered(site, method, name, parameters, outputs)
+  local answer = attempt.ask(site.world, method, name, parameters, attempt.context(site))
+  local failure = not answer.ok and tostring(answer.error or "Task failed") or nil
+  return {
+    ok = not failure, reason = failure, wait = attempt.milliseconds(answer.duration),
+    output = not failure and outputs(answer.response == nil and core.null or answer.response) or {},
+  }
+end
+
+return attempt

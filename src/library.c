@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which libcurl this is; see library.h. */
+#define _POSIX_C_SOURCE 200809L
+#include "library.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+/* CURLOPT_PREREQFUNCTION, the guard against sending a request twice, came with 7.80. */
+enum { OLDEST = 0x075000 };
+
+static const char remedy[] =
+    "install a newer one, or build cdfworkflow with another that you have "
+    "(luarocks make CURL_DIR=its folder)";
+
+static const curl_version_info_data *information(void) {
+  return curl_version_info(CURLVERSION_NOW);
+}
+
+const char *cdfw_library_version(void) {
+  return information()->version;
+}
+
+static bool speaks_https(const curl_version_info_data *curl) {
+  for (const char *const *name = curl->protocols; *name != NULL; name++)
+    if (strcmp(*name, "https") == 0) return true;
+  return false;
+}
+
+bool cdfw_library_fits(char *problem, size_t room) {
+  const curl_version_info_data *curl = information();
+  if (curl->version_num < OLDEST) {
+    snprintf(problem, room,
+             "cdfworkflow needs libcurl 7.80 or newer, and this process has libcurl %s, which may "
+             "send a request twice: %s",
+             curl->version, remedy);
+    return false;
+  }
+  if (!speaks_https(curl)) {
+    snprintf(problem, room,
+             "cdfworkflow needs a libcurl with https, and this process has libcurl %s without: %s",
+             curl->version, remedy);
+    return false;
+  }
+  return true;
+}
+
+static CURLcode state;
+
+static void start(void) {
+  state = curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+bool cdfw_library_start(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  return pthread_once(&once, start) == 0 && state == CURLE_OK;
+}

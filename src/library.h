@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The libcurl that this process has loaded, which may be another than the one it was built with:
+ * whether it will do, and its start. Knows nothing of Lua. */
+#ifndef CDFW_LIBRARY_H
+#define CDFW_LIBRARY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Whether this libcurl can keep the library's promises; if not, one sentence that says what to do.
+   Starts nothing. */
+bool cdfw_library_fits(char *problem, size_t room);
+/* Starts libcurl, once for each process; false when it cannot be. */
+bool cdfw_library_start(void);
+/* "8.14.1" */
+const char *cdfw_library_version(void);
+
+#endif
