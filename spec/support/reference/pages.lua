@@ -71,9 +71,13 @@ local function by_name(members)
   return found
 end
 
+local function type_of(item)
+  local may_be_nil = item.optional and not item.type:find "|nil$"
+  return "`" .. item.type .. (may_be_nil and "|nil" or "") .. "`"
+end
+
 local function row(prefix, item, member)
-  return { "`" .. prefix .. item.name .. "`", "`" .. item.type .. (item.optional and "|nil" or "") .. "`",
-    default_of(member), meaning(item.words, member) }
+  return { "`" .. prefix .. item.name .. "`", type_of(item), default_of(member), meaning(item.words, member) }
 end
 
 --- The rows of a function's parameters, and below each table those of its members that are taken.
@@ -129,7 +133,7 @@ local function put_type(form, types, name)
   if class.words ~= "" then form.text(class.words) end
   local rows = {}
   for i, field in ipairs(model.fields(types, name)) do
-    rows[i] = { "`" .. field.name .. "`", "`" .. field.type .. (field.optional and "|nil" or "") .. "`", field.words }
+    rows[i] = { "`" .. field.name .. "`", type_of(field), field.words }
   end
   if rows[1] then form.rows({ "Field", "Type", "" }, rows) end
 end
