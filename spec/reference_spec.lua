@@ -45,7 +45,7 @@ describe("the reference", function()
 
   setup(function()
     folder = shell.run("mktemp -d"):gsub("\n", "")
-    assert(shell.run(("mkdir -p %s/meta/cdfworkflow"):format(folder)))
+    shell.run(("mkdir -p %s/meta/cdfworkflow"):format(folder))
     assert.equal("", (main("pages lua " .. folder)))
     assert.equal("", (main(("definition lua %s/meta"):format(folder))))
   end)
@@ -106,12 +106,18 @@ end)
 describe("the check of annotations", function()
   local folder
 
-  before_each(function()
+  setup(function()
     folder = shell.run("mktemp -d"):gsub("\n", "")
     shell.run("cp -r lua " .. folder)
   end)
 
-  after_each(function() shell.run("rm -rf " .. folder) end)
+  teardown(function() shell.run("rm -rf " .. folder) end)
+
+  local function write(path, text)
+    local file = assert(io.open(path, "wb"))
+    file:write(text)
+    file:close()
+  end
 
   --- Takes one text out of a copy of a file, or puts another there, and says what the check says then.
   local function spoiled(path, text, other)
@@ -119,10 +125,9 @@ describe("the check of annotations", function()
     local source = read(path)
     local first, last = source:find(text, 1, true)
     assert(first, "no such text: " .. text)
-    local file = assert(io.open(path, "wb"))
-    file:write(source:sub(1, first - 1), other, source:sub(last + 1))
-    file:close()
+    write(path, source:sub(1, first - 1) .. other .. source:sub(last + 1))
     local output, status = main(("check %s/lua"):format(folder))
+    write(path, source)
     assert.equal(1, status, output)
     return (output:gsub("^.-%.lua:%d+: ", ""))
   end
