@@ -355,10 +355,14 @@ cdfw_transfer *cdfw_engine_cancel(cdfw_engine *engine, int64_t id) {
   return transfer;
 }
 
+static bool may_rest(const cdfw_engine *engine, const cdfw_transfer *transfer) {
+  return transfer->easy != NULL && !transfer->spent && transfer->flaw == NULL &&
+         engine->resting_count < RESTING_MAX && !cdfw_library_keeps_requests();
+}
+
 void cdfw_engine_rest(cdfw_engine *engine, cdfw_transfer *transfer) {
   cdfw_transfer_rest(transfer);
-  if (transfer->easy == NULL || transfer->spent || transfer->flaw != NULL ||
-      engine->resting_count >= RESTING_MAX)
+  if (!may_rest(engine, transfer))
     cdfw_transfer_free(transfer);
   else
     link_resting(engine, transfer);

@@ -6,10 +6,16 @@
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "wiping.h"
 
 /* CURLOPT_PREREQFUNCTION, the guard against sending a request twice, came with 7.80. */
 enum { OLDEST = 0x075000 };
+
+/* From 8.7 on libcurl sends a request from a buffer that an easy handle keeps. */
+enum { KEEPS_REQUESTS = 0x080700 };
 
 static const char remedy[] =
     "install a newer one, or build cdfworkflow with another that you have "
@@ -48,9 +54,17 @@ bool cdfw_library_fits(char *problem, size_t room) {
 }
 
 static CURLcode state;
+static bool keeps_requests;
 
+bool cdfw_library_keeps_requests(void) {
+  return keeps_requests;
+}
+
+/* Where another part of the program was first to start libcurl, its memory is what it was. */
 static void start(void) {
-  state = curl_global_init(CURL_GLOBAL_DEFAULT);
+  keeps_requests = information()->version_num >= KEEPS_REQUESTS;
+  state = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, cdfw_wiping_free, cdfw_wiping_resize,
+                               strdup, calloc);
 }
 
 bool cdfw_library_start(void) {

@@ -12,6 +12,8 @@
 bool cdfw_library_fits(char *problem, size_t room);
 /* Starts libcurl, once for each process; false when it cannot be. */
 bool cdfw_library_start(void);
+/* Whether an easy handle holds the request that it sent last until it is freed. */
+bool cdfw_library_keeps_requests(void);
 /* "8.14.1" */
 const char *cdfw_library_version(void);
 

@@ -64,7 +64,7 @@ typedef struct cdfw_transfer {
   char words[256]; /* libcurl's own about the failure (CURL_ERROR_SIZE) */
 } cdfw_transfer;
 
-/* A transfer at rest, or NULL without memory. `driver` and `connections` must outlive it. */
+/* A transfer at rest, or NULL without memory. The others must outlive it. */
 cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver,
                                  cdfw_connections *connections);
 void cdfw_transfer_free(cdfw_transfer *transfer);

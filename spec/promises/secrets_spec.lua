@@ -473,7 +473,7 @@ describe("over libcurl", function()
 end)
 
 describe("what secrets leave in memory", function()
-  it("is wiped before the module gives it back; strings of Lua and buffers of libcurl are not ours", function()
+  it("is wiped before the module or libcurl gives it back; strings of Lua are not ours", function()
     local wired = wire.serve(ANSWERS)
     local watcher = native.build "freed"
     local said, status = shell.run(native.command("freed", "LD_PRELOAD=" .. watcher .. " FREED_MODULE=core.so")
@@ -481,10 +481,45 @@ describe("what secrets leave in memory", function()
     wired:stop()
     os.remove(watcher)
     assert.equal(0, status, said)
-    local ours, unwiped, others = said:match "(%d+) blocks of core.so, (%d+) with a canary; (%d+) of others with one\n$"
+    local ours, unwiped, libcurls, others =
+      said:match "(%d+) blocks of core.so, (%d+) with a canary; (%d+) of libcurl with one, (%d+) of others\n$"
     assert.is_true(tonumber(ours) > 100, said)
     assert.equal("0", unwiped, said)
+    assert.equal("0", libcurls, said)
     assert.is_true(tonumber(others) > 0, said) -- the watcher sees what it is to see
+  end)
+
+  -- How often the text stands in the memory of a process that can be written to.
+  local function occurrences(pid, text)
+    local found, memory = 0, assert(io.open(("/proc/%s/mem"):format(pid), "rb"))
+    for line in io.lines(("/proc/%s/maps"):format(pid)) do
+      local from, to = line:match "^(%x+)%-(%x+) rw"
+      if from and memory:seek("set", tonumber(from, 16)) then
+        local content = memory:read(tonumber(to, 16) - tonumber(from, 16)) or ""
+        found = found + select(2, content:gsub(text:gsub("%p", "%%%0"), ""))
+      end
+    end
+    memory:close()
+    return found
+  end
+
+  it("is no request header, neither in a client that rests nor after it is closed", function()
+    local wired = wire.serve(ANSWERS)
+    local pipe = os.tmpname()
+    shell.run(("rm %s; mkfifo %s"):format(pipe, pipe))
+    local process = assert(io.popen(("echo $$; exec %s %s <%s"):format(native.command "resting", wired.url, pipe)))
+    local pid, words = process:read "*l", assert(io.open(pipe, "w"))
+    for _, state in ipairs { "under way", "resting", "closed" } do
+      assert.equal(state, process:read "*l")
+      local found = occurrences(pid, "Bearer " .. canary.token())
+      assert.equal(state == "under way", found > 0, ("%s: %d"):format(state, found))
+      words:write "go on\n"
+      words:flush()
+    end
+    words:close()
+    process:close()
+    wired:stop()
+    os.remove(pipe)
   end)
 end)
 

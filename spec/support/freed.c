@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * To be preloaded: looks into each block of memory that is given back, whether a canary is in it,
- * and says at the end who gave back how many: the module that FREED_MODULE names, or others. */
+ * and says at the end who gave back how many: the module that FREED_MODULE names, libcurl, others.
+ */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <malloc.h>
@@ -9,28 +10,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static atomic_long ours, unwiped, others;
+static atomic_long ours, unwiped, libcurls, others;
 
 static int holds_canary(void *block) {
   return memmem(block, malloc_usable_size(block), "CANARY-", 7) != NULL;
 }
 
-static int is_of_module(void *caller) {
-  static const char *module;
+static int is_of(void *caller, const char *module) {
   Dl_info place;
-  if (module == NULL) module = getenv("FREED_MODULE");
   return module != NULL && dladdr(caller, &place) != 0 && place.dli_fname != NULL &&
          strstr(place.dli_fname, module) != NULL;
 }
 
 static void look(void *block, void *caller) {
+  static const char *module;
   int canary = holds_canary(block);
-  if (!is_of_module(caller)) {
+  if (module == NULL) module = getenv("FREED_MODULE");
+  if (is_of(caller, module)) {
+    ours++;
+    unwiped += canary;
+  } else if (canary && is_of(caller, "libcurl")) {
+    libcurls++;
+  } else {
     others += canary;
-    return;
   }
-  ours++;
-  unwiped += canary;
 }
 
 /* The next definition of the function that stands here in its place. */
@@ -64,7 +67,7 @@ void *realloc(void *block, size_t size) {
 }
 
 __attribute__((destructor)) static void tell(void) {
-  printf("%ld blocks of core.so, %ld with a canary; %ld of others with one\n", (long)ours,
-         (long)unwiped, (long)others);
+  printf("%ld blocks of core.so, %ld with a canary; %ld of libcurl with one, %ld of others\n",
+         (long)ours, (long)unwiped, (long)libcurls, (long)others);
   fflush(stdout);
 }

@@ -30,14 +30,14 @@ function answering.json(sim, status, value)
   }
 end
 
-local function check_access(call, principal)
-  call.project = call.sim.projects[call.params.project]
-  call.principal = principal or auth.principal(call)
-  if not call.project or not auth.may_enter(call.principal, call.project.name) then
+local function check_access(exchange, principal)
+  exchange.project = exchange.sim.projects[exchange.params.project]
+  exchange.principal = principal or auth.principal(exchange)
+  if not exchange.project or not auth.may_enter(exchange.principal, exchange.project.name) then
     refuse(refusals.unauthorized)
   end
-  local acl = call.operation.acl or {}
-  if acl[1] and not auth.has(call.principal, acl[1], acl[2]) then
+  local acl = exchange.operation.acl or {}
+  if acl[1] and not auth.has(exchange.principal, acl[1], acl[2]) then
     refuse(refusals.capability, acl[1], acl[2])
   end
 end
@@ -46,69 +46,69 @@ local function violation(message)
   refuse(refusals.violation, message)
 end
 
-local function read_params(call)
-  for name, given in pairs(call.params) do
+local function read_params(exchange)
+  for name, given in pairs(exchange.params) do
     local read = schema.path[name]
     if read then
       local value, message = read(given, name)
-      call.params[name] = value or violation(message)
+      exchange.params[name] = value or violation(message)
     end
   end
 end
 
-local function read_query(call, given)
-  call.query = {}
-  for _, name in ipairs(call.operation.query or {}) do
+local function read_query(exchange, given)
+  exchange.query = {}
+  for _, name in ipairs(exchange.operation.query or {}) do
     if given[name] then
       local value, message = schema.query[name](given[name], name)
       if value == nil then
         violation(message)
       end
-      call.query[name] = value
+      exchange.query[name] = value
     end
   end
 end
 
 -- Cognite's JavaScript SDK writes a V before the date.
-local function check_version_header(call)
-  local version = call.headers["cdf-version"]
+local function check_version_header(exchange)
+  local version = exchange.headers["cdf-version"]
   if version and not (version:gsub("%-beta$", ""):gsub("%-alpha$", "")):find("^V?%d%d%d%d%d%d%d%d$") then
     violation("cdf-version is not well-formed")
   end
 end
 
-local function prepare(call, query, principal)
-  local operation = call.operation
+local function prepare(exchange, query, principal)
+  local operation = exchange.operation
   if operation.acl or operation.entered then
-    check_access(call, principal)
+    check_access(exchange, principal)
   end
   if operation.bare then
     return
   elseif operation.entered then -- the user's own
-    call.query = query
+    exchange.query = query
     return
   end
-  check_version_header(call)
-  read_params(call)
-  read_query(call, query)
+  check_version_header(exchange)
+  read_params(exchange)
+  read_query(exchange, query)
   if operation.check then
-    call.body = body.read(call)
-    local message = operation.check(call.body, "body")
+    exchange.body = body.read(exchange)
+    local message = operation.check(exchange.body, "body")
     if message then
       violation(message)
     end
   end
 end
 
-local function serve(call, query, principal)
-  call.body_text = call.request.body or ""
-  prepare(call, query, principal)
-  local value, more = call.operation.handle(call)
+local function serve(exchange, query, principal)
+  exchange.body_text = exchange.request.body or ""
+  prepare(exchange, query, principal)
+  local value, more = exchange.operation.handle(exchange)
   if value == nil then
     return more -- a whole response, where CDF's JSON is not what is spoken
   end
-  local response = answering.json(call.sim, more or 200, lag.show(value, lag.time(call)))
-  if call.operation.bare then
+  local response = answering.json(exchange.sim, more or 200, lag.show(value, lag.time(exchange)))
+  if exchange.operation.bare then
     response.headers["x-request-id"] = nil -- the identity provider has none
     response.headers["cache-control"] = "no-store" -- RFC 6749, section 5.1
   end
@@ -152,15 +152,15 @@ function answering.answer(sim, request, route, more)
   if not operation then
     return not_routed(sim, route.params)
   end
-  local call = {
+  local exchange = {
     sim = sim, request = request, headers = request.headers or {}, operation = operation, params = route.params,
     behind = more.behind,
   }
   local ok, result = xpcall(function()
-    return serve(call, route.query, more.principal)
+    return serve(exchange, route.query, more.principal)
   end, traced)
   if ok then
-    result.seconds = call.seconds
+    result.seconds = exchange.seconds
     return result
   elseif not refusal.is(result) then
     error(result, 0)

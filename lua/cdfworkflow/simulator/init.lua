@@ -37,7 +37,7 @@ local M = {}
 ---@field seconds number? how long a handler of the user's says that it took
 ---@field fault { drop: string?, delay: number?, truncate: integer?, close: boolean? }? for the server to carry out
 
----@class cdfworkflow.simulator.Call what the handler of an operation gets
+---@class cdfworkflow.simulator.Exchange what the handler of an operation gets
 ---@field sim cdfworkflow.simulator.Simulator
 ---@field request cdfworkflow.simulator.Request
 ---@field headers table<string, string>
@@ -237,7 +237,9 @@ function Simulator:load(state)
   must_rest(self, "load")
   local before, names = self.state, copy(self.project_names)
   local ok, problem = pcall(function()
-    assert(type(state.clock) == "number" and type(state.random) == "number", "it has no clock")
+    for name, value in pairs(self.state) do
+      assert(type(state[name]) == type(value), "its " .. name .. " is missing")
+    end
     add_names(self.project_names, sorted_names(state.projects))
     self.state = state
     open_projects(self)

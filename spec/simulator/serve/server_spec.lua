@@ -170,6 +170,8 @@ for _, kind in ipairs {
         assert.not_equal(apart, date(path), path)
         assert.matches("^Thu, 01 Jan 2026 %d%d:%d%d:%d%d GMT$", date(path))
       end
+      local _, facts = ask("/oauth2/token", "--data-binary @" .. scratch .. "/large", "%{http_code} %header{date}")
+      assert.matches("^413 Thu, 01 Jan 2026 ", facts)
     end)
 
     it("promises a whole body and cuts it short", function()

@@ -76,17 +76,17 @@ function auth.has(principal, acl, action)
   return false
 end
 
----@param call cdfworkflow.simulator.Call
+---@param exchange cdfworkflow.simulator.Exchange
 ---@return cdfworkflow.simulator.Principal # of the bearer token; refuses with 401 when there is none
-function auth.principal(call)
-  local token = (call.headers.authorization or ""):match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$")
+function auth.principal(exchange)
+  local token = (exchange.headers.authorization or ""):match("^[Bb][Ee][Aa][Rr][Ee][Rr] +(.+)$")
   if not token then
     refuse(refusals.unauthorized)
   end
-  local directory = call.sim.directory
-  local issued = call.sim.state.tokens[token]
+  local directory = exchange.sim.directory
+  local issued = exchange.sim.state.tokens[token]
   local principal = directory.static[token]
-    or issued and issued.expires > call.sim.state.clock and directory.principals[issued.principal]
+    or issued and issued.expires > exchange.sim.state.clock and directory.principals[issued.principal]
   return principal or refuse(refusals.unauthorized)
 end
 
@@ -116,8 +116,8 @@ local function knows_scopes(scopes)
   return true
 end
 
-local function is_form(call)
-  return (call.headers["content-type"] or ""):lower():find("^application/x%-www%-form%-urlencoded") ~= nil
+local function is_form(exchange)
+  return (exchange.headers["content-type"] or ""):lower():find("^application/x%-www%-form%-urlencoded") ~= nil
 end
 
 local function drop_expired(tokens, now)
@@ -128,27 +128,27 @@ local function drop_expired(tokens, now)
   end
 end
 
-local function issue(call)
-  local form = is_form(call) and router.form(call.body_text) or {}
+local function issue(exchange)
+  local form = is_form(exchange) and router.form(exchange.body_text) or {}
   if not form.grant_type then
     return no "invalid_request"
   elseif form.grant_type ~= "client_credentials" then
     return no "unsupported_grant_type"
   elseif not form.client_id then
     return no "invalid_request"
-  elseif call.params.tenantId and not knows_scopes(form.scope or "") then
+  elseif exchange.params.tenantId and not knows_scopes(form.scope or "") then
     return no "invalid_scope"
   end
-  local principal = call.sim.directory.principals[form.client_id]
+  local principal = exchange.sim.directory.principals[form.client_id]
   if not principal then
     return no "unauthorized_client"
   elseif principal.client_secret ~= form.client_secret then -- or there is none: RFC 6749, section 5.2
     return no "invalid_client"
   end
-  local state = call.sim.state
+  local state = exchange.sim.state
   drop_expired(state.tokens, state.clock)
   local token = "sim." .. random.hex(state, 64)
-  local lifetime = call.sim.token_lifetime
+  local lifetime = exchange.sim.token_lifetime
   state.tokens[token] = { principal = principal.client_id, expires = state.clock + lifetime * 1000 }
   return { token_type = "Bearer", expires_in = lifetime, ext_expires_in = lifetime, access_token = token }
 end
@@ -161,8 +161,8 @@ local function acl_of(capability)
   end
 end
 
-local function inspect(call)
-  local principal = auth.principal(call)
+local function inspect(exchange)
+  local principal = auth.principal(exchange)
   local projects, capabilities = core.array({}), core.array({})
   for position, name in ipairs(principal.projects) do
     projects[position] = { projectUrlName = name, groups = { 1 } }

@@ -33,27 +33,27 @@ local function inflate(text)
   refuse(refusals.gzip_cut)
 end
 
-local function plain_text(call)
-  local encoding = (call.headers["content-encoding"] or "identity"):lower()
+local function plain_text(exchange)
+  local encoding = (exchange.headers["content-encoding"] or "identity"):lower()
   if encoding == "gzip" then
-    return inflate(call.body_text)
+    return inflate(exchange.body_text)
   elseif encoding ~= "identity" then
     refuse(refusals.encoding)
   end
-  return call.body_text
+  return exchange.body_text
 end
 
----@param call cdfworkflow.simulator.Call
+---@param exchange cdfworkflow.simulator.Exchange
 ---@return any # the JSON value; refuses with 400, 413 or 415
-function body.read(call)
-  local kind = call.headers["content-type"]
+function body.read(exchange)
+  local kind = exchange.headers["content-type"]
   if kind and not kind:lower():find("^application/json") then
     refuse(refusals.media_type)
   end
-  local text = plain_text(call)
+  local text = plain_text(exchange)
   if #text > MOST then
     refuse(refusals.body_too_large)
-  elseif text == "" and call.operation.optional_body then
+  elseif text == "" and exchange.operation.optional_body then
     return {}
   elseif text == "" then
     refuse(refusals.body_missing)

@@ -207,26 +207,26 @@ end
 
 -- The API ---------------------------------------------------------------------------------------------------------
 
-local function create(request)
-  local project = request.project
-  local fn = functions.get(project, request.params.functionId)
+local function create(exchange)
+  local project = exchange.project
+  local fn = functions.get(project, exchange.params.functionId)
   if functions.status(project, fn) ~= "Ready" then
     refuse(refusals.function_not_ready)
   elseif count_running(project) >= MOST_RUNNING then
     refuse(refusals.too_many_calls)
   end
-  local session = sessions.open(project, request.body.nonce)
+  local session = sessions.open(project, exchange.body.nonce)
   sessions.bind(project, session, "call")
-  return calls.take_in(project, fn, { data = request.body.data, session = session.id }), 201
+  return calls.take_in(project, fn, { data = exchange.body.data, session = session.id }), 201
 end
 
 local function in_range(range, value)
   return not range or value ~= nil and value >= (range.min or 0) and value <= (range.max or math.huge)
 end
 
-local function list_page(request, filter, given)
-  local project = request.project
-  local fn = functions.get(project, request.params.functionId)
+local function list_page(exchange, filter, given)
+  local project = exchange.project
+  local fn = functions.get(project, exchange.params.functionId)
   local step = paging.newest_first(project.state.call_order, function(id)
     local call = project.state.calls[id]
     local shown = call.functionId == fn.id and view(project, call)
@@ -239,12 +239,12 @@ local function list_page(request, filter, given)
   return paging.page(step, { limit = given.limit or DEFAULT_LIMIT, cursor = given.cursor }, { "calls", fn.id, filter })
 end
 
-local function list(request)
-  return list_page(request, request.body.filter or {}, request.body)
+local function list(exchange)
+  return list_page(exchange, exchange.body.filter or {}, exchange.body)
 end
 
-local function list_all(request)
-  return list_page(request, {}, request.query)
+local function list_all(exchange)
+  return list_page(exchange, {}, exchange.query)
 end
 
 local function find(project, fn, id)
@@ -252,9 +252,9 @@ local function find(project, fn, id)
   return call and call.functionId == fn.id and call or nil
 end
 
-local function by_ids(request)
-  local project, body = request.project, request.body
-  local fn = functions.get(project, request.params.functionId)
+local function by_ids(exchange)
+  local project, body = exchange.project, exchange.body
+  local fn = functions.get(project, exchange.params.functionId)
   local found, missing = core.array({}), {}
   for _, item in ipairs(body.items) do
     local call = find(project, fn, item.id)
@@ -270,26 +270,26 @@ local function by_ids(request)
   return { items = found }
 end
 
-local function get(request)
-  local fn = functions.get(request.project, request.params.functionId)
-  return find(request.project, fn, request.params.callId) or refuse(refusals.call)
+local function get(exchange)
+  local fn = functions.get(exchange.project, exchange.params.functionId)
+  return find(exchange.project, fn, exchange.params.callId) or refuse(refusals.call)
 end
 
-local function retrieve(request)
-  return view(request.project, get(request))
+local function retrieve(exchange)
+  return view(exchange.project, get(exchange))
 end
 
-local function read_response(request)
-  local call = get(request)
+local function read_response(exchange)
+  local call = get(exchange)
   local response
-  if is_over(request.project, call) then
+  if is_over(exchange.project, call) then
     response = call.response
   end
   return { functionId = call.functionId, callId = call.id, response = response }
 end
 
-local function read_logs(request)
-  return { items = get(request).logs or core.array({}) }
+local function read_logs(exchange)
+  return { items = get(exchange).logs or core.array({}) }
 end
 
 local READ, RUN = { "functionsAcl", "READ" }, { "functionsAcl", "RUN" }

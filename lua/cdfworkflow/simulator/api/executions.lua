@@ -44,10 +44,10 @@ local function check_size(input)
   end
 end
 
-local function run(call)
-  local project, body = call.project, call.body
+local function run(exchange)
+  local project, body = exchange.project, exchange.body
   check_size(body.input)
-  local version = versions.get(project, call.params.workflowExternalId, call.params.version)
+  local version = versions.get(project, exchange.params.workflowExternalId, exchange.params.version)
   local session = sessions.open(project, body.authentication.nonce)
   local execution = executions.start(project, version, {
     input = body.input,
@@ -66,11 +66,11 @@ local function status_set(list)
   return next(set) and set
 end
 
-local function list(call)
-  local project, body = call.project, call.body
+local function list(exchange)
+  local project, body = exchange.project, exchange.body
   local filter = body.filter or {}
   local statuses = status_set(filter.status)
-  local stored, time = project.engine_state.executions, lag.time(call)
+  local stored, time = project.engine_state.executions, lag.time(exchange)
   local step = paging.newest_first(project.state.execution_order, function(id)
     local execution = stored[id]
     if execution.createdTime < (filter.createdTimeStart or 0) then
@@ -88,29 +88,29 @@ local function list(call)
   return paging.page(step, { limit = body.limit or DEFAULT_LIMIT, cursor = body.cursor }, { "executions", filter })
 end
 
-local function find(call)
-  local execution = call.project.engine_state.executions[call.params.executionId:lower()]
+local function find(exchange)
+  local execution = exchange.project.engine_state.executions[exchange.params.executionId:lower()]
   return execution or refuse(refusals.execution)
 end
 
-local function retrieve(call)
-  return call.project.engine:detail(find(call))
+local function retrieve(exchange)
+  return exchange.project.engine:detail(find(exchange))
 end
 
-local function cancel(call)
-  local execution = find(call)
-  if not call.project.engine:cancel(execution.id, call.body.reason or "cancelled") then
+local function cancel(exchange)
+  local execution = find(exchange)
+  if not exchange.project.engine:cancel(execution.id, exchange.body.reason or "cancelled") then
     refuse(refusals.execution_not_running)
   end
-  return call.project.engine:summary(execution)
+  return exchange.project.engine:summary(execution)
 end
 
-local function retry(call)
-  local project, execution = call.project, find(call)
+local function retry(exchange)
+  local project, execution = exchange.project, find(exchange)
   if not RETRYABLE[execution.status] then
     refuse(refusals.execution_not_retryable)
   end
-  local session = sessions.open(project, call.body.authentication.nonce)
+  local session = sessions.open(project, exchange.body.authentication.nonce)
   project.engine:retry(execution.id, session.id)
   sessions.bind(project, session, "execution")
   return project.engine:summary(execution)
@@ -120,9 +120,9 @@ local UPDATE_REFUSALS = {
   unknown = refusals.task, not_in_progress = refusals.task_not_in_progress, invalid_status = refusals.task_status,
 }
 
-local function update_task(call)
-  local body = call.body
-  local task, why = call.project.engine:update_task(call.params.taskId:lower(), body.status, body.output)
+local function update_task(exchange)
+  local body = exchange.body
+  local task, why = exchange.project.engine:update_task(exchange.params.taskId:lower(), body.status, body.output)
   if not task then
     refuse(UPDATE_REFUSALS[why])
   end

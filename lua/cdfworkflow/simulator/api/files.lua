@@ -51,21 +51,21 @@ local function base_url(request, host)
   return (request.scheme or "http") .. "://" .. host
 end
 
-local function upload_url(call, file)
-  local project = call.project
-  local token = random.hex(call.sim.state, 32)
-  call.sim.state.uploads[token] = {
+local function upload_url(exchange, file)
+  local project = exchange.project
+  local token = random.hex(exchange.sim.state, 32)
+  exchange.sim.state.uploads[token] = {
     project = project.name,
     file = key(file.id),
     expires = project:now() + URL_LIFETIME,
   }
-  return base_url(call.request, call.headers.host) .. "/upload/" .. token
+  return base_url(exchange.request, exchange.headers.host) .. "/upload/" .. token
 end
 
-local function initiate(call)
-  local project, item = call.project, call.body
+local function initiate(exchange)
+  local project, item = exchange.project, exchange.body
   local before = item.externalId and find(project, item)
-  if before and not call.query.overwrite then
+  if before and not exchange.query.overwrite then
     refuse_with({ duplicated = { { externalId = item.externalId } } }, refusals.files_exist)
   end
   local now = project:now()
@@ -80,7 +80,7 @@ local function initiate(call)
   end
   project.state.files[key(file.id)] = file
   local shown = view(file)
-  shown.uploadUrl = upload_url(call, file)
+  shown.uploadUrl = upload_url(exchange, file)
   return shown, 201
 end
 
@@ -93,30 +93,30 @@ local function denied()
   }
 end
 
-local function upload(call)
-  local grant = call.sim.state.uploads[call.params.uploadToken]
-  if not grant or grant.expires <= call.sim.state.clock then
+local function upload(exchange)
+  local grant = exchange.sim.state.uploads[exchange.params.uploadToken]
+  if not grant or grant.expires <= exchange.sim.state.clock then
     return nil, denied()
   end
-  local project = call.sim.projects[grant.project]
+  local project = exchange.sim.projects[grant.project]
   local file = project.state.files[grant.file]
   file.uploaded = true
   file.uploadedTime, file.lastUpdatedTime = project:now(), project:now()
-  file.size = #call.body_text
+  file.size = #exchange.body_text
   return nil, { status = 200, headers = {}, body = "" }
 end
 
-local function by_ids(call)
+local function by_ids(exchange)
   local found, missing = core.array({}), {}
-  for _, item in ipairs(call.body.items) do
-    local file = find(call.project, item)
+  for _, item in ipairs(exchange.body.items) do
+    local file = find(exchange.project, item)
     if file then
       found[#found + 1] = view(file)
     else
       missing[#missing + 1] = item
     end
   end
-  if #missing > 0 and not call.body.ignoreUnknownIds then
+  if #missing > 0 and not exchange.body.ignoreUnknownIds then
     refuse_with({ missing = missing }, refusals.files_missing)
   end
   return { items = found }

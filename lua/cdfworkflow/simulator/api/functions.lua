@@ -132,8 +132,8 @@ local function remove(project, id)
   end
 end
 
-local function create(call)
-  local project, item = call.project, call.body.items[1]
+local function create(exchange)
+  local project, item = exchange.project, exchange.body.items[1]
   local same = item.externalId and functions.find(project, { externalId = item.externalId })
   if same and not same.registered then
     refuse_with({ duplicated = { { externalId = item.externalId } } }, refusals.function_duplicated)
@@ -154,17 +154,17 @@ local function as_it_is(missing)
   return missing
 end
 
-local function find_all(call, name)
+local function find_all(exchange, name)
   local found, missing = {}, {}
-  for _, item in ipairs(call.body.items) do
-    local fn = functions.find(call.project, item)
+  for _, item in ipairs(exchange.body.items) do
+    local fn = functions.find(exchange.project, item)
     if fn then
       found[#found + 1] = fn
     else
       missing[#missing + 1] = item
     end
   end
-  if #missing > 0 and not call.body.ignoreUnknownIds then
+  if #missing > 0 and not exchange.body.ignoreUnknownIds then
     refuse_with({ missing = name(missing) }, refusals.functions_missing)
   end
   return found
@@ -179,10 +179,10 @@ local function in_snake_case(missing)
   return renamed
 end
 
-local function by_ids(call)
+local function by_ids(exchange)
   local items = core.array({})
-  for position, fn in ipairs(find_all(call, in_snake_case)) do
-    items[position] = view(call.project, fn)
+  for position, fn in ipairs(find_all(exchange, in_snake_case)) do
+    items[position] = view(exchange.project, fn)
   end
   return { items = items }
 end
@@ -219,21 +219,21 @@ local function list_page(project, filter, limit)
   return { items = paging.page(step, { limit = limit or DEFAULT_LIMIT }, "functions").items }
 end
 
-local function list(call)
-  return list_page(call.project, call.body.filter or {}, call.body.limit)
+local function list(exchange)
+  return list_page(exchange.project, exchange.body.filter or {}, exchange.body.limit)
 end
 
-local function list_all(call)
-  return list_page(call.project, {}, call.query.limit)
+local function list_all(exchange)
+  return list_page(exchange.project, {}, exchange.query.limit)
 end
 
-local function retrieve(call)
-  return view(call.project, functions.get(call.project, call.params.functionId))
+local function retrieve(exchange)
+  return view(exchange.project, functions.get(exchange.project, exchange.params.functionId))
 end
 
-local function delete(call)
-  for _, fn in ipairs(find_all(call, as_it_is)) do
-    remove(call.project, fn.id)
+local function delete(exchange)
+  for _, fn in ipairs(find_all(exchange, as_it_is)) do
+    remove(exchange.project, fn.id)
   end
   return {}
 end

@@ -14,10 +14,10 @@ local function is_newer(item, time)
   return false
 end
 
----@param call cdfworkflow.simulator.Call
+---@param exchange cdfworkflow.simulator.Exchange
 ---@return integer|nil # milliseconds: as of when the call's list is shown; nil for now
-function lag.time(call)
-  return call.behind and call.sim:now() - call.behind * 1000
+function lag.time(exchange)
+  return exchange.behind and exchange.sim:now() - exchange.behind * 1000
 end
 
 ---@param answer { items: table[] } the answer of an operation that lists; changed

@@ -30,23 +30,23 @@ function other.new()
   return router.new()
 end
 
-local function body_of(call)
-  local kind = (call.headers["content-type"] or "application/json"):lower()
-  if call.body_text == "" then
+local function body_of(exchange)
+  local kind = (exchange.headers["content-type"] or "application/json"):lower()
+  if exchange.body_text == "" then
     return nil
   end
-  return kind:find("^application/json") and body.read(call) or call.body_text
+  return kind:find("^application/json") and body.read(exchange) or exchange.body_text
 end
 
-local function request_of(call)
-  local path = call.request.path:match("^/api/v1/projects/[^/]*([^?#]*)")
+local function request_of(exchange)
+  local path = exchange.request.path:match("^/api/v1/projects/[^/]*([^?#]*)")
   local params = {}
-  for name, value in pairs(call.params) do
+  for name, value in pairs(exchange.params) do
     params[name] = name ~= "project" and value or nil
   end
   return {
-    method = call.request.method, path = path, params = params, query = call.query, headers = call.headers,
-    body = body_of(call), project = call.project.name, client_id = call.principal.client_id,
+    method = exchange.request.method, path = path, params = params, query = exchange.query, headers = exchange.headers,
+    body = body_of(exchange), project = exchange.project.name, client_id = exchange.principal.client_id,
   }
 end
 
@@ -93,9 +93,9 @@ function other.add(routes, name, answer)
   end
   routes:add {
     method = method, path = path, entered = true,
-    handle = function(call)
-      local value, status, seconds = carry_out(name, handler, request_of(call))
-      call.seconds = seconds
+    handle = function(exchange)
+      local value, status, seconds = carry_out(name, handler, request_of(exchange))
+      exchange.seconds = seconds
       return value, status
     end,
   }

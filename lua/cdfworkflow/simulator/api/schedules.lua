@@ -64,8 +64,8 @@ local function check(project, item)
   return parsed
 end
 
-local function create(call)
-  local project, item = call.project, call.body.items[1]
+local function create(exchange)
+  local project, item = exchange.project, exchange.body.items[1]
   local parsed = check(project, item)
   local session = sessions.open(project, item.nonce)
   sessions.bind(project, session, "schedule")
@@ -151,32 +151,32 @@ local function list_page(project, filter, limit)
   return { items = paging.page(step, { limit = limit }, "schedules").items }
 end
 
-local function list(call)
-  return list_page(call.project, call.body.filter or {}, call.body.limit or DEFAULT_LIMIT)
+local function list(exchange)
+  return list_page(exchange.project, exchange.body.filter or {}, exchange.body.limit or DEFAULT_LIMIT)
 end
 
-local function list_all(call)
-  return list_page(call.project, {}, MOST)
+local function list_all(exchange)
+  return list_page(exchange.project, {}, MOST)
 end
 
-local function by_ids(call)
+local function by_ids(exchange)
   local found, missing = core.array({}), {}
-  for _, item in ipairs(call.body.items) do
-    local schedule = call.project.state.schedules[key(item.id)]
+  for _, item in ipairs(exchange.body.items) do
+    local schedule = exchange.project.state.schedules[key(item.id)]
     if schedule then
       found[#found + 1] = schedule.resource
     else
       missing[#missing + 1] = { id = item.id }
     end
   end
-  if #missing > 0 and not call.body.ignoreUnknownIds then
+  if #missing > 0 and not exchange.body.ignoreUnknownIds then
     refuse_with({ missing = missing }, refusals.schedules_missing)
   end
   return { items = found }
 end
 
-local function delete(call)
-  local project, id = call.project, call.body.items[1].id
+local function delete(exchange)
+  local project, id = exchange.project, exchange.body.items[1].id
   local schedule = project.state.schedules[key(id)]
   if not schedule then
     refuse_with({ missing = { { id = id } } }, refusals.schedules_missing)
@@ -186,16 +186,16 @@ local function delete(call)
   return {}
 end
 
-local function get(call)
-  return call.project.state.schedules[key(call.params.scheduleId)] or refuse(refusals.schedule)
+local function get(exchange)
+  return exchange.project.state.schedules[key(exchange.params.scheduleId)] or refuse(refusals.schedule)
 end
 
-local function retrieve(call)
-  return get(call).resource
+local function retrieve(exchange)
+  return get(exchange).resource
 end
 
-local function input_data(call)
-  local schedule = get(call)
+local function input_data(exchange)
+  local schedule = get(exchange)
   return { id = schedule.resource.id, data = schedule.data }
 end
 

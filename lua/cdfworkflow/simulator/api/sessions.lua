@@ -122,25 +122,25 @@ function sessions.principal(project, id)
   end
 end
 
-local function owner_and_kind(call, item)
+local function owner_and_kind(exchange, item)
   if item.clientId then
-    local principal = call.sim.directory.principals[item.clientId]
+    local principal = exchange.sim.directory.principals[item.clientId]
     if not principal or principal.client_secret ~= item.clientSecret
-      or not auth.may_enter(principal, call.project.name) then
+      or not auth.may_enter(principal, exchange.project.name) then
       refuse(refusals.client_credentials)
     end
     return principal, "CLIENT_CREDENTIALS"
   elseif item.oneshotTokenExchange then
-    return call.principal, "ONESHOT_TOKEN_EXCHANGE"
-  elseif not call.principal.token_exchange then
+    return exchange.principal, "ONESHOT_TOKEN_EXCHANGE"
+  elseif not exchange.principal.token_exchange then
     refuse(refusals.token_exchange)
   end
-  return call.principal, "TOKEN_EXCHANGE"
+  return exchange.principal, "TOKEN_EXCHANGE"
 end
 
-local function create(call)
-  local project, state = call.project, call.project.state
-  local principal, kind = owner_and_kind(call, call.body.items[1])
+local function create(exchange)
+  local project, state = exchange.project, exchange.project.state
+  local principal, kind = owner_and_kind(exchange, exchange.body.items[1])
   make_room(project)
   local session = {
     id = project:new_id(),
@@ -149,7 +149,7 @@ local function create(call)
     creationTime = project:now(),
     expirationTime = project:now() + LIFETIME,
     clientId = principal.client_id,
-    nonce = random.hex(call.sim.state, 16),
+    nonce = random.hex(exchange.sim.state, 16),
   }
   state.sessions[key(session.id)] = session
   state.session_order[#state.session_order + 1] = key(session.id)
@@ -160,8 +160,8 @@ local function create(call)
   }
 end
 
-local function list(call)
-  local project, query = call.project, call.query
+local function list(exchange)
+  local project, query = exchange.project, exchange.query
   local status = query.status and query.status:upper()
   local step = paging.newest_first(project.state.session_order, function(id)
     local session = settle(project, project.state.sessions[id])
@@ -170,12 +170,12 @@ local function list(call)
   return paging.page(step, { limit = query.limit or 25, cursor = query.cursor }, { "sessions", status })
 end
 
-local function find(call)
+local function find(exchange)
   local found, missing = core.array({}), {}
-  for _, item in ipairs(call.body.items) do
-    local session = call.project.state.sessions[key(item.id)]
+  for _, item in ipairs(exchange.body.items) do
+    local session = exchange.project.state.sessions[key(item.id)]
     if session then
-      found[#found + 1] = settle(call.project, session)
+      found[#found + 1] = settle(exchange.project, session)
     else
       missing[#missing + 1] = { id = item.id }
     end
@@ -186,17 +186,17 @@ local function find(call)
   return found
 end
 
-local function by_ids(call)
-  local found = find(call)
+local function by_ids(exchange)
+  local found = find(exchange)
   for position, session in ipairs(found) do
     found[position] = view(session)
   end
   return { items = found }
 end
 
-local function revoke(call)
-  local may_list = auth.has(call.principal, "sessionsAcl", "LIST")
-  local found = find(call)
+local function revoke(exchange)
+  local may_list = auth.has(exchange.principal, "sessionsAcl", "LIST")
+  local found = find(exchange)
   for position, session in ipairs(found) do
     if is_live(session) then
       session.status = "REVOKED"

@@ -52,8 +52,8 @@ local function check(project, item)
   return session
 end
 
-local function upsert(call)
-  local project, item = call.project, call.body.items[1]
+local function upsert(exchange)
+  local project, item = exchange.project, exchange.body.items[1]
   local session = check(project, item)
   local before, now = project.state.triggers[item.externalId], project:now()
   sessions.bind(project, session, "trigger")
@@ -182,9 +182,9 @@ end
 
 -- The API ---------------------------------------------------------------------------------------------------------
 
-local function list(call)
-  local query = call.query
-  local step = paging.by_external_id(call.project.state.triggers, function(resource)
+local function list(exchange)
+  local query = exchange.query
+  local step = paging.by_external_id(exchange.project.state.triggers, function(resource)
     return (not query.workflowExternalId or resource.workflowExternalId == query.workflowExternalId)
       and (not query.workflowVersion or resource.workflowVersion == query.workflowVersion)
   end)
@@ -192,38 +192,38 @@ local function list(call)
     { "triggers", query.workflowExternalId, query.workflowVersion })
 end
 
-local function get(call, external_id, kind)
-  return call.project.state.triggers[external_id] or refuse(kind or refusals.trigger)
+local function get(exchange, external_id, kind)
+  return exchange.project.state.triggers[external_id] or refuse(kind or refusals.trigger)
 end
 
-local function delete(call)
-  local external_id = call.body.items[1].externalId
-  sessions.release(call.project, get(call, external_id).session, "trigger")
-  call.project.state.triggers[external_id] = nil
-  call.project.state.trigger_runs[external_id] = nil
+local function delete(exchange)
+  local external_id = exchange.body.items[1].externalId
+  sessions.release(exchange.project, get(exchange, external_id).session, "trigger")
+  exchange.project.state.triggers[external_id] = nil
+  exchange.project.state.trigger_runs[external_id] = nil
   return {}
 end
 
-local function history(call)
-  local external_id = call.params.triggerExternalId
-  get(call, external_id, refusals.trigger_history)
-  local runs = call.project.state.trigger_runs[external_id]
+local function history(exchange)
+  local external_id = exchange.params.triggerExternalId
+  get(exchange, external_id, refusals.trigger_history)
+  local runs = exchange.project.state.trigger_runs[external_id]
   local step = paging.newest_first(runs, function(run)
     return run
   end)
-  return paging.page(step, { limit = call.query.limit or DEFAULT_LIMIT, cursor = call.query.cursor },
+  return paging.page(step, { limit = exchange.query.limit or DEFAULT_LIMIT, cursor = exchange.query.cursor },
     { "history", external_id })
 end
 
-local function pause(call)
-  local trigger = get(call, call.params.triggerExternalId)
+local function pause(exchange)
+  local trigger = get(exchange, exchange.params.triggerExternalId)
   trigger.resource.isPaused = true
   trigger.next_fire = nil
   return {}
 end
 
-local function resume(call)
-  local project, trigger = call.project, get(call, call.params.triggerExternalId)
+local function resume(exchange)
+  local project, trigger = exchange.project, get(exchange, exchange.params.triggerExternalId)
   trigger.resource.isPaused = false
   trigger.next_fire = next_fire(project, trigger.resource.triggerRule)
   fire_batches(project, trigger)

@@ -29,8 +29,8 @@ function versions.get(project, workflow, version)
   return versions.find(project, workflow, version) or refuse(refusals.version)
 end
 
-local function upsert(call)
-  local project, item = call.project, call.body.items[1]
+local function upsert(exchange)
+  local project, item = exchange.project, exchange.body.items[1]
   graph.check(item.workflowDefinition, project.limits.tasks)
   if not project.state.workflows[item.workflowExternalId] then
     workflows.store(project, { externalId = item.workflowExternalId })
@@ -62,11 +62,11 @@ function versions.matches(filters, workflow, version)
   return not filters or #filters == 0
 end
 
-local function list(call)
-  local body = call.body
+local function list(exchange)
+  local body = exchange.body
   local filters = body.filter and body.filter.workflowFilters
   local entries = {}
-  for _, of_workflow in pairs(call.project.state.versions) do
+  for _, of_workflow in pairs(exchange.project.state.versions) do
     for _, entry in pairs(of_workflow) do
       entries[#entries + 1] = entry
     end
@@ -77,21 +77,21 @@ local function list(call)
   return paging.page(step, { limit = body.limit or DEFAULT_LIMIT, cursor = body.cursor }, { "versions", body.filter })
 end
 
-local function retrieve(call)
-  return versions.get(call.project, call.params.workflowExternalId, call.params.version)
+local function retrieve(exchange)
+  return versions.get(exchange.project, exchange.params.workflowExternalId, exchange.params.version)
 end
 
-local function delete(call)
-  local project, missing = call.project, {}
-  for _, item in ipairs(call.body.items) do
+local function delete(exchange)
+  local project, missing = exchange.project, {}
+  for _, item in ipairs(exchange.body.items) do
     if not versions.find(project, item.workflowExternalId, item.version) then
       missing[#missing + 1] = ("(%s, %s)"):format(item.workflowExternalId, item.version)
     end
   end
-  if #missing > 0 and call.query.ignoreUnknownIds == false then
+  if #missing > 0 and exchange.query.ignoreUnknownIds == false then
     refuse(refusals.versions_missing, table.concat(missing, ", "))
   end
-  for _, item in ipairs(call.body.items) do
+  for _, item in ipairs(exchange.body.items) do
     local of_workflow = project.state.versions[item.workflowExternalId]
     if of_workflow then
       of_workflow[item.version] = nil

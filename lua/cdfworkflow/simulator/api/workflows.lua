@@ -33,35 +33,36 @@ function workflows.store(project, item)
   return resource
 end
 
-local function upsert(call)
-  return { items = { workflows.store(call.project, call.body.items[1]) } }
+local function upsert(exchange)
+  return { items = { workflows.store(exchange.project, exchange.body.items[1]) } }
 end
 
-local function list(call)
-  local step = paging.by_creation(call.project.state.workflows, function()
+local function list(exchange)
+  local step = paging.by_creation(exchange.project.state.workflows, function()
     return true
   end)
-  return paging.page(step, { limit = call.query.limit or DEFAULT_LIMIT, cursor = call.query.cursor }, "workflows")
+  local query = exchange.query
+  return paging.page(step, { limit = query.limit or DEFAULT_LIMIT, cursor = query.cursor }, "workflows")
 end
 
-local function retrieve(call)
-  local entry = call.project.state.workflows[call.params.workflowExternalId]
+local function retrieve(exchange)
+  local entry = exchange.project.state.workflows[exchange.params.workflowExternalId]
   return entry and entry.resource or refuse(refusals.workflow)
 end
 
-local function delete(call)
-  local project, missing = call.project, {}
-  for _, item in ipairs(call.body.items) do
+local function delete(exchange)
+  local project, missing = exchange.project, {}
+  for _, item in ipairs(exchange.body.items) do
     if not project.state.workflows[item.externalId] then
       missing[#missing + 1] = item.externalId
     elseif project.engine:running(item.externalId) > 0 then
       refuse(refusals.still_running)
     end
   end
-  if #missing > 0 and call.query.ignoreUnknownIds == false then
+  if #missing > 0 and exchange.query.ignoreUnknownIds == false then
     refuse(refusals.workflows_missing, table.concat(missing, ", "))
   end
-  for _, item in ipairs(call.body.items) do
+  for _, item in ipairs(exchange.body.items) do
     project.state.workflows[item.externalId] = nil
     project.state.versions[item.externalId] = nil
   end

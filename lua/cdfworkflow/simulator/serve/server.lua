@@ -272,7 +272,9 @@ end
 local REASONS = { [400] = "Bad request", [413] = "Request body is too large." }
 
 local function refuse(self, stream, status)
-  send(self.http, stream, "POST", reply.refusal(status, REASONS[status]), true)
+  local response = reply.refusal(status, REASONS[status])
+  response.headers.date = http_date(self.sim:now())
+  send(self.http, stream, "POST", response, true)
   stream.connection:flush(ANSWER_TIMEOUT)
 end
 
