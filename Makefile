@@ -4,7 +4,7 @@
 #   make demo       installs what is missing, builds, starts the embedded CDF, runs the first example against it
 #   make test       installs what is missing, builds, runs all specs; ends in "N passed, N failed"
 #                   (one file on one Lua: make test SPECS=spec/core/json_spec.lua LUAS=5.4)
-#   make lint       luacheck, one hand, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
+#   make lint       luacheck, one hand, annotations, gcc and clang with warnings as errors, cppcheck, clang-tidy, clang-format, symbols
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
@@ -15,6 +15,7 @@
 #   make torture    spec/torture: every allocation failed once
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
+#   make reference  all public functions and types, as HTML and as Markdown, into build/reference
 #   make install    luarocks make into PREFIX (default /usr/local) for LUA_VERSION (default 5.4), with the manual pages
 #                   where scdoc is here, and the completion of the shells
 #   make format     clang-format over all C files
@@ -118,10 +119,10 @@ stress:
 	@GC_PAUSE=0 spec/support/watched.sh stress "$(LUAS)" $(C_SPECS)
 	@GC_PAUSE=104 spec/support/watched.sh stress "$(LUAS)" $(SPECS)
 
-.PHONY: lint lint-lua lint-hand lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
+.PHONY: lint lint-lua lint-hand lint-reference lint-compilers lint-symbols lint-format lint-cppcheck lint-tidy
 lint:
 	@spec/support/install.sh lint
-	$(STEP) --keep-going lint-lua lint-hand lint-symbols lint-format lint-cppcheck lint-tidy
+	$(STEP) --keep-going lint-lua lint-hand lint-reference lint-symbols lint-format lint-cppcheck lint-tidy
 
 lint-lua:
 	luacheck --quiet lua spec rockspec
@@ -129,6 +130,10 @@ lint-lua:
 # What luacheck does not look at: above functions `---@param …` and `--- words`, and fences `-- {==== Words ====`.
 lint-hand:
 	@! grep -rnE --include='*.lua' --exclude-dir=node_modules '^ *---[^ @-]|^ *--- *[{}]====' lua spec
+
+# That public functions say what they take and give, and that what methods take is what is said of them.
+lint-reference:
+	@lua5.4 spec/support/reference/main.lua check lua
 
 lint-compilers:
 	@$(MAKE) --no-print-directory build BUILD=build/lint/gcc CC=gcc CFLAGS="-O2 -Werror"
@@ -173,6 +178,11 @@ page:
 fuzz:
 	@spec/support/install.sh fuzz
 	@spec/fuzz/run.sh
+
+.PHONY: reference
+reference:
+	@mkdir -p $(BUILD)/reference
+	@lua5.4 spec/support/reference/main.lua pages lua $(BUILD)/reference
 
 PREFIX ?= /usr/local
 LUA_VERSION ?= 5.4
@@ -221,6 +231,8 @@ rock:
 rock-install:
 	install -D -t "$(LIBDIR)/cdfworkflow" $(BUILD)/rock/cdfworkflow/core.so
 	cd lua && find cdfworkflow -name '*.lua' -exec install -D -m 644 '{}' '$(LUADIR)/{}' ';'
+	mkdir -p "$(LUADIR)/cdfworkflow/meta/cdfworkflow"
+	"$(LUA)" spec/support/reference/main.lua definition lua "$(LUADIR)/cdfworkflow/meta"
 
 .PHONY: clean format
 clean:

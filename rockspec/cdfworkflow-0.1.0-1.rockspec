@@ -38,6 +38,7 @@ build = {
     CURL_LIBDIR = "$(CURL_LIBDIR)",
   },
   install_variables = {
+    LUA = "$(LUA)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
   },

@@ -32,6 +32,13 @@ describe("the rock", function()
     shell.run(("rm -rf %s %s"):format(tree, elsewhere))
   end)
 
+  it("brings what an editor needs, for the modules as they are", function()
+    for _, module in ipairs { "cdfworkflow", "cdfworkflow/simulator" } do
+      local chunk = assert(loadfile(("%s/share/lua/5.4/cdfworkflow/meta/%s.lua"):format(tree, module)))
+      assert.table(chunk())
+    end
+  end)
+
   -- Runs a command in a folder outside the checkout, with the tree and Debian's own modules in reach and nothing else.
   local function run_with_the_rock(command)
     local paths = ("LUA_PATH='%s/share/lua/5.4/?.lua;%s/share/lua/5.4/?/init.lua;;' LUA_CPATH='%s/lib/lua/5.4/?.so;;'")
@@ -78,7 +85,8 @@ describe("the rock", function()
 
   it("installs every Lua file", function()
     local ours = shell.run "cd lua && find . -name '*.lua' | sort"
-    assert.equal(ours, (shell.run(("cd %s/share/lua/5.4 && find . -name '*.lua' | sort"):format(tree))))
+    assert.equal(ours, (shell.run(("cd %s/share/lua/5.4 && find . -name meta -prune -o -name '*.lua' -print | sort")
+      :format(tree))))
     assert.truthy(ours:find("./cdfworkflow/init.lua", 1, true))
   end)
 

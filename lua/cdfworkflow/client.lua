@@ -41,11 +41,11 @@ local words = require "cdfworkflow.signin.words"
 ---@field attempts? integer requests sent
 ---@field elapsed? number seconds
 
----@class cdfworkflow.ClientOptions
----@field project string
+---@class cdfworkflow.ClientSettings
+---@field project? string
 ---@field cluster? string such as "westeurope-1"; or base_url
 ---@field base_url? string https, or http to loopback
----@field credentials userdata what `cdf.credentials` gives
+---@field credentials? userdata what `cdf.credentials` gives
 ---@field client_name? string the x-cdp-app header; "cdfworkflow" unless told
 ---@field timeout? number seconds for one whole call with token, session and retries; 60 unless told
 ---@field connect_timeout? number seconds; 10 unless told
@@ -59,6 +59,10 @@ local words = require "cdfworkflow.signin.words"
 ---  and `add`
 ---@field on_event? fun(event: table) told of requests, answers and retries, and of the end of a run whose caller hung up
 ---  (`type = "abandoned"`); sees no secret
+
+---@class cdfworkflow.ClientOptions : cdfworkflow.ClientSettings
+---@field project string
+---@field credentials userdata what `cdf.credentials` gives
 
 ---@class cdfworkflow.Client
 ---@field workflows cdfworkflow.Workflows
@@ -322,7 +326,7 @@ end) } }
 --- Finds out whether a run would work, and starts none: name resolution, connection, TLS, the token, the clock against
 --- CDF's, the project and the rights, which kind of session a run would use; with `workflow_external_id` also whether
 --- the version is there, what `cdf.lint` says of it, and whether the input fits. What cannot be looked at because of
---- what failed before it is left out.
+--- what failed before it is left out. All that goes wrong is among the findings: there is no error beside them.
 ---@param opts? cdfworkflow.CheckOptions
 ---@return cdfworkflow.CheckFinding[] findings
 function Client:check(opts) return require("cdfworkflow.api.checkup").check(self, opts) end
@@ -370,7 +374,7 @@ function Client:retry(execution, opts) return self.workflows.executions:_retry(e
 ---@return cdfworkflow.Error? err
 function Client:wait(execution, opts) return self.workflows.executions:_wait(execution, opts) end
 
---- Follows an execution, event by event. See `executions:watch`.
+--- Follows an execution, event by event. An error is raised, as the error table. See `executions:watch`.
 ---@param execution string|cdfworkflow.Execution
 ---@param opts? cdfworkflow.WatchOptions
 ---@return fun(): cdfworkflow.Event|nil

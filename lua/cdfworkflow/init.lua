@@ -19,15 +19,20 @@ local ARRAY = {
   accepts = function(value) return type(value) == "table" and pcall(core.array, value) end,
 }
 
+--- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
+---@param t? table a new one unless given; without a metatable of its own
+---@return table t the same
+local function array(t) return core.array(t) end
+
+--- The module: what `require "cdfworkflow"` gives.
+---@class cdfworkflow
+---@field _VERSION string
+---@field null userdata JSON null: light userdata NULL, the same value as `cjson.null` and `ngx.null`
+---@field task cdfworkflow.task
 local cdf = {
   _VERSION = core.version,
-
-  --- JSON null: light userdata NULL, the same value as `cjson.null` and `ngx.null`.
   null = core.null,
-
-  --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
-  ---@type fun(t?: table): table
-  array = method.fn("cdf.array", { { "t", ARRAY } }, core.array),
+  array = method.fn("cdf.array", { { "t", ARRAY } }, array),
 
   json = json.json,
   encode = json.encode,
@@ -51,7 +56,7 @@ local CLIENT = {
   required = true,
 }
 
---- Authenticates now. See `Client:auth`.
+--- Authenticates now. See `client:auth`.
 ---@param c cdfworkflow.Client
 ---@param opts? { timeout?: number }
 ---@return { tokenType: string, expiresAt?: integer }|nil result
@@ -60,7 +65,7 @@ local function auth(c, opts) return c:auth(opts) end
 
 cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
 
---- Starts a run. See `Client:run`.
+--- Starts a run. See `client:run`.
 ---@param c cdfworkflow.Client
 ---@param workflow_external_id string
 ---@param version string|integer

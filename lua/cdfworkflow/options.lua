@@ -21,6 +21,7 @@ local options = {}
 ---@field most? number
 ---@field choices? string[] the words there are
 ---@field members? cdfworkflow.Member[] of a table with names
+---@field open? boolean it may have others as well
 
 ---@class cdfworkflow.Member an argument, an option or a member of a resource
 ---@field [1] string its name
@@ -242,7 +243,7 @@ function options.members(members, rule) return closed("member", members, rule) e
 ---@return cdfworkflow.Kind
 function options.resource(members, left_out)
   return {
-    word = "a table", accepts = is_table, members = members,
+    word = "a table", accepts = is_table, members = members, open = true,
     look = function(given, path, method) expect_members(members, given, path, method) end,
     use = function(given, path)
       local taken = {}
@@ -258,7 +259,7 @@ end
 ---@return cdfworkflow.Kind
 function options.part(members)
   return {
-    word = "a table", accepts = is_table, members = members,
+    word = "a table", accepts = is_table, members = members, open = true,
     look = function(given, path, method) expect_members(members, given, path, method) end,
     use = function(given, path) return use_members(members, given, {}, path) end,
   }

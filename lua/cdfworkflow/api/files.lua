@@ -12,6 +12,8 @@ local options = require "cdfworkflow.options"
 ---@field name string at most 256 characters
 ---@field externalId? string
 ---@field mimeType? string
+---@field source? string at most 128 characters
+---@field directory? string at most 512 characters
 ---@field dataSetId? integer
 ---@field id? integer in answers, like what follows
 ---@field uploaded? boolean

@@ -11,13 +11,14 @@ local wait = require "cdfworkflow.api.wait"
 
 ---@class cdfworkflow.Function a resource of CDF; further members pass through
 ---@field name string at most 140 characters
----@field fileId integer of the uploaded zip; `create` sets it when it is given the zip itself
+---@field fileId? integer of the uploaded zip; `create` sets it when it is given the zip itself
 ---@field externalId? string
 ---@field description? string
 ---@field owner? string
 ---@field functionPath? string of the Python file in the zip, `handler.py` unless told
 ---@field secrets? table<string, string> at most 30, names of lower-case letters, digits and dashes, up to 15
 ---@field envVars? table<string, string>
+---@field extraIndexUrls? string[] package indexes beside the usual one
 ---@field cpu? number
 ---@field memory? number
 ---@field runtime? string such as "py312"

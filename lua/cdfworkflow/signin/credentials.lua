@@ -164,6 +164,8 @@ end
 ---@field audience? string
 ---@field resource? string a member of the token request that some providers ask for
 
+--- Credentials of one form: a token, a client secret, or a certificate. Nothing is sent yet, and `tostring` tells
+--- nothing of them.
 ---@param opts cdfworkflow.CredentialsOptions
 ---@return userdata|nil credentials
 ---@return cdfworkflow.Error? err kind "invalid" when a value cannot be sent, or a file cannot be used

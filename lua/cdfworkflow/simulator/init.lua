@@ -174,6 +174,7 @@ local function add_request(self, name, given)
   end
 end
 
+--- A CDF of its own, in this process. Raises for options that are none.
 ---@param given cdfworkflow.simulator.Options?
 ---@return cdfworkflow.simulator.Simulator
 function M.new(given)
@@ -206,6 +207,7 @@ function M.new(given)
   return self
 end
 
+--- All that it knows, as plain data.
 ---@return table # a copy of `sim.state`, for `load`, or for `simulator.new{ state = … }`
 function Simulator:export()
   return copy(self.state)
@@ -229,7 +231,8 @@ end
 
 --- Takes the state of another simulator, or an earlier one, instead of its own. What is none changes nothing.
 ---@param state table what `export` gave; is not to be used elsewhere
----@return boolean|nil ok, string|nil message
+---@return true|nil ok
+---@return string? message
 function Simulator:load(state)
   must_rest(self, "load")
   local before, names = self.state, copy(self.project_names)
@@ -282,6 +285,7 @@ function Simulator:fault(fault)
   return self.faults:order(fault)
 end
 
+--- The faults that wait.
 ---@return cdfworkflow.simulator.OrderedFault[] # those that still wait for a request, in the order of their ids
 function Simulator:list_faults()
   return self.faults:list()
@@ -294,6 +298,7 @@ function Simulator:clear_faults(id)
   return self.faults:clear(id)
 end
 
+--- What a client is given as its `transport` to talk to this simulator.
 ---@return table # a client transport with no socket
 function Simulator:transport()
   return transport.new(self)
@@ -316,11 +321,13 @@ end
 
 -- Time ------------------------------------------------------------------------------------------------------------
 
+--- The time on the simulator's clock.
 ---@return integer # milliseconds since the epoch
 function Simulator:now()
   return self.state.clock
 end
 
+--- When there will be something to do.
 ---@return integer|nil # when something is due, in milliseconds
 function Simulator:next_due()
   local due
