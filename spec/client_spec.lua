@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The client object: its doors, what it shows and how it ends. What calls do is in core/call_spec.lua and others.
+-- The client object: its doors, what it shows and how it ends. What calls do is in core/call_spec.lua and those beside.
 
 local Script = require "script"
 local cdf = require "cdfworkflow"
