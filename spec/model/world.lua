@@ -6,7 +6,7 @@ local cdf = require "model.cdf"
 local faults = require "model.faults"
 
 local HOP = 0.02 -- seconds that a request takes to CDF, and its answer back
-local LONGEST = 30 -- seconds for which an answer need be waited for, where it can be asked for again (README «Promises»)
+local LONGEST = 30 -- seconds to wait for an answer that can be asked for again (README «Promises»)
 
 ---@class spec.model.Fault one of a plan: what happens to the `nth` request of this kind after the fault before it
 ---@field fault string
