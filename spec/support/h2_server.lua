@@ -143,7 +143,7 @@ function h2_server.start()
   return setmetatable({ wire = server, url = (server.url:gsub("^http:", "https:")) }, Server)
 end
 
----A client that makes no repeats unless told.
+--- A client that makes no repeats unless told.
 ---@param plan string
 ---@param options? table of cdf.client
 ---@return cdfworkflow.Client
@@ -156,7 +156,7 @@ function Server:client(plan, options)
   return assert(cdf.client(settings))
 end
 
----Ends the server.
+--- Ends the server.
 ---@return table<string, integer> # how many requests there were, by "kind plan"
 function Server:stop()
   local counts = {}
