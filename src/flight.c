@@ -162,6 +162,7 @@ static int local_port(int descriptor) {
     struct sockaddr_in6 six;
   } address;
   socklen_t length = sizeof address;
+  memset(&address, 0, sizeof address);
   if (getsockname(descriptor, &address.any, &length) != 0) return -1;
   return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
 }

@@ -39,8 +39,8 @@ void cdfw_wiping_free(void *block) {
 void *cdfw_wiping_resize(void *block, size_t size) {
   if (block == NULL) return malloc(size);
   size_t old_size = usable_size(block);
-  if (size > 0 && size <= old_size && size >= old_size / 2) return block;
-  void *moved = malloc(size);
+  if (size <= old_size && size >= old_size / 2) return block;
+  void *moved = malloc(size > 0 ? size : 1);
   if (moved == NULL) return NULL;
   memcpy(moved, block, old_size < size ? old_size : size);
   cdfw_wiping_free(block);

@@ -57,8 +57,8 @@ local words = require "cdfworkflow.signin.words"
 ---@field transport? table how requests travel; what fits the host (plain script, nginx, HAProxy) unless told
 ---@field token_store? table tokens shared with other processes: `ngx.shared.NAME`, or anything with its `get`, `set`
 ---  and `add`
----@field on_event? fun(event: table) told of requests, answers and retries, and how a run ended whose caller hung up
----  (`type = "abandoned"`); sees no secret
+---@field on_event? fun(event: table) told of requests, answers and retries, and of the end of a run whose caller
+---  hung up (`type = "abandoned"`); sees no secret
 
 ---@class cdfworkflow.ClientOptions : cdfworkflow.ClientSettings
 ---@field project string

@@ -13,7 +13,7 @@ cdf.PROJECT = "https://cdf.example/api/v1/projects/p"
 cdf.TOKEN_URL = "https://idp.example/token"
 
 local NONCE_LEAST, NONCE_MOST = 60, 70 -- seconds; CDF.md section 3: «about one minute»
-local LONGEST_LAG = 10 -- seconds until what was started is listed (DESIGN section 5)
+local LONGEST_LAG = 10 -- seconds until what was started is listed (README «Promises»)
 local SOON = 2 -- seconds after which a retried execution has failed again, where nature wants it so
 local FUNCTION_ID = 7
 

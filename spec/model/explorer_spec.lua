@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- DESIGN section 5 in every world of the model with up to two faults; `make model` goes to four.
+-- README «Promises» in every world of the model with up to two faults; `make model` goes to four.
 
 local explorer = require "model.explorer"
 local faults = require "model.faults"

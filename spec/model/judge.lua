@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What must be true after a call, whatever has happened (README «Promises», DESIGN section 5). The judge knows what
+-- What must be true after a call, whatever has happened (README «Promises»). The judge knows what
 -- truly became of each request; where a client says `ambiguous`, it asks whether an ideal one could have known better.
 
 local judge = {}
@@ -90,7 +90,7 @@ local function vain(list)
 end
 
 --- Something that no time mends: a look, a token or a session was refused; or a token or a session was answered in a
---- way that is not repeated (DESIGN section 5: «Retries»).
+--- way that is not repeated (README «Promises»: «Retries»).
 local function is_shut_out(list)
   local denials = 0
   for _, exchange in ipairs(list) do

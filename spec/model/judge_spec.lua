@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The judge of the model: what DESIGN asks for can be had (a plain client, reference.lua, gets it), and each way of
+-- The judge of the model: what is promised can be had (a plain client, reference.lua, gets it), and each way of
 -- spoiling that client is noticed.
 
 local unpack = table.unpack or unpack -- luacheck: ignore 143 (Lua 5.1)
@@ -19,7 +19,7 @@ local function explore(name, depth, flaw)
   return table.concat(blamed, "\n"), figures
 end
 
-describe("a client that does what DESIGN says", function()
+describe("a client that does what is promised", function()
   for _, name in ipairs {
     "run", "run_id", "run_id_long", "run_nonce", "run_nonce_id", "look_back", "look_back_soon", "look_back_again",
     "retry", "retry_id", "retry_id_long", "upsert",

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- A client as DESIGN section 5 describes it, in as few lines as can be: it shows that what the judge asks for can be
+-- A client as README «Promises» describes it, in as few lines as can be: it shows that what the judge asks for can be
 -- had. `flaws` spoil it in one way each; the judge must notice every one of them.
 
 local core = require "cdfworkflow.core"

@@ -6,7 +6,7 @@ local cdf = require "model.cdf"
 local faults = require "model.faults"
 
 local HOP = 0.02 -- seconds that a request takes to CDF, and its answer back
-local LONGEST = 30 -- seconds for which an answer need be waited for, where it can be asked for again (DESIGN section 5)
+local LONGEST = 30 -- seconds to wait for an answer that can be asked for again (README «Promises»)
 
 ---@class spec.model.Fault one of a plan: what happens to the `nth` request of this kind after the fault before it
 ---@field fault string
@@ -21,7 +21,7 @@ local LONGEST = 30 -- seconds for which an answer need be waited for, where it c
 ---@field fault? string
 ---@field nonce? string that it carried
 ---@field heard string "done", "clean", "put off", "refused" (by CDF), "foreign" (refused by somebody else), "denied"
----  (401), "doubt": DESIGN section 5
+---  (401), "doubt": README «Promises»
 ---@field status? integer
 
 ---@class spec.model.World a transport
@@ -124,7 +124,7 @@ local function planned(self, kind)
   return fault.fault
 end
 
---- What the answer tells who got it, by the table of DESIGN section 5.
+--- What the answer tells who got it, by the table of README «Promises».
 function world.heard(response, doubtful)
   local status = response.status
   if response.failure then return response.sent and "doubt" or "clean" end

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Runs on: 5.4 luajit
--- The exit statuses of the program, each by its own cause; the table of the code is the law of DESIGN section 8.
+-- The exit statuses of the program, each by its own cause; the table of the code is that of the manual.
 
 local exits = require "cdfworkflow.program.exits"
 local program = require "program"
