@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the embedded CDF can carry: runs a second through HTTP, with three tasks each; and in process, with 10,000 and
--- with 100,000 executions of three tasks, memory, a look for a run, the page, and the state out and in. What is worse
--- than linear shows in the last column, which would be above 10, or above 1 for what does not depend on their number.
--- Takes SIM_RUNS (2000) and SIM_SIZE (100000) from the environment.
+-- with 100,000 executions of three tasks, memory, a look for a run, and the state out and in (pages: page.lua). What is
+-- worse than linear shows in the last column, which would be above 10, or above 1 for what does not depend on their
+-- number. Takes SIM_RUNS (2000) and SIM_SIZE (100000) from the environment.
 
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
@@ -87,18 +87,7 @@ local function start(sim, client, count)
   sim:advance(10)
 end
 
-local function page_of(sim)
-  local page = require "cdfworkflow.simulator.serve.page"
-  if page.render then return function(path) assert(page.render(sim, path)) end end -- as it was
-  local shown = page.new { sim = sim, host = "127.0.0.1", token = "t" }
-  return function(path)
-    local response = shown:answer { method = "GET", path = path, headers = { host = "127.0.0.1" } }
-    assert(response.status == 200, response.status)
-  end
-end
-
-local function measure(sim, client, show)
-  local last = assert(client.workflows.executions:list { limit = 1 })[1].id
+local function measure(sim, client)
   local store = require "cdfworkflow.simulator.serve.store"
   local path = os.tmpname()
   local figures = {
@@ -106,8 +95,6 @@ local function measure(sim, client, show)
       client.workflows.executions:list { workflowFilters = { { externalId = "w", version = "1" } }, limit = 1000,
         createdTimeStart = sim:now() - 10000 }
     end),
-    front = timed_alone(function() show "/" end),
-    execution = timed_alone(function() show("/ui/my-project/executions/" .. last) end),
     save = timed(function() assert(store.save(path, sim.state)) end),
     load = timed(function() assert(store.load(path)) end),
   }
@@ -117,7 +104,6 @@ end
 
 local ROWS = {
   { "memory", "memory for the executions", "KiB" }, { "look", "a look for a run of the last ten seconds", "ms" },
-  { "front", "the first page", "ms" }, { "execution", "the page of one execution", "ms" },
   { "save", "the state saved", "ms" }, { "load", "the state read", "ms" },
 }
 
@@ -129,14 +115,14 @@ local function in_process()
   local client = assert(cdf.client { project = "my-project", base_url = "http://localhost", transport = sim:transport(),
     credentials = credentials() })
   assert(client.workflows.versions:upsert(VERSION))
-  local show, sizes, columns = page_of(sim), { math.floor(SIZE / 10), SIZE }, {}
+  local sizes, columns = { math.floor(SIZE / 10), SIZE }, {}
   start(sim, client, 10)
   local before, made = held(), 10
   for column, size in ipairs(sizes) do
     start(sim, client, size - made)
     made = size
     local memory = held() - before
-    columns[column] = measure(sim, client, show)
+    columns[column] = measure(sim, client)
     columns[column].memory = memory
   end
   print(("%-44s %14d %14d %8s"):format("executions of three tasks, in process", sizes[1], sizes[2], "ratio"))
