@@ -74,7 +74,7 @@ describe("the rock", function()
     local own, there = folder(), folder()
     finally(function() shell.run(("rm -rf %s %s"):format(own, there)) end)
     local said, status = shell.run(("mkdir %s/lib && cd %s/lib && for name in libcurl.so libcurl.so.4; do "
-      .. "ln -s $(ldconfig -p | sed -n 's/.* //; /libcurl\\.so\\.4$/p' | head -n 1) $name; done"):format(own, own))
+      .. "ln -s $(PATH=$PATH:/sbin ldconfig -p | sed -n 's/.* //; /libcurl\\.so\\.4$/p' | head -n 1) $name; done"):format(own, own))
     assert(status == 0, said)
     said, status = luarocks(("make --deps-mode=none --tree %s CURL_DIR=%s"):format(there, own))
     assert(status == 0, said)
