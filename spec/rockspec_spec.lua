@@ -73,8 +73,9 @@ describe("the rock", function()
     end
     local own, there = folder(), folder()
     finally(function() shell.run(("rm -rf %s %s"):format(own, there)) end)
-    local said, status = shell.run(("mkdir %s/lib && cd %s/lib && for name in libcurl.so libcurl.so.4; do "
-      .. "ln -s $(ldconfig -p | sed -n 's/.* //; /libcurl\\.so\\.4$/p' | head -n 1) $name; done"):format(own, own))
+    local links = "for name in libcurl.so libcurl.so.4; do "
+      .. "ln -s $(ldconfig -p | sed -n 's/.* //; /libcurl\\.so\\.4$/p' | head -n 1) $name; done"
+    local said, status = shell.run(("mkdir %s/lib && cd %s/lib && PATH=$PATH:/sbin; %s"):format(own, own, links))
     assert(status == 0, said)
     said, status = luarocks(("make --deps-mode=none --tree %s CURL_DIR=%s"):format(there, own))
     assert(status == 0, said)

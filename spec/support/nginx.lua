@@ -163,7 +163,9 @@ local SETTINGS = "daemon off;" .. (shell.run("id -u") == "0\n" and " user root;"
 local function spawn(folder, environment)
   local words = { "env" }
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
-  local command = "echo $$; exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
+  -- An ordinary user's limit of 1,024 descriptors is less than the worker's connections, and may be raised.
+  local command = "echo $$; ulimit -S -n 8192 2>/dev/null; "
+    .. "exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
   local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder),
     shell.quote(SETTINGS), shell.quote(folder)), "r"))
   return output, tonumber(output:read "*l")
