@@ -3,14 +3,13 @@
 -- before it went away (GOAWAY), has surely not been carried out (RFC 9113 8.7): it is sent again, a run too, without
 -- a request_id.
 
-local core = require "cdfworkflow.core"
 local h2_server = require "h2_server"
+local libcurl = require "libcurl"
 
 local REFUSALS = { "refused_stream" }
 
 -- Older ones say nothing of a server that goes away, so that its streams are in doubt.
-local major, minor = core.libcurl:match "^(%d+)%.(%d+)"
-if tonumber(major) > 7 or tonumber(minor) >= 88 then
+if libcurl.is_at_least(7, 88) then
   REFUSALS[2], REFUSALS[3] = "goaway_before", "goaway_before_and_closed"
 end
 

@@ -5,6 +5,7 @@
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
 local h2_server = require "h2_server"
+local libcurl = require "libcurl"
 local stub_cdf = require "stub_cdf"
 local wire = require "wire"
 
@@ -87,8 +88,9 @@ describe("an answer that is cut off", function()
     until whole or offset > 1000
     local counts = server:stop()
     local least = offset - 1
-    if how == "chunked" then least = least + 1 end -- the very last line feed, behind the last chunk, is no loss
-    assert.is_number(counts[logged(least)], "what passed for whole was not")
+    -- The very last line feed, behind the last chunk, is no loss, only newer libcurls wait for it.
+    local whole_enough = counts[logged(least)] or how == "chunked" and counts[logged(least + 1)]
+    assert.is_number(whole_enough, "what passed for whole was not")
     for cut = 0, offset - 1 do
       local expected = kind == "run" and 1 or cut == offset - 1 and 1 or nil
       assert.equal(expected, counts[("run %s-%s-%d"):format(how, kind, cut)])
@@ -199,6 +201,11 @@ describe("an answer that is not as it should be", function()
     ["switching protocols"] = { '"HTTP/1.1 101 Switching Protocols\\r\\nUpgrade: h2c\\r\\n\\r\\n"',
       "transport", "transport", "ambiguous" },
   }
+
+  if libcurl.is_at_least(8, 17) then -- and takes no length after another one
+    local case = CASES["two lengths of which the first is too small"]
+    case[2], case[3], case[4] = "protocol", "protocol", "ambiguous"
+  end
 
   local function plan_of(kind, name) return kind .. "-" .. name:gsub("%W", "_") end
 

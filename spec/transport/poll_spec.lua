@@ -217,7 +217,7 @@ describe("a transport that is pumped", function()
 
     it("brings a run that was sent to its end, looking for it too, and tells it", function()
       local runs = slow:counts().runs
-      local runner = begin(function() client:run("hangs", "1", { request_id = "r", timeout = 1.5 }) end)
+      local runner = begin(function() client:run("hangs", "1", { request_id = "r", timeout = 4 }) end)
       go_on(function() return slow:counts().runs > runs end, runner)
       gone[runner] = true
       local looked = false

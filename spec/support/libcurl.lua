@@ -1,0 +1,17 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Which libcurl the specs run with, for the few that cannot ask the same of each.
+
+local core = require "cdfworkflow.core"
+
+local libcurl = {}
+
+---@param major integer
+---@param minor integer
+---@return boolean
+function libcurl.is_at_least(major, minor)
+  local has_major, has_minor = core.libcurl:match "^(%d+)%.(%d+)"
+  has_major, has_minor = tonumber(has_major), tonumber(has_minor)
+  return has_major > major or has_major == major and has_minor >= minor
+end
+
+return libcurl
