@@ -352,7 +352,7 @@ describe("lua_close with a call under way", function()
   end)
 
   it("tells of a run that was interrupted at the keyboard #timed", function()
-    local lines, _, said = abandon("interrupt", "run", "timeout -s INT 0.7")
+    local lines, _, said = abandon("interrupt", "run", "timeout -s INT 2")
     assert.same({ "cdfworkflow: interrupted", told.run }, lines, said)
   end)
 end)
