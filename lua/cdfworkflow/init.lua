@@ -20,6 +20,9 @@ local ARRAY = {
 }
 
 --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
+---
+---     local text = assert(cdf.encode { sensors = cdf.array {} })
+---     print(text) --> {"sensors":[]}
 ---@param t? table a new one unless given; without a metatable of its own
 ---@return table t the same
 local function array(t) return core.array(t) end
@@ -57,6 +60,8 @@ local CLIENT = {
 }
 
 --- Authenticates now. See `client:auth`.
+---
+---     assert(cdf.auth(client))
 ---@param c cdfworkflow.Client
 ---@param opts? { timeout?: number }
 ---@return { tokenType: string, expiresAt?: integer }|nil result
@@ -66,6 +71,8 @@ local function auth(c, opts) return c:auth(opts) end
 cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
 
 --- Starts a run. See `client:run`.
+---
+---     local execution = assert(cdf.run(client, "report", "1"))
 ---@param c cdfworkflow.Client
 ---@param workflow_external_id string
 ---@param version string|integer

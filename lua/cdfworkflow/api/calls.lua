@@ -44,6 +44,9 @@ end
 takes.retrieve = { FUNCTION, FUNCTION_CALL }
 
 --- One call of a function.
+---
+---     local call = assert(client.functions:call "fetch")
+---     print(assert(client.functions.calls:retrieve("fetch", call)).status) --> Running
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return cdfworkflow.FunctionCall|nil function_call
@@ -68,6 +71,8 @@ takes.list = {
 }
 
 --- The calls of a function that pass the filter, up to `limit` (25 unless told; `math.huge` for all).
+---
+---     local failed = assert(client.functions.calls:list("fetch", { status = "Failed" }))
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param opts? cdfworkflow.FunctionCallFilter
 ---@return cdfworkflow.FunctionCall[]|nil calls
@@ -92,6 +97,9 @@ end
 takes.response = { FUNCTION, FUNCTION_CALL }
 
 --- What the function returned: `{ functionId =, callId =, response = }`, without `response` where it returned nothing.
+---
+---     local call = assert(client.functions:call("fetch", {}, { wait = true }))
+---     print(assert(client.functions.calls:response("fetch", call)).response.rows) --> 3
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { functionId: integer, callId: integer, response: any }|nil body
@@ -103,6 +111,9 @@ end
 takes.logs = { FUNCTION, FUNCTION_CALL }
 
 --- What the call logged.
+---
+---     local call = assert(client.functions:call("fetch", {}, { wait = true }))
+---     for _, line in ipairs(assert(client.functions.calls:logs("fetch", call))) do print(line.message) end
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { timestamp: integer, message: string }[]|nil lines

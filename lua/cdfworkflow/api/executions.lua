@@ -83,6 +83,9 @@ takes.run = {
 
 --- Starts an execution of a workflow version: a token, a session, the run. At most once, or with `request_id` exactly
 --- once (README «Promises»): where the answer is lost after the run may have started, the error's kind is "ambiguous".
+---
+---     local execution, err = client.workflows.executions:run("report", "1", { request_id = "report-31" })
+---     if not execution and err.retryable then print("later") end
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
@@ -113,6 +116,9 @@ takes.retry = {
 ---@field timeout? number seconds, the client's own unless told
 
 --- Starts a failed, timed out or terminated execution again, under the same id, from the tasks that did not succeed.
+---
+---     assert(client:cancel(execution))
+---     print(assert(client.workflows.executions:retry(execution)).status) --> RUNNING
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.RetryOptions
 ---@return cdfworkflow.Execution|nil execution
@@ -127,6 +133,10 @@ end
 takes.retrieve = { EXECUTION }
 
 --- One execution in detail: with its definition, input and task executions.
+---
+---     local detail = assert(client.workflows.executions:retrieve(execution.id))
+---     print(cdf.graph(detail, "text", { ascii = true })) --> > report version 1  running
+---                                                        --> `- > fetch  function  in progress
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@return cdfworkflow.Execution|nil execution
 ---@return cdfworkflow.Error? err
@@ -151,6 +161,8 @@ local FILTER = options.into("filter", {
 takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 
 --- The executions that pass the filter, up to `limit`. They come without detail.
+---
+---     local newest = assert(client.workflows.executions:list { limit = 1 })[1]
 ---@param opts? cdfworkflow.ExecutionFilter
 ---@return cdfworkflow.Execution[]|nil executions
 ---@return cdfworkflow.Error? err
@@ -161,6 +173,8 @@ end
 takes.each = { { "opts", options.of { paging.ALL, FILTER } }, raises = true }
 
 --- An iterator over the executions that pass the filter. An error is raised, as the error table.
+---
+---     for failed in client.workflows.executions:each { status = { "FAILED" } } do print(cdf.why(failed)) end
 ---@param opts? cdfworkflow.ExecutionFilter
 ---@return fun(): cdfworkflow.Execution|nil
 function Executions:each(opts)
@@ -171,6 +185,8 @@ takes.cancel = { EXECUTION, { "reason", check.text(500) } }
 
 --- Cancels a running execution: it becomes TERMINATED and its running tasks CANCELED. What they started elsewhere
 --- (transformation jobs, function calls) goes on.
+---
+---     assert(client.workflows.executions:cancel(execution.id, "the wrong day"))
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param reason? string at most 500 characters; ends up in `reasonForIncompletion`
 ---@return cdfworkflow.Execution|nil execution
@@ -182,6 +198,9 @@ end
 takes.wait = { EXECUTION, { "opts", options.of(wait.WAIT) } }
 
 --- Follows an execution to its end and gives it back in detail, whatever its final status.
+---
+---     local ended, err = client.workflows.executions:wait(execution, { timeout = 3600 })
+---     if not ended and err.kind == "timeout" then print(err.execution.status) end
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.WaitOptions
 ---@return cdfworkflow.Execution|nil execution

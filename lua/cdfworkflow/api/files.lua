@@ -30,6 +30,9 @@ local LOOKS = 5 -- for `uploaded`, 1, 2, 4 and 8 seconds apart
 takes.wait_uploaded = { { "id", check.id "a file", required = true } }
 
 --- Waits until CDF has seen that the file's content was uploaded.
+---
+---     local file = assert(client.files:upload({ name = "day.csv" }, "a,b\n1,2\n"))
+---     print(assert(client.files:wait_uploaded(file)).uploaded) --> true
 ---@param id integer|cdfworkflow.File
 ---@return cdfworkflow.File|nil file
 ---@return cdfworkflow.Error? err kind "timeout" when it has not after five looks, 15 seconds
@@ -60,6 +63,8 @@ takes.upload = { { "file", FILE, required = true }, { "bytes", check.string, req
 
 --- Creates the file, or replaces the one with its external id, and uploads its content. CDF sees the upload a moment
 --- later: `wait_uploaded`.
+---
+---     local file = assert(client.files:upload({ name = "day.csv", externalId = "day-31" }, "a,b\n1,2\n"))
 ---@param file cdfworkflow.File
 ---@param bytes string
 ---@return cdfworkflow.File|nil created

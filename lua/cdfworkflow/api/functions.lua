@@ -89,6 +89,10 @@ takes.create = {
 
 --- Creates a function, from a zip given here or from `fileId`, a file that is uploaded already. It is Queued at first,
 --- then Ready or Failed; `retrieve` tells.
+---
+---     local zip = assert(io.open("fetch.zip", "rb")):read "*a" -- with handler.py in it
+---     local fn = assert(client.functions:create({ name = "fetch", externalId = "fetch-2" }, { zip = zip }))
+---     print(fn.status) --> Queued
 ---@param fn cdfworkflow.Function
 ---@param opts? { zip?: string, data_set_id?: integer } the bytes of the zip, and the data set for its file
 ---@return cdfworkflow.Function|nil created
@@ -114,6 +118,8 @@ takes.retrieve = { SOME, { "opts", options.of { { "ignore_unknown_ids", check.bo
 
 --- One function, or a list of them for a list. A function that is not there is an error (`err.missing` names it),
 --- unless a list is asked for with `ignore_unknown_ids`.
+---
+---     print(assert(client.functions:retrieve "fetch").status) --> Ready
 ---@param functions string|integer|(string|integer)[] external ids (text) and ids (numbers)
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return cdfworkflow.Function|cdfworkflow.Function[]|nil
@@ -141,6 +147,8 @@ takes.list = {
 }
 
 --- The functions that pass the filter, up to `limit` (25 unless told; 10000 is the most).
+---
+---     for _, fn in ipairs(assert(client.functions:list { status = "Ready" })) do print(fn.name) end
 ---@param opts? cdfworkflow.FunctionFilter
 ---@return cdfworkflow.Function[]|nil functions
 ---@return cdfworkflow.Error? err
@@ -152,6 +160,8 @@ end
 takes.delete = takes.retrieve
 
 --- Deletes one function or several. Above 10 several requests are sent, in order, up to the first error.
+---
+---     assert(client.functions:delete "fetch")
 ---@param functions string|integer|(string|integer)[] external ids (text) and ids (numbers)
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return true|nil done
@@ -214,6 +224,9 @@ takes.call = {
 
 --- Calls a function. The call goes on by itself; `wait = true` waits for it, and `calls:response` gives what the
 --- function returned.
+---
+---     local call = assert(client.functions:call("fetch", { day = 31 }, { wait = true }))
+---     print(call.status) --> Completed
 ---@param fn string|integer external id (text) or id (number)
 ---@param data? table|userdata the function's `data`
 ---@param opts? cdfworkflow.FunctionCallOptions

@@ -60,6 +60,10 @@ takes.create = {
 
 --- Puts a function on a schedule. The session that is made for it lives as long as the schedule: after a secret was
 --- changed, create the schedule anew.
+---
+---     local schedule = assert(client.functions.schedules:create {
+---       name = "hourly", cronExpression = "0 * * * *", functionExternalId = "fetch", data = { day = 31 },
+---     })
 ---@param schedule cdfworkflow.FunctionSchedule
 ---@param opts? cdfworkflow.SessionOptions
 ---@return cdfworkflow.FunctionSchedule|nil created
@@ -86,6 +90,8 @@ takes.retrieve = {
 
 --- One schedule, or a list of them for a list of ids. A schedule that is not there is an error (`err.missing` names
 --- it), unless a list is asked for with `ignore_unknown_ids`.
+---
+---     print(assert(client.functions.schedules:retrieve(function_schedule.id)).cronExpression) --> 0 2 * * *
 ---@param ids integer|cdfworkflow.FunctionSchedule|(integer|cdfworkflow.FunctionSchedule)[]
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return cdfworkflow.FunctionSchedule|cdfworkflow.FunctionSchedule[]|nil
@@ -111,6 +117,8 @@ takes.list = {
 }
 
 --- The schedules that pass the filter, up to `limit` (25 unless told; 10000 is the most).
+---
+---     local schedules = assert(client.functions.schedules:list { functionExternalId = "fetch" })
 ---@param opts? cdfworkflow.FunctionScheduleFilter
 ---@return cdfworkflow.FunctionSchedule[]|nil schedules
 ---@return cdfworkflow.Error? err
@@ -127,6 +135,8 @@ end
 takes.delete = { { "id", ID, required = true } }
 
 --- Deletes one schedule. An id is never used again, so the call can be repeated.
+---
+---     assert(client.functions.schedules:delete(function_schedule))
 ---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
 ---@return true|nil done
 ---@return cdfworkflow.Error? err
@@ -138,6 +148,8 @@ end
 takes.input_data = { { "id", ID, required = true } }
 
 --- What the function gets at each firing: `{ id =, data = }`, without `data` where the schedule has none.
+---
+---     print(assert(client.functions.schedules:input_data(function_schedule)).data.day) --> 31
 ---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
 ---@return { id: integer, data?: table }|nil body
 ---@return cdfworkflow.Error? err

@@ -18,6 +18,10 @@ takes.update = {
 
 --- Tells CDF how a function task ended whose definition says `isAsyncComplete = true`; until then the task stays
 --- IN_PROGRESS. A function finds its task's id in the member `cogniteOrchestrationTaskId` of its data.
+---
+---     local execution = assert(client:run("approval", "1"))
+---     local task = assert(client:retrieve(execution)).executedTasks[1]
+---     assert(client.workflows.tasks:update(task, "COMPLETED", { approved = true }))
 ---@param task_id string|cdfworkflow.TaskExecution a UUID, or the task execution that bears it
 ---@param status "COMPLETED"|"FAILED"|"FAILED_WITH_TERMINAL_ERROR" FAILED uses the attempts that are left, the last
 ---  does not

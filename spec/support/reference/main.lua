@@ -3,9 +3,11 @@
 --   lua main.lua check LUA_FOLDER             says what the annotations lack; exit status 1 where it is something
 --   lua main.lua definition LUA_FOLDER FOLDER writes the definition files for editors
 --   lua main.lua pages LUA_FOLDER FOLDER      writes reference.md and reference.html
+--   lua main.lua examples LUA_FOLDER FOLDER   writes examples.lua: a list of { name, example }, for a spec to run
 
 package.path = arg[0]:gsub("[^/]*$", "") .. "../?.lua;" .. package.path
 
+local annotations = require "reference.annotations"
 local check = require "reference.check"
 local model = require "reference.model"
 
@@ -33,6 +35,19 @@ function COMMANDS.pages(read, folder)
   local pages = require "reference.pages"
   write(folder .. "/reference.md", pages.markdown(read))
   write(folder .. "/reference.html", pages.html(read))
+end
+
+function COMMANDS.examples(read, folder)
+  local lines = {}
+  local function add(name, text)
+    for _, code in ipairs(annotations.examples(text)) do lines[#lines + 1] = ("{ %q, %q },"):format(name, code) end
+  end
+  for _, place in ipairs(read.places) do
+    local class = read.types.classes[place.class]
+    add(place.path, class and class.text or {})
+    for _, one in ipairs(place.functions) do add(one.name, one.block.text) end
+  end
+  write(folder .. "/examples.lua", "return {\n" .. table.concat(lines, "\n") .. "\n}\n")
 end
 
 COMMANDS[arg[1]](model.read(arg[2]), arg[3])
