@@ -303,7 +303,7 @@ takes.auth = { { "opts", options.of { { "timeout", check.timeout } } } }
 ---@param opts? { timeout?: number }
 ---@return { tokenType: string, expiresAt?: integer }|nil result `expiresAt` in ms since the epoch; absent for a static
 ---  token, whose end is not known
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:auth(opts)
   local result, err = self:_drive(core.auth(self.core, opts))
   if not result then return nil, err end
@@ -361,7 +361,7 @@ end
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
 ---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Client:run(workflow_external_id, version, opts)
   return self:_start(workflow_external_id, version, opts)
 end
@@ -371,7 +371,7 @@ end
 ---     print(assert(client:retrieve(execution)).executedTasks[1].status) --> IN_PROGRESS
 ---@param execution string|cdfworkflow.Execution
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:retrieve(execution) return self.workflows.executions:_retrieve(execution) end
 
 --- Cancels a running execution. See `executions:cancel`.
@@ -380,17 +380,16 @@ function Client:retrieve(execution) return self.workflows.executions:_retrieve(e
 ---@param execution string|cdfworkflow.Execution
 ---@param reason? string at most 500 characters
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:cancel(execution, reason) return self.workflows.executions:_cancel(execution, reason) end
 
 --- Starts an execution that failed again. See `executions:retry`.
 ---
----     local ended = assert(client:wait(execution))
----     if ended.status == "FAILED" then assert(client:retry(ended)) end
+---     print(failed.status, assert(client:retry(failed)).status) --> FAILED RUNNING
 ---@param execution string|cdfworkflow.Execution
 ---@param opts? cdfworkflow.RetryOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Client:retry(execution, opts) return self.workflows.executions:_retry(execution, opts) end
 
 --- Waits for the end of an execution, whatever it is. See `executions:wait`.
@@ -399,7 +398,7 @@ function Client:retry(execution, opts) return self.workflows.executions:_retry(e
 ---@param execution string|cdfworkflow.Execution
 ---@param opts? cdfworkflow.WaitOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:wait(execution, opts) return self.workflows.executions:_wait(execution, opts) end
 
 --- Follows an execution, event by event. An error is raised, as the error table. See `executions:watch`.
@@ -417,7 +416,8 @@ takes.pause = method.declared["client.workflows.triggers:pause"]
 ---     assert(client:pause "nightly")
 ---@param schedule_or_name string|cdfworkflow.Schedule|cdfworkflow.Trigger
 ---@return true|nil done
----@return cdfworkflow.Error? err kind "invalid" for a schedule by function, which CDF cannot pause
+---@return cdfworkflow.Error? err of any kind but "ambiguous"; "invalid" for a schedule by function, which CDF
+---  cannot pause
 function Client:pause(schedule_or_name) return self.workflows.triggers:_pause(schedule_or_name) end
 
 takes.resume = method.declared["client.workflows.triggers:resume"]
@@ -427,7 +427,7 @@ takes.resume = method.declared["client.workflows.triggers:resume"]
 ---     assert(client:resume "nightly")
 ---@param schedule_or_name string|cdfworkflow.Schedule|cdfworkflow.Trigger
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:resume(schedule_or_name) return self.workflows.triggers:_resume(schedule_or_name) end
 
 -- }====
@@ -466,14 +466,14 @@ takes.request = {
 --- carried out is not repeated, unless it only reads, or is known to end the same (`call/nature.lua`). A DELETE that is
 --- repeated after a lost answer, and then finds nothing, is done.
 ---
----     local found = assert(client:request("POST", "/timeseries/list", { limit = 10 }))
----     print(#found.items) --> 2
+---     local rows = { { timestamp = 1767225600000, value = 3 } }
+---     assert(client:request("POST", "/timeseries/data", { items = { { externalId = "rows", datapoints = rows } } }))
 ---@param http_method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
 ---@param path string under the project, percent-encoded, such as "/timeseries/list"
 ---@param body? table|userdata a table, or what `cdf.json` gives
 ---@param opts? { query?: table, headers?: table<string, string>, timeout?: number }
 ---@return table|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Client:request(http_method, path, body, opts)
   opts.repeats = nature(http_method, path)
   opts.result = http_method == "DELETE" and "gone" or nil

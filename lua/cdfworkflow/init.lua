@@ -65,7 +65,7 @@ local CLIENT = {
 ---@param c cdfworkflow.Client
 ---@param opts? { timeout?: number }
 ---@return { tokenType: string, expiresAt?: integer }|nil result
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 local function auth(c, opts) return c:auth(opts) end
 
 cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
@@ -78,7 +78,7 @@ cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 local function run(c, workflow_external_id, version, opts) return c:run(workflow_external_id, version, opts) end
 
 cdf.run = method.fn("cdf.run", { CLIENT }, run)

@@ -50,7 +50,7 @@ takes.retrieve = { FUNCTION, FUNCTION_CALL }
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return cdfworkflow.FunctionCall|nil function_call
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:retrieve(fn, call_id)
   local path, err = path_of(self, fn)
   if not path then return nil, err end
@@ -76,7 +76,7 @@ takes.list = {
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param opts? cdfworkflow.FunctionCallFilter
 ---@return cdfworkflow.FunctionCall[]|nil calls
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:list(fn, opts)
   local ok, err = check.json(opts.filter or {}, "filter")
   if not ok then return nil, err end
@@ -103,7 +103,7 @@ takes.response = { FUNCTION, FUNCTION_CALL }
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { functionId: integer, callId: integer, response: any }|nil body
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:response(fn, call_id)
   return read(self, fn, call_id, "/response")
 end
@@ -117,7 +117,7 @@ takes.logs = { FUNCTION, FUNCTION_CALL }
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { timestamp: integer, message: string }[]|nil lines
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:logs(fn, call_id)
   return answer.items("log lines", read(self, fn, call_id, "/logs"))
 end

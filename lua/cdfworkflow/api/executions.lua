@@ -90,7 +90,7 @@ takes.run = {
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
 ---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Executions:run(workflow_external_id, version, opts)
   return self.client:_start(workflow_external_id, version, opts)
 end
@@ -122,7 +122,7 @@ takes.retry = {
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.RetryOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Executions:retry(execution, opts)
   local path = "/workflows/executions/" .. execution
   opts.repeats, opts.result, opts.nonce_in = "run", "execution", "authentication"
@@ -139,7 +139,7 @@ takes.retrieve = { EXECUTION }
 ---                                                        --> `- > fetch  function  in progress
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Executions:retrieve(execution)
   return self.client:_call("GET", "/workflows/executions/" .. execution)
 end
@@ -165,7 +165,7 @@ takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 ---     local newest = assert(client.workflows.executions:list { limit = 1 })[1]
 ---@param opts? cdfworkflow.ExecutionFilter
 ---@return cdfworkflow.Execution[]|nil executions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Executions:list(opts)
   return paging.list(fetcher(self, opts), opts.limit)
 end
@@ -190,7 +190,7 @@ takes.cancel = { EXECUTION, { "reason", check.text(500) } }
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param reason? string at most 500 characters; ends up in `reasonForIncompletion`
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Executions:cancel(execution, reason)
   return self.client:_call("POST", "/workflows/executions/" .. execution .. "/cancel", { reason = reason })
 end
@@ -204,8 +204,8 @@ takes.wait = { EXECUTION, { "opts", options.of(wait.WAIT) } }
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.WaitOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err kind "timeout" when `opts.timeout` has passed, with `err.execution`, the last one
----  seen
+---@return cdfworkflow.Error? err of any kind but "ambiguous"; "timeout" when `opts.timeout` has passed, with
+---  `err.execution`, the last one seen
 function Executions:wait(execution, opts)
   return wait.wait(self, execution, opts)
 end

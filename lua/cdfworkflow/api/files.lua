@@ -35,7 +35,8 @@ takes.wait_uploaded = { { "id", check.id "a file", required = true } }
 ---     print(assert(client.files:wait_uploaded(file)).uploaded) --> true
 ---@param id integer|cdfworkflow.File
 ---@return cdfworkflow.File|nil file
----@return cdfworkflow.Error? err kind "timeout" when it has not after five looks, 15 seconds
+---@return cdfworkflow.Error? err of any kind but "ambiguous"; "timeout" when it has not after five looks, 15
+---  seconds
 function Files:wait_uploaded(id)
   for look = 1, LOOKS do
     local file, err = answer.first("file", self.client:_call("POST", "/files/byids", { items = { { id = id } } }))
@@ -68,7 +69,7 @@ takes.upload = { { "file", FILE, required = true }, { "bytes", check.string, req
 ---@param file cdfworkflow.File
 ---@param bytes string
 ---@return cdfworkflow.File|nil created
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Files:upload(file, bytes)
   if file.mimeType and file.mimeType:find "[^ -~]" then
     return check.invalid("mimeType", "mimeType contains a character that cannot stand in a header", "printable ASCII")

@@ -96,7 +96,7 @@ takes.create = {
 ---@param fn cdfworkflow.Function
 ---@param opts? { zip?: string, data_set_id?: integer } the bytes of the zip, and the data set for its file
 ---@return cdfworkflow.Function|nil created
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Functions:create(fn, opts)
   if (opts.zip == nil) == (fn.fileId == nil) then
     return check.invalid("fileId", "a function needs its code: either the option zip or the member fileId",
@@ -123,7 +123,7 @@ takes.retrieve = { SOME, { "opts", options.of { { "ignore_unknown_ids", check.bo
 ---@param functions string|integer|(string|integer)[] external ids (text) and ids (numbers)
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return cdfworkflow.Function|cdfworkflow.Function[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Functions:retrieve(functions, opts)
   local ignore = not functions.single and opts.ignore_unknown_ids or nil
   return paging.by_names(functions, MOST_AT_ONCE, "function", function(slice)
@@ -151,7 +151,7 @@ takes.list = {
 ---     for _, fn in ipairs(assert(client.functions:list { status = "Ready" })) do print(fn.name) end
 ---@param opts? cdfworkflow.FunctionFilter
 ---@return cdfworkflow.Function[]|nil functions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Functions:list(opts)
   return answer.items("functions", self.client:_call("POST", "/functions/list",
     { filter = opts.filter or {}, limit = math.min(opts.limit, MOST_LISTED) }))
@@ -165,7 +165,7 @@ takes.delete = takes.retrieve
 ---@param functions string|integer|(string|integer)[] external ids (text) and ids (numbers)
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Functions:delete(functions, opts)
   return answer.done(paging.slices(functions, MOST_AT_ONCE, function(slice)
     return answer.done(self.client:_call("POST", "/functions/delete",
@@ -231,7 +231,7 @@ takes.call = {
 ---@param data? table|userdata the function's `data`
 ---@param opts? cdfworkflow.FunctionCallOptions
 ---@return cdfworkflow.FunctionCall|nil function_call
----@return cdfworkflow.Error? err kind "timeout" with `err.call`, the last seen, when it took too long
+---@return cdfworkflow.Error? err of any kind; "timeout" with `err.call`, the last seen, when it took too long
 function Functions:call(fn, data, opts)
   local waiting = opts.waiting
   opts.waiting, opts.repeats, opts.nonce_in = nil, "unsafe", "nonce"

@@ -124,7 +124,7 @@ schedule.takes.schedule = {
 ---@param client table
 ---@param opts cdfworkflow.ScheduleOptions
 ---@return cdfworkflow.Schedule|cdfworkflow.DryRequest[]|nil schedule
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function schedule.schedule(client, opts)
   if opts.dry_run then
     opts.dry_run = nil
@@ -146,7 +146,7 @@ schedule.takes.schedules = { { "opts", options.of { { "via", VIA }, FUNCTION } }
 ---@param client table
 ---@param opts? { via?: "trigger"|"function", function_external_id?: string }
 ---@return cdfworkflow.Schedule[]|nil schedules
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function schedule.schedules(client, opts)
   local found = {}
   local err
@@ -201,7 +201,7 @@ schedule.takes.unschedule = { { "schedule", SCHEDULE, required = true } }
 ---@param client table
 ---@param one cdfworkflow.Schedule|string
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function schedule.unschedule(client, one)
   if type(one) == "table" and one.via == "function" then return gone(client.functions.schedules:delete(one)) end
   local done, err = client.workflows.triggers:delete(one)

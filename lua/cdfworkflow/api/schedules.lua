@@ -67,7 +67,7 @@ takes.create = {
 ---@param schedule cdfworkflow.FunctionSchedule
 ---@param opts? cdfworkflow.SessionOptions
 ---@return cdfworkflow.FunctionSchedule|nil created
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Schedules:create(schedule, opts)
   local ok, err = exactly_one(schedule, "functionId", "functionExternalId",
     "a schedule needs either functionId or functionExternalId")
@@ -95,7 +95,7 @@ takes.retrieve = {
 ---@param ids integer|cdfworkflow.FunctionSchedule|(integer|cdfworkflow.FunctionSchedule)[]
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return cdfworkflow.FunctionSchedule|cdfworkflow.FunctionSchedule[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:retrieve(ids, opts)
   local ignore = not ids.single and opts.ignore_unknown_ids
   return paging.by_names(ids, MOST_AT_ONCE, "schedule", function(slice)
@@ -121,7 +121,7 @@ takes.list = {
 ---     local schedules = assert(client.functions.schedules:list { functionExternalId = "fetch" })
 ---@param opts? cdfworkflow.FunctionScheduleFilter
 ---@return cdfworkflow.FunctionSchedule[]|nil schedules
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:list(opts)
   local filter = opts.filter or {}
   if filter.functionId and filter.functionExternalId then
@@ -139,7 +139,7 @@ takes.delete = { { "id", ID, required = true } }
 ---     assert(client.functions.schedules:delete(function_schedule))
 ---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:delete(id)
   return answer.done(self.client:_call("POST", "/functions/schedules/delete", { items = { { id = id } } },
     { result = "gone" }))
@@ -152,7 +152,7 @@ takes.input_data = { { "id", ID, required = true } }
 ---     print(assert(client.functions.schedules:input_data(function_schedule)).data.day) --> 31
 ---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
 ---@return { id: integer, data?: table }|nil body
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:input_data(id)
   local body, err = self.client:_call("GET", "/functions/schedules/" .. check.digits(id) .. "/input_data")
   if not body then return nil, err end

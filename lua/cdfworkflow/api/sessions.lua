@@ -35,7 +35,7 @@ takes.create = {
 ---     assert(client:run("report", "1", { nonce = session.nonce }))
 ---@param opts? { session?: string, client_credentials?: table|userdata } as in `cdfworkflow.SessionOptions`
 ---@return cdfworkflow.Session|nil session
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:create(opts)
   return self.client:_session(opts)
 end
@@ -47,7 +47,7 @@ takes.list = { { "opts", options.of { paging.LIMIT, { "status", check.string } }
 ---     local active = assert(client.sessions:list { status = "ACTIVE" })
 ---@param opts? { limit?: integer, status?: string } such as `status = "ACTIVE"`
 ---@return cdfworkflow.Session[]|nil sessions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:list(opts)
   return paging.list(function(size, cursor)
     return self.client:_call("GET", "/sessions", nil,
@@ -71,7 +71,7 @@ takes.retrieve = { IDS }
 ---     print(assert(client.sessions:retrieve(session)).status) --> READY
 ---@param ids integer|cdfworkflow.Session|(integer|cdfworkflow.Session)[]
 ---@return cdfworkflow.Session|cdfworkflow.Session[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:retrieve(ids)
   return by_ids(self, "/sessions/byids", ids, MOST_RETRIEVED)
 end
@@ -85,7 +85,7 @@ takes.revoke = { IDS }
 ---     print(assert(client.sessions:revoke(session)).status) --> REVOKED
 ---@param ids integer|cdfworkflow.Session|(integer|cdfworkflow.Session)[]
 ---@return cdfworkflow.Session|cdfworkflow.Session[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:revoke(ids)
   return by_ids(self, "/sessions/revoke", ids, MOST_REVOKED)
 end

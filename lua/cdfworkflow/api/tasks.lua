@@ -27,7 +27,7 @@ takes.update = {
 ---  does not
 ---@param output? table|userdata merged into the task's own output
 ---@return cdfworkflow.TaskExecution|nil task
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Tasks:update(task_id, status, output)
   return self.client:_call("POST", "/workflows/tasks/" .. task_id .. "/update", { status = status, output = output })
 end

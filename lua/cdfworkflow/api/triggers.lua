@@ -145,7 +145,7 @@ takes.upsert = {
 ---@param trigger cdfworkflow.Trigger
 ---@param opts? cdfworkflow.UpsertTriggerOptions
 ---@return cdfworkflow.Trigger|cdfworkflow.DryRequest[]|nil stored
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Triggers:upsert(trigger, opts)
   local ok, err = check_rule(trigger.triggerRule, opts)
   if not ok then return nil, err end
@@ -183,7 +183,7 @@ takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 ---     print(#assert(client.workflows.triggers:list { workflowExternalId = "report" })) --> 1
 ---@param opts? { limit?: integer, workflowExternalId?: string, workflowVersion?: string }
 ---@return cdfworkflow.Trigger[]|nil triggers
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:list(opts)
   return paging.list(fetcher(self, opts), opts.limit)
 end
@@ -206,7 +206,7 @@ takes.delete = { { "trigger", check.trigger, required = true } }
 ---     assert(client.workflows.triggers:delete "nightly")
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:delete(trigger)
   return answer.done(self.client:_call("POST", "/workflows/triggers/delete", { items = { { externalId = trigger } } },
     { result = "gone" }))
@@ -231,7 +231,7 @@ takes.history = { IN_PATH, { "opts", options.of { paging.LIMIT } } }
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@param opts? { limit?: integer }
 ---@return cdfworkflow.TriggerRun[]|nil runs
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:history(trigger, opts)
   return paging.list(function(size, cursor)
     return self.client:_call("GET", "/workflows/triggers/" .. trigger .. "/history", nil,
@@ -246,7 +246,7 @@ takes.pause = { IN_PATH }
 ---     assert(client.workflows.triggers:pause "nightly")
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:pause(trigger)
   return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/pause"))
 end
@@ -258,7 +258,7 @@ takes.resume = { IN_PATH }
 ---     assert(client.workflows.triggers:resume "nightly")
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:resume(trigger)
   return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/resume"))
 end

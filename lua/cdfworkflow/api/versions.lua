@@ -51,7 +51,7 @@ takes.upsert = { { "version", VERSION, required = true } }
 ---     })
 ---@param version cdfworkflow.Version
 ---@return cdfworkflow.Version|nil stored
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:upsert(version)
   return answer.first("workflow version", self.client:_call("POST", "/workflows/versions", { items = { version } }))
 end
@@ -65,7 +65,7 @@ takes.retrieve = { { "external_id", check.segment, required = true }, { "version
 ---@param external_id string of the workflow
 ---@param version string
 ---@return cdfworkflow.Version|nil version
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:retrieve(external_id, version)
   return self.client:_call("GET", "/workflows/" .. external_id .. "/versions/" .. version)
 end
@@ -86,7 +86,7 @@ takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 ---     local versions = assert(client.workflows.versions:list { limit = 100 })
 ---@param opts? { limit?: integer, workflowFilters?: cdfworkflow.WorkflowFilter[] }
 ---@return cdfworkflow.Version[]|nil versions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:list(opts)
   return paging.list(fetcher(self, opts), opts.limit)
 end
@@ -119,7 +119,7 @@ takes.delete = {
 ---@param opts? { ignore_unknown_ids?: boolean } without it an unknown version is an error (404) and nothing of that
 ---  request is deleted
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:delete(versions, opts)
   return answer.done(paging.slices(versions, MOST_DELETED, function(slice)
     return answer.done(self.client:_call("POST", "/workflows/versions/delete", { items = slice },

@@ -40,7 +40,7 @@ takes.upsert = { { "workflow", WORKFLOW, required = true } }
 ---     assert(client.workflows:upsert { externalId = "report", description = "From sensors to a page" })
 ---@param workflow cdfworkflow.Workflow
 ---@return cdfworkflow.Workflow|nil stored
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:upsert(workflow)
   return answer.first("workflow", self.client:_call("POST", "/workflows", { items = { workflow } }))
 end
@@ -52,7 +52,7 @@ takes.retrieve = { { "external_id", check.segment, required = true } }
 ---     print(assert(client.workflows:retrieve "report").externalId) --> report
 ---@param external_id string
 ---@return cdfworkflow.Workflow|nil workflow
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:retrieve(external_id)
   return self.client:_call("GET", "/workflows/" .. external_id)
 end
@@ -70,7 +70,7 @@ takes.list = { { "opts", options.of { paging.LIMIT } } }
 ---     local workflows = assert(client.workflows:list { limit = 100 })
 ---@param opts? { limit?: integer }
 ---@return cdfworkflow.Workflow[]|nil workflows
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:list(opts)
   return paging.list(fetcher(self), opts.limit)
 end
@@ -99,7 +99,7 @@ takes.delete = {
 ---@param opts? { ignore_unknown_ids?: boolean } without it an unknown id is an error (404) and nothing of that request
 ---  is deleted
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:delete(external_ids, opts)
   return answer.done(paging.slices(external_ids, MOST_DELETED, function(slice)
     return answer.done(self.client:_call("POST", "/workflows/delete", { items = slice },

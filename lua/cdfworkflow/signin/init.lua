@@ -67,7 +67,7 @@ end
 ---     if not client then print(err.kind) end --> invalid
 ---@param overrides? cdfworkflow.ClientSettings win over the environment
 ---@return cdfworkflow.Client|nil
----@return cdfworkflow.Error? err names the variable that is missing or wrong
+---@return cdfworkflow.Error? err kind "invalid": names the variable that is missing or wrong
 function signin.from_env(overrides) return signin.open(overrides, { variables = true }) end
 
 --- Whether a file is a `.env` file: by the ending of its name, else by its first line that says something.
@@ -95,7 +95,7 @@ end
 ---@param path string
 ---@param overrides? cdfworkflow.ClientSettings win over the file
 ---@return cdfworkflow.Client|nil
----@return cdfworkflow.Error? err names the file, and the line or the key
+---@return cdfworkflow.Error? err kind "invalid": names the file, and the line or the key
 function signin.from_file(path, overrides)
   if is_env_file(path) then return signin.open(overrides, { variables = true, env_file = path }) end
   return signin.open(overrides, { config = path })

@@ -81,6 +81,15 @@ local function is_refusable(kind)
   return false
 end
 
+--- Which kinds of errors come is said behind the error.
+local function check_kinds(one, report)
+  for _, result in ipairs(one.block.returns) do
+    if result.type:find "cdfworkflow%.Error%??$" and not result.words:find "%f[%w]kind%f[%W]" then
+      report("@return %s does not say of which kind", result.type)
+    end
+  end
+end
+
 --- What talks to CDF, or can be refused, can fail.
 local function check_errors(one, report)
   local can_fail = one.name:find "^client" ~= nil
@@ -132,6 +141,7 @@ return function(read)
       check_parameters(read.types, one, report)
       check_results(one, report)
       if one.source then check_errors(one, report) end -- not the builders of tasks, whose class says it
+      check_kinds(one, report)
       check_types(read.types, one, report)
       check_example(one, report)
     end

@@ -3,7 +3,8 @@
 --   lua main.lua check LUA_FOLDER             says what the annotations lack; exit status 1 where it is something
 --   lua main.lua definition LUA_FOLDER FOLDER writes the definition files for editors
 --   lua main.lua pages LUA_FOLDER FOLDER      writes reference.md and reference.html
---   lua main.lua examples LUA_FOLDER FOLDER   writes examples.lua: a list of { name, example }, for a spec to run
+--   lua main.lua examples LUA_FOLDER FOLDER   writes examples.lua for a spec to run: a list of
+--                                             { name, example, what is said of the error }
 
 package.path = arg[0]:gsub("[^/]*$", "") .. "../?.lua;" .. package.path
 
@@ -39,13 +40,17 @@ end
 
 function COMMANDS.examples(read, folder)
   local lines = {}
-  local function add(name, text)
-    for _, code in ipairs(annotations.examples(text)) do lines[#lines + 1] = ("{ %q, %q },"):format(name, code) end
+  local function add(name, text, returns)
+    local last = returns and returns[#returns]
+    for _, code in ipairs(annotations.examples(text)) do
+      lines[#lines + 1] = ("{ %q, %q, %q },"):format(name, code,
+        last and last.type:find "cdfworkflow%.Error" and last.words or "")
+    end
   end
   for _, place in ipairs(read.places) do
     local class = read.types.classes[place.class]
     add(place.path, class and class.text or {})
-    for _, one in ipairs(place.functions) do add(one.name, one.block.text) end
+    for _, one in ipairs(place.functions) do add(one.name, one.block.text, one.block.returns) end
   end
   write(folder .. "/examples.lua", "return {\n" .. table.concat(lines, "\n") .. "\n}\n")
 end

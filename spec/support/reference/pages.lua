@@ -74,9 +74,7 @@ end
 local function result_rows(one)
   local rows = {}
   for i, result in ipairs(one.block.returns) do
-    local words = result.words
-    if words == "" and result.type:find "cdfworkflow%.Error" then words = "of any kind" end
-    rows[i] = { "`" .. (result.name or "") .. "`", "`" .. result.type .. "`", words }
+    rows[i] = { "`" .. (result.name or "") .. "`", "`" .. result.type .. "`", result.words }
     if not result.name then rows[i][1] = "" end
   end
   return rows
