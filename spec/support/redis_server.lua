@@ -72,6 +72,34 @@ function Redis:ask(command)
   return (shell.run(("redis-cli -p %d %s"):format(self.port, command)):gsub("\n$", ""))
 end
 
+--- Which memory it has, as the library names it.
+---@return string
+function Redis:memory()
+  local said = self:ask "INFO"
+  return said:match "run_id:(%x+)":sub(1, 12) .. "-" .. said:match "master_replid:(%x+)":sub(1, 12)
+end
+
+--- Makes the queue under the prefix believe that Redis has had its memory for so long.
+---@param seconds number
+---@param prefix? string
+function Redis:has_long_been_there(seconds, prefix)
+  self:ask(("HSET %squeue:memory id %s since %.0f"):format(prefix or "cdfworkflow:", self:memory(),
+    os.time() - seconds))
+end
+
+--- Makes a claim older, as if its drain had been silent for so long.
+---@param id string of the delivery
+---@param seconds number
+---@param prefix? string
+function Redis:age_claim(id, seconds, prefix)
+  local key = shell.quote(("%squeue:delivery:%s"):format(prefix or "cdfworkflow:", id))
+  for _, name in ipairs { "until", "first", "put" } do
+    if self:ask(("HEXISTS %s %s"):format(key, name)) == "1" then
+      self:ask(("HINCRBYFLOAT %s %s -%f"):format(key, name, seconds))
+    end
+  end
+end
+
 --- Ends it and removes its folder. May be called again.
 function Redis:stop()
   if self.output then self:kill() end

@@ -13,6 +13,7 @@ local unpack = table.unpack or unpack
 ---@class cdfworkflow.store.Redis
 ---@field id? string which memory of Redis this is bound to: see `memory`
 ---@field private server cdfworkflow.store.Server
+---@field private prefix string before its keys
 local Store = {}
 Store.__index = Store
 Store.__name = "cdfworkflow.store.Redis"
@@ -26,14 +27,14 @@ local store = {}
 local function new(opts)
   local at, message = server.new(opts)
   if not at then return check.invalid("store", message, message) end
-  return setmetatable({ server = at }, Store)
+  return setmetatable({ server = at, prefix = at.prefix }, Store)
 end
 
 store.new = method.fn("cdfworkflow.store.redis.new", {
   { "opts", options.of(server.MEMBERS, server.rule) },
 }, new)
 
-function Store:__tostring() return ("%s, keys %s…"):format(tostring(self.server), self.server.prefix) end
+function Store:__tostring() return ("%s, keys %s…"):format(tostring(self.server), self.prefix) end
 
 local function expect_string(name, what, value)
   if type(value) ~= "string" then
@@ -61,7 +62,7 @@ end
 ---@return string? message why it cannot be known: one line
 function Store:get(key)
   expect(self, "get", key)
-  local ok, value = self.server:command(self.id, "GET", self.server.prefix .. key)
+  local ok, value = self.server:command(self.id, "GET", self.prefix .. key)
   if ok then return value end
   return nil, value
 end
@@ -75,7 +76,7 @@ end
 function Store:set(key, value, seconds)
   expect(self, "set", key)
   if value ~= nil then expect_string("set", "value", value) end
-  key = self.server.prefix .. key
+  key = self.prefix .. key
   local words = value == nil and { "DEL", key } or { "SET", key, value }
   local left = value ~= nil and expiry(seconds)
   if left then words[4], words[5] = "PX", left end
@@ -95,7 +96,7 @@ function Store:add(key, value, seconds)
   expect(self, "add", key)
   expect_string("add", "value", value)
   local left = expiry(seconds)
-  local words = { "SET", self.server.prefix .. key, value, "NX" }
+  local words = { "SET", self.prefix .. key, value, "NX" }
   if left then words[5], words[6] = "PX", left end
   local ok, reply = self.server:command(self.id, unpack(words))
   if not ok then return false, reply end
@@ -103,21 +104,25 @@ function Store:add(key, value, seconds)
   return true
 end
 
---- The same store, bound to what Redis remembers now. Once Redis has been restarted, or a replica has taken its place,
---- some of what was kept may be missing: from then on `get`, `set` and `add` of this one fail with a message, and only
---- `memory()` gives one that works. Its `id` belongs into the key of a mark that says what was read into the memory, so
---- that such a mark does not outlive what it tells of.
+--- The same store, bound to the memory that Redis has now. Once Redis has been restarted, or a replica has taken its
+--- place, some of what was kept may be missing: from then on `get`, `set` and `add` of this one fail with a message,
+--- and `memory()` gives one that is empty. So whoever asks several things one after another gets all answers from one
+--- memory, and a mark such as «all is here» does not outlive what it tells of.
 ---@return cdfworkflow.store.Redis|nil memory
 ---@return string? message
 function Store:memory()
   local id, message = self.server:look()
   if not id then return nil, tostring(message) end
-  return setmetatable({ server = self.server, id = id }, Store)
+  if self.server.noted ~= id then -- so that another one is known for another
+    local age, problem = self.server:age(id)
+    if not age then return nil, problem end
+  end
+  return setmetatable({ server = self.server, id = id, prefix = ("%s%s:"):format(self.server.prefix, id) }, Store)
 end
 
---- How long Redis has had the memory that this is bound to (of the store itself: the one that it has now): since its
---- start, where it was the first that was met under this prefix, or else since it was met. What another memory knew
---- may be under way for as long as one attempt takes, and 90 s.
+--- How long Redis has had the memory that this is bound to (of the store itself: the one that it has now): since the
+--- start of Redis, where it was the first that was met under this prefix, or else since it was met. What an earlier
+--- memory knew of may be under way for as long as one attempt takes, and 90 s.
 ---@return number|nil seconds
 ---@return string? message
 function Store:age()

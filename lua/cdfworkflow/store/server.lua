@@ -18,6 +18,7 @@ local nginx = require "cdfworkflow.transport.nginx"
 ---@class cdfworkflow.store.Server
 ---@field prefix string
 ---@field memory? string the one that was met last
+---@field noted? string the one that Redis knows to be met
 local Server = {}
 Server.__index = Server
 Server.__name = "cdfworkflow.store.Server"
@@ -136,7 +137,7 @@ local function look(self, connection)
   for name, value in said:gmatch "([%w_]+):([^\r\n]*)" do info[name] = value end
   local problem = unfit(info)
   if problem then return nil, ("%s: %s"):format(self.name, problem) end
-  local memory = ("%s-%s"):format(info.run_id, info.master_replid)
+  local memory = ("%s-%s"):format(tostring(info.run_id):sub(1, 12), tostring(info.master_replid):sub(1, 12))
   connection.uptime = tonumber(info.uptime_in_seconds) or 0
   self.host:note(connection, memory)
   if self.memory and self.memory ~= memory then self.host:forget() end
@@ -263,6 +264,7 @@ function Server:age(memory)
   if not now then return nil, tostring(uptime) end
   local ok, age = self:script(memory, AGE, { "memory" }, { memory, uptime })
   if not ok then return nil, age end
+  self.noted = memory
   return age
 end
 
