@@ -19,10 +19,10 @@ Redis.__index = Redis
 local PROGRAM = "if command -v redis-server >/dev/null; then exec redis-server %s; "
   .. "else exec -a redis-server redis-check-rdb %s; fi"
 
-local SETTINGS = "--bind 127.0.0.1 --port %d --dir %s --daemonize no --logfile '' --save '' %s"
+local SETTINGS = "--bind 127.0.0.1 %s %d --dir %s --daemonize no --logfile '' --save '' %s"
 
 local function spawn(self)
-  local arguments = SETTINGS:format(self.port, shell.quote(self.folder.path), self.arguments)
+  local arguments = SETTINGS:format(self.tls and "--port 0 --tls-port" or "--port", self.port, shell.quote(self.folder.path), self.arguments)
   local command = ("echo $$; exec >%s/log 2>&1; "):format(shell.quote(self.folder.path))
     .. PROGRAM:format(arguments, arguments)
   self.output = assert(io.popen("exec bash -c " .. shell.quote(command), "r"))
@@ -32,9 +32,10 @@ end
 
 --- Starts one. It keeps what it is given in memory only; `--appendonly yes` writes it down.
 ---@param arguments? string
+---@param tls? boolean it speaks TLS only
 ---@return spec.Redis
-function redis.start(arguments)
-  local self = setmetatable({ folder = temp_folder.new(), arguments = arguments or "" }, Redis)
+function redis.start(arguments, tls)
+  local self = setmetatable({ folder = temp_folder.new(), arguments = arguments or "", tls = tls }, Redis)
   for _ = 1, 3 do -- the free port may be somebody else's by now
     self.port = wire.free_port()
     if spawn(self) then return self end

@@ -9,6 +9,8 @@ local protected = require "cdfworkflow.call.protected"
 --- Debian has no copy of it for Lua 5.4, and says so by nothing.
 local OLDER = "/usr/share/lua/5.3/?.lua"
 
+local REST = 60 -- seconds for which a connection that nobody uses is kept
+
 local function load_library()
   local found, redis = pcall(require, "redis")
   if not found and package.path:find(OLDER, 1, true) == nil then
@@ -49,13 +51,16 @@ local commands = {}
 ---@return boolean? lost whether the connection is no more good, and the command may have been carried out
 function Connection:command(name, ...)
   commands[name] = commands[name] or self.library.command(name)
+  local begun = core.now()
   local ok, reply = protected(commands[name], self.client, ...)
   if ok then return true, reply end
   if type(reply) ~= "table" then return false, tostring(reply), true end
-  return false, reply.said or reply.lost, not reply.said
+  if reply.said then return false, reply.said end
+  -- HAProxy closes a connection whose time has passed, and says only that.
+  return false, core.now() - begun >= self.timeout * 0.9 and "timeout" or reply.lost, true
 end
 
-function Connection:close() self.socket:close() end
+function Connection:close() pcall(self.socket.close, self.socket) end
 
 -- }====
 
@@ -97,17 +102,30 @@ end
 ---@return string? message
 function LuaRedis:take()
   local kept = table.remove(self.idle)
-  if kept then return kept end
+  if kept then
+    kept.socket:settimeout(self.settings.timeout)
+    return kept
+  end
   local socket, message = connect(self)
   if not socket then return nil, message end
   local client = self.library.connect { socket = socket }
   client.error = raise
-  return setmetatable({ socket = socket, client = client, library = self.library }, Connection)
+  return setmetatable({
+    socket = socket, client = client, library = self.library, timeout = self.settings.timeout,
+  }, Connection)
+end
+
+--- HAProxy lets only the thread that made a connection use it, and does not say which one that is where one Lua state
+--- serves several.
+local function may_rest()
+  local host = haproxy.is_here() and rawget(_G, "core")
+  return not host or host.thread ~= 0 or tonumber(host.get_info().Nbthread) == 1
 end
 
 --- Keeps it for the next one.
 function LuaRedis:give(connection)
-  if #self.idle >= self.settings.most_idle then return connection:close() end
+  if #self.idle >= self.settings.most_idle or not may_rest() then return connection:close() end
+  connection.socket:settimeout(REST) -- HAProxy closes it then
   self.idle[#self.idle + 1] = connection
 end
 

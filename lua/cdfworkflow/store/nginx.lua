@@ -60,9 +60,13 @@ function nginx.new(settings)
   return setmetatable({ settings = settings, library = library, number = made, generation = 1 }, Nginx)
 end
 
+--- Neither library's `connect` of old knows TLS; what both are made of does. It raises in place of some errors.
 local function start_tls(client, host)
-  local done, message = rawget(client, "_sock"):sslhandshake(nil, host, true)
-  if not done then return "TLS: " .. tostring(message) end
+  local socket = rawget(client, "_sock")
+  local fine, done, message = pcall(socket.sslhandshake, socket, nil, host, true)
+  if fine and done then return end
+  client:close()
+  return "TLS: " .. (fine and tostring(message) or "the handshake failed")
 end
 
 --- A connected client of the library.
@@ -78,10 +82,7 @@ local function connect(self)
   local reused = client:get_reused_times() > 0
   if settings.tls and not reused then
     message = start_tls(client, settings.host)
-    if message then
-      client:close()
-      return nil, message
-    end
+    if message then return nil, message end
   end
   return client, nil, reused
 end
