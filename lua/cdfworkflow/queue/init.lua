@@ -73,7 +73,7 @@ end
 
 local function clock_of(client)
   return {
-    now = core.now, time = core.time, boot = boot(),
+    now = function() return core.now() end, time = function() return core.time() end, boot = boot(),
     sleep = function(seconds) client.transport:sleep(seconds) end,
   }
 end
