@@ -8,6 +8,7 @@
 #include "clock.h"
 #include "compat.h"
 #include "credentials.h"
+#include "digest.h"
 #include "error.h"
 #include "folder.h"
 #include "http.h"
@@ -45,6 +46,22 @@ static int core_http_date(lua_State *L) {
   return 1;
 }
 
+/* core.sha256(text) → 64 hexadecimal digits */
+static int core_sha256(lua_State *L) {
+  static const char digits[] = "0123456789abcdef";
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  unsigned char digest[CDFW_DIGEST_SIZE];
+  char hex[2 * CDFW_DIGEST_SIZE];
+  cdfw_digest_sha256(text, length, digest);
+  for (int i = 0; i < CDFW_DIGEST_SIZE; i++) {
+    hex[2 * i] = digits[digest[i] >> 4];
+    hex[2 * i + 1] = digits[digest[i] & 15];
+  }
+  lua_pushlstring(L, hex, sizeof hex);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"assertion", cdfw_client_assertion},
                                      {"auth", cdfw_calls_auth},
@@ -72,6 +89,7 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"run", cdfw_run_run},
                                      {"segment", cdfw_arguments_segment},
                                      {"session", cdfw_calls_session},
+                                     {"sha256", core_sha256},
                                      {"terminal", cdfw_terminal_size},
                                      {"time", core_time},
                                      {"token", cdfw_client_token},
