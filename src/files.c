@@ -97,13 +97,16 @@ int cdfw_files_write(int folder, const char *name, const char *bytes, size_t len
 
 int cdfw_files_read_all(int file, cdfw_buffer *into) {
   char piece[8192];
-  for (;;) {
-    ssize_t got = read(file, piece, sizeof piece);
+  size_t left = into->ceiling - into->length;
+  while (left > 0) {
+    ssize_t got = read(file, piece, left < sizeof piece ? left : sizeof piece);
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno;
     if (got == 0) return 0;
-    if (!cdfw_buffer_add(into, piece, (size_t)got)) return EFBIG;
+    if (!cdfw_buffer_add(into, piece, (size_t)got)) return ENOMEM;
+    left -= (size_t)got;
   }
+  return 0;
 }
 
 int cdfw_files_read(int folder, const char *name, cdfw_buffer *into) {
@@ -140,7 +143,7 @@ static int lock(int file, bool wait, bool *is_there) {
 int cdfw_files_lock(int folder, const char *name, bool create, bool wait, int *file) {
   for (;;) {
     bool is_there = false;
-    *file = open_at(folder, name, O_RDWR | O_APPEND | O_NOFOLLOW | (create ? O_CREAT : 0));
+    *file = open_at(folder, name, O_RDWR | O_NOFOLLOW | (create ? O_CREAT : 0));
     if (*file < 0) return errno;
     int problem = lock(*file, wait, &is_there);
     if (problem == 0 && is_there) return 0;

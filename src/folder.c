@@ -6,9 +6,11 @@
 #include "folder.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -108,6 +110,16 @@ static int folder_read(lua_State *L) {
   return 1;
 }
 
+/* folder:size(name) → bytes | false: there is none | nil, message */
+static int folder_size(lua_State *L) {
+  int folder = check_held(L, 1, folder_class);
+  struct stat status;
+  if (fstatat(folder, check_name(L, 2), &status, AT_SYMLINK_NOFOLLOW) != 0)
+    return outcome_but(L, errno, ENOENT);
+  lua_pushnumber(L, (lua_Number)status.st_size);
+  return 1;
+}
+
 /* folder:publish(name, folder, new_name) → true | false: that name is taken | nil, message */
 static int folder_publish(lua_State *L) {
   int from = check_held(L, 1, folder_class), to = check_held(L, 3, folder_class);
@@ -162,19 +174,13 @@ static int folder_close(lua_State *L) {
   return 0;
 }
 
-static const luaL_Reg folder_methods[] = {{"folder", folder_folder},
-                                          {"write", folder_write},
-                                          {"read", folder_read},
-                                          {"publish", folder_publish},
-                                          {"move", folder_move},
-                                          {"remove", folder_remove},
-                                          {"sync", folder_sync},
-                                          {"lock", folder_lock},
-                                          {"scan", folder_scan},
-                                          {"close", folder_close},
-                                          {"__close", folder_close},
-                                          {"__gc", folder_close},
-                                          {NULL, NULL}};
+static const luaL_Reg folder_methods[] = {{"folder", folder_folder},   {"write", folder_write},
+                                          {"read", folder_read},       {"size", folder_size},
+                                          {"publish", folder_publish}, {"move", folder_move},
+                                          {"remove", folder_remove},   {"sync", folder_sync},
+                                          {"lock", folder_lock},       {"scan", folder_scan},
+                                          {"close", folder_close},     {"__close", folder_close},
+                                          {"__gc", folder_close},      {NULL, NULL}};
 
 /* }==== */
 
@@ -196,18 +202,22 @@ static int locked_append(lua_State *L) {
   int file = check_held(L, 1, locked_class);
   size_t length;
   const char *text = luaL_checklstring(L, 2, &length);
+  if (lseek(file, 0, SEEK_END) < 0) return say(L, errno);
   int problem = cdfw_files_write_all(file, text, length);
   if (problem == 0 && lua_toboolean(L, 3)) problem = cdfw_files_sync(file);
   return outcome(L, problem);
 }
 
-/* locked:rewrite(text) → true | nil, message. Not synced; not for what must survive. */
+/* locked:rewrite(text) → true | nil, message. Whoever reads meanwhile gets the old text or the new
+   one, where both are short and equally long. Not synced. */
 static int locked_rewrite(lua_State *L) {
   int file = check_held(L, 1, locked_class);
   size_t length;
   const char *text = luaL_checklstring(L, 2, &length);
-  if (ftruncate(file, 0) != 0) return say(L, errno);
-  return outcome(L, cdfw_files_write_all(file, text, length));
+  if (lseek(file, 0, SEEK_SET) != 0) return say(L, errno);
+  int problem = cdfw_files_write_all(file, text, length);
+  if (problem == 0 && ftruncate(file, (off_t)length) != 0) problem = errno;
+  return outcome(L, problem);
 }
 
 static int locked_close(lua_State *L) {

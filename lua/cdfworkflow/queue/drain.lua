@@ -126,15 +126,16 @@ local function attempt(self, claim, round)
     return err and kept(self, nil, err)
   end
   self.running:begins(claim, claim.workflow)
-  local progress, ok, execution = {}, nil, nil
-  client = watching(client, progress)
-  ok, execution, err = protected(client.run, client, claim.workflow, claim.version, options_of(claim, client.timeout))
+  local progress = {}
+  local double = watching(client, progress)
+  local ok, execution, trouble = protected(client.run, double, claim.workflow, claim.version,
+    options_of(claim, client.timeout))
   self.running:ends(claim, ok and execution or nil)
   if not ok then
     queue.store:release(claim)
     error(execution, 0)
   end
-  return ended(self, claim, execution, err, round, progress.phase)
+  return ended(self, claim, execution, trouble, round, progress.phase)
 end
 
 local function too_old(claim, max_age)
