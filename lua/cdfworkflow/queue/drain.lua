@@ -125,6 +125,7 @@ local function attempt(self, claim, round)
     queue.store:release(claim)
     return err and kept(self, nil, err)
   end
+  tell(self, { type = "begun", delivery = claim })
   self.running:begins(claim, claim.workflow)
   local progress = {}
   local double = watching(client, progress)

@@ -223,7 +223,8 @@ takes.drain = { { "opts", options.of {
 ---@field on_event? fun(event: cdfworkflow.DrainEvent)
 
 ---@class cdfworkflow.DrainEvent
----@field type "started"|"refused"|"failed"|"store"
+---@field type "begun"|"started"|"refused"|"failed"|"store" "failed" without a delivery: CDF could not be asked what is
+---  running; "store": the queue could not be read or written
 ---@field delivery? cdfworkflow.queue.Delivery
 ---@field execution? cdfworkflow.Execution
 ---@field err? cdfworkflow.Error
