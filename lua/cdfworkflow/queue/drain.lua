@@ -84,9 +84,11 @@ local function failed(self, claim, err, round, in_doubt)
   tell(self, { type = "failed", delivery = claim, err = err, wait = seconds })
 end
 
-local function ended(self, claim, execution, err, round)
+--- `phase`: of the call, in which it ended. Where a look was refused, CDF has not been asked for the run.
+local function ended(self, claim, execution, err, round, phase)
   if execution then return started(self, claim, execution, round) end
   local meaning = Pace.meaning(err)
+  if phase == "look" and meaning == "refused" then meaning = "waits" end
   if meaning ~= "refused" then return failed(self, claim, err, round, meaning == "doubt") end
   if err.status then self.queue.pace:up(round) else self.queue.pace:give_back(round) end
   return refused(self, claim, err)
@@ -103,6 +105,16 @@ local function options_of(claim, timeout)
   }
 end
 
+--- A client like the queue's that notes how far a call has come.
+local function watching(client, progress)
+  local double = client:_double { transport = client.transport }
+  double.on_event = function(event)
+    if event.type == "request" then progress.phase = event.phase end
+    if client.on_event then client.on_event(event) end
+  end
+  return double
+end
+
 --- Starts the run. What is raised (an interrupt, a client that was closed) leaves the attempt without an end, as if
 --- the drain had been killed.
 local function attempt(self, claim, round)
@@ -113,15 +125,18 @@ local function attempt(self, claim, round)
     queue.store:release(claim)
     return err and kept(self, nil, err)
   end
+  tell(self, { type = "begun", delivery = claim })
   self.running:begins(claim, claim.workflow)
-  local ok, execution
-  ok, execution, err = protected(client.run, client, claim.workflow, claim.version, options_of(claim, client.timeout))
+  local progress = {}
+  local double = watching(client, progress)
+  local ok, execution, trouble = protected(client.run, double, claim.workflow, claim.version,
+    options_of(claim, client.timeout))
   self.running:ends(claim, ok and execution or nil)
   if not ok then
     queue.store:release(claim)
     error(execution, 0)
   end
-  return ended(self, claim, execution, err, round)
+  return ended(self, claim, execution, trouble, round, progress.phase)
 end
 
 local function too_old(claim, max_age)

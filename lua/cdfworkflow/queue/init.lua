@@ -63,18 +63,31 @@ local function rule(given)
   if (given.spool == nil) == (given.store == nil) then return "give either spool or store" end
 end
 
---- One start of the machine, where that can be known: what `core.now` counts from.
-local function boot()
-  local file = io.open "/proc/sys/kernel/random/boot_id"
-  local text = file and file:read "*l"
+local function read_file(path, what)
+  local file = io.open(path, "rb")
+  local text = file and file:read(what)
   if file then file:close() end
   return text
 end
 
+--- A name that nothing else has: a UUID.
+local function made_up()
+  local bytes = read_file("/dev/urandom", 16)
+  if not bytes then return nil end
+  local hex = bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
+  return ("%s-%s-4%s-%x%s-%s"):format(hex:sub(1, 8), hex:sub(9, 12), hex:sub(14, 16),
+    8 + tonumber(hex:sub(17, 17), 16) % 4, hex:sub(18, 20), hex:sub(21, 32))
+end
+
+--- One start of the machine: what `core.now` counts from. Where it cannot be told, a name for this process.
+local function boot() return read_file("/proc/sys/kernel/random/boot_id", 36) or made_up() end
+
 local function clock_of(client)
   return {
-    now = core.now, time = core.time, boot = boot(),
-    sleep = function(seconds) client.transport:sleep(seconds) end,
+    now = function() return core.now() end, time = function() return core.time() end, boot = boot(),
+    sleep = function(seconds)
+      if client.transport then client.transport:sleep(seconds) end
+    end,
   }
 end
 
@@ -101,6 +114,7 @@ function Queue:__tostring() return ("cdfworkflow.Queue: %s"):format(tostring(sel
 
 -- {==== Putting ====
 
+local NO_RANDOM = "/dev/urandom cannot be read: give the delivery an id"
 local ID = { word = "a string", accepts = check.string.accepts }
 
 takes.put = {
@@ -113,19 +127,6 @@ takes.put = {
 ---@field input? table|userdata a JSON object, or what `cdf.json` gives, which is kept byte for byte
 ---@field metadata? table<string, string> at most 9 pairs: the id is the tenth
 ---@field id? string names the delivery, and is the `request_id` of its run; 1 to 255 characters; made up unless told
-
---- A name that no other delivery has: a UUID.
-local function made_up()
-  local file = io.open("/dev/urandom", "rb")
-  local bytes = file and file:read(16)
-  if file then file:close() end
-  if not bytes then
-    return nil, core.error { kind = "transport", message = "/dev/urandom cannot be read: give the delivery an id" }
-  end
-  local hex = bytes:gsub(".", function(byte) return ("%02x"):format(byte:byte()) end)
-  return ("%s-%s-4%s-%x%s-%s"):format(hex:sub(1, 8), hex:sub(9, 12), hex:sub(14, 16),
-    8 + tonumber(hex:sub(17, 17), 16) % 4, hex:sub(18, 20), hex:sub(21, 32))
-end
 
 local judge
 
@@ -156,14 +157,13 @@ local function text_of(name) return type(name) == "number" and check.digits(name
 ---@return cdfworkflow.Error? err kind "invalid"; "throttled" when the queue is full; "transport" when it cannot be kept
 ---@return boolean? is_new false: the id was known
 function Queue:put(workflow, version, opts)
-  local id, err = opts.id, nil
-  if not id then id, err = made_up() end
-  if not id then return nil, err end
+  local id = opts.id or made_up()
+  if not id then return nil, core.error { kind = "transport", message = NO_RANDOM } end
   local delivery = {
     id = id, workflow = text_of(workflow), version = text_of(version), metadata = opts.metadata,
     created = self.clock.time(),
   }
-  err = refused(delivery, opts.input)
+  local err = refused(delivery, opts.input)
   if err then return nil, err end
   delivery.input = opts.input and (core.is_raw_json(opts.input) and tostring(opts.input) or json.encode(opts.input))
   local is_new
@@ -223,7 +223,8 @@ takes.drain = { { "opts", options.of {
 ---@field on_event? fun(event: cdfworkflow.DrainEvent)
 
 ---@class cdfworkflow.DrainEvent
----@field type "started"|"refused"|"failed"|"store"
+---@field type "begun"|"started"|"refused"|"failed"|"store" "failed" without a delivery: CDF could not be asked what is
+---  running; "store": the queue could not be read or written
 ---@field delivery? cdfworkflow.queue.Delivery
 ---@field execution? cdfworkflow.Execution
 ---@field err? cdfworkflow.Error
