@@ -22,7 +22,8 @@ local PROGRAM = "if command -v redis-server >/dev/null; then exec redis-server %
 local SETTINGS = "--bind 127.0.0.1 %s %d --dir %s --daemonize no --logfile '' --save '' %s"
 
 local function spawn(self)
-  local arguments = SETTINGS:format(self.tls and "--port 0 --tls-port" or "--port", self.port, shell.quote(self.folder.path), self.arguments)
+  local arguments = SETTINGS:format(self.tls and "--port 0 --tls-port" or "--port", self.port,
+    shell.quote(self.folder.path), self.arguments)
   local command = ("echo $$; exec >%s/log 2>&1; "):format(shell.quote(self.folder.path))
     .. PROGRAM:format(arguments, arguments)
   self.output = assert(io.popen("exec bash -c " .. shell.quote(command), "r"))

@@ -272,7 +272,11 @@ function Queue:drop(id) return found(id, self.store:drop(id)) end
 takes.close = { even_closed = true }
 
 --- Lets go of the folder, or of the connections of its store.
-function Queue:close() self.store:close() end
+function Queue:close()
+  if self.closed then return end
+  self.closed = true
+  self.store:close()
+end
 
 method.class(Queue, "queue", takes)
 
