@@ -67,7 +67,9 @@ describe("cdfworkflow(1)", function()
         count = count + 1
         local part, options = assert(part_of(name), name), options_in(command:get_help())
         options["-h"], options["--help"] = nil, nil
-        for option in pairs(options) do assert.truthy(part:find("*" .. option .. "*", 1, true), name .. " " .. option) end
+        for option in pairs(options) do
+          assert.truthy(part:find("*" .. option .. "*", 1, true), name .. " " .. option)
+        end
         for option in part:gmatch "%*(%-%-?[%a][%w-]*)%*" do assert.truthy(options[option], name .. " " .. option) end
       end
     end

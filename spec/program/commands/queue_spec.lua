@@ -5,7 +5,6 @@
 local core = require "cdfworkflow.core"
 local program = require "program"
 local queue_world = require "queue_world"
-local shell = require "shell"
 
 local UUID = "%x+%-%x+%-%x+%-%x+%-%x+"
 
@@ -71,7 +70,8 @@ describe("cdfworkflow queue", function()
         [{ "add", "w", "1", "-i", "{" }] = "cdfworkflow: %-%-input: .*\n",
         [{ "add", "w", "1", "--id", "" }] = "cdfworkflow: id .*\n",
         [{ "add", "w" }] = "cdfworkflow: .*version.* %(see cdfworkflow queue add %-%-help%)\n",
-        [{ "ad", "w", "1" }] = "cdfworkflow: unknown command 'ad'; did you mean \"add\"%? %(see cdfworkflow queue %-%-help%)\n",
+        [{ "ad", "w", "1" }] = "cdfworkflow: unknown command 'ad'; did you mean \"add\"%? "
+          .. "%(see cdfworkflow queue %-%-help%)\n",
         [{ "drop" }] = "cdfworkflow: .*id.* %(see cdfworkflow queue drop %-%-help%)\n",
       } do
         local outcome = queue((table.unpack or unpack)(words)) -- luacheck: ignore 143 113
@@ -123,7 +123,8 @@ describe("cdfworkflow queue", function()
       local outcome = queue "drain"
       assert.equal(6, outcome.status)
       assert.matches("^good%-after%-bad " .. UUID .. "\n$", outcome.out)
-      assert.matches("^cdfworkflow: bad was refused, and is kept apart: POST .* was answered with 404: .*\n$", outcome.err)
+      assert.matches("^cdfworkflow: bad was refused, and is kept apart: POST .* was answered with 404: .*\n$",
+        outcome.err)
       assert.matches("bad +refused .* 1 +no%-such +1 +POST .* 404", ok(queue "list"))
       assert.equal("bad\n", ok(queue("retry", "bad")))
       assert.matches("bad +waiting", ok(queue "list"))
@@ -167,10 +168,10 @@ describe("cdfworkflow queue", function()
 
   describe("drain --follow #timed", function()
     --- Starts it, lets it do what `until_` waits for, and sends it a signal.
-    local function follow(until_, signal, more)
-      local script = ("$CDFWORKFLOW queue drain --follow --spool %s %s >%s.out 2>%s.err & pid=$!; "):format(spool,
-        more or "", spool, spool) .. "tries=0; until " .. until_ .. "; do tries=$((tries + 1)); [ $tries -lt 500 ] || break; "
-        .. ("sleep 0.02; done; kill -%s $pid; wait $pid; status=$?; cat %s.out; cat %s.err >&2; (exit $status)"):format(
+    local function follow(until_, signal)
+      local script = ("$CDFWORKFLOW queue drain --follow --spool %s >%s.out 2>%s.err & pid=$!; "):format(spool,
+        spool, spool) .. "tries=0; until " .. until_ .. "; do tries=$((tries + 1)); [ $tries -lt 500 ] || break;"
+        .. (" sleep 0.02; done; kill -%s $pid; wait $pid; status=$?; cat %s.out; cat %s.err >&2; (exit $status)"):format(
           signal, spool, spool)
       return program.shell(script, { env = env })
     end

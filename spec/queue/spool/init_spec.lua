@@ -79,8 +79,8 @@ describe("what is put", function()
     assert.equal("throttled", err.kind)
     assert.is_true(err.retryable)
     assert.equal(1, err.limit)
-    assert.equal(("the queue in %s is full: with this delivery it would hold 2 deliveries, and max_entries is 1 (2 wait, "):
-      format(path) .. "0 were refused: retry or drop them)", err.message)
+    assert.equal(("the queue in %s is full: with this delivery it would hold 2 deliveries, and max_entries is 1 "):format(
+      path) .. "(2 wait, 0 were refused: retry or drop them)", err.message)
     ok, err = put("b", { input = ("x"):rep(1000) }, { max_entries = 9, max_bytes = 1000 })
     assert.is_nil(ok)
     assert.equal(1000, err.limit)
