@@ -50,6 +50,10 @@ haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
 nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
+redis-tools           | command -v redis-cli && command -v redis-check-rdb
+lua-redis             | test -e /usr/share/lua/5.3/redis.lua && test -e /usr/share/lua/5.1/redis.lua
+lua-socket            | lua5.4 -e 'require "socket"'
+lua-nginx-redis       | test -e /usr/share/lua/5.1/nginx/redis.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 scdoc                 | command -v scdoc
