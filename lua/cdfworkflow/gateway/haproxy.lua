@@ -1,42 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The gateway inside HAProxy: see haproxy.cfg. A service answers the webhook, which has a body; an action answers the
--- status route and the health check, which have none.
+-- The gateway inside HAProxy. A service answers what may have a body; an action answers the rest.
 
-local gateway = require "gateway"
+local Memory = require "cdfworkflow.gateway.memory"
+local gateway = require "cdfworkflow.gateway"
 
---- What ngx.shared is in nginx: remembers deliveries, for this process (with lua-load) or for this thread (with
---- lua-load-per-thread).
-local function new_memory()
-  local values, ends, sweep_at = {}, {}, 0
-  local memory = {}
-  local function sweep(now)
-    if now < sweep_at then return end
-    sweep_at = now + 60
-    for key, time in pairs(ends) do
-      if time <= now then values[key], ends[key] = nil, nil end
-    end
-  end
-  function memory:get(key) -- luacheck: no unused
-    return (ends[key] or 0) > os.time() and values[key] or nil
-  end
-  function memory:set(key, value, seconds) -- luacheck: no unused
-    sweep(os.time())
-    values[key], ends[key] = value, value and os.time() + seconds or nil
-  end
-  function memory:add(key, value, seconds)
-    if self:get(key) then return false, "exists" end
-    self:set(key, value, seconds)
-    return true
-  end
-  return memory
-end
+--- The module: what `require "cdfworkflow.gateway.haproxy"` gives.
+---@class cdfworkflow.gateway.haproxy
+local haproxy = {}
 
 local LEVELS = { info = core.info, error = core.err }
-
-local here = gateway.new {
-  runs = new_memory(),
-  log = function(level, text) core.log(LEVELS[level], text) end,
-}
 
 --- HAProxy gives each header as a list that begins at 0.
 local function headers_of(lists)
@@ -56,7 +28,7 @@ local function read_body(applet, limit)
   return length <= limit and table.concat(parts) or nil
 end
 
-core.register_service("gateway", "http", function(applet)
+local function serve(here, applet)
   local answer = here:answer {
     method = applet.method, path = (applet.path or ""):match "^[^?]*", headers = headers_of(applet.headers),
     read_body = function(limit) return read_body(applet, limit) end,
@@ -66,9 +38,9 @@ core.register_service("gateway", "http", function(applet)
   applet:add_header("content-length", tostring(#answer.body))
   applet:start_response()
   applet:send(answer.body)
-end)
+end
 
-core.register_action("gateway", { "http-req" }, function(txn)
+local function act(here, txn)
   local answer = here:answer {
     method = txn.f:method(), path = txn.f:path() or "", headers = headers_of(txn.http:req_get_headers()),
     read_body = function() return "" end,
@@ -76,4 +48,25 @@ core.register_action("gateway", { "http-req" }, function(txn)
   local reply = txn:reply { status = answer.status, body = answer.body }
   for name, value in pairs(answer.headers) do reply:add_header(name, value) end
   txn:done(reply)
-end)
+end
+
+local function spawn(fn)
+  core.register_task(fn)
+  return true
+end
+
+--- For a file that HAProxy loads (`lua-load`): makes the gateway and registers it as the service and the action
+--- `lua.cdfworkflow`; or raises with what is missing or wrong, so that HAProxy does not start. What is not in the
+--- settings is read from the environment.
+---@param settings? cdfworkflow.gateway.Settings
+function haproxy.start(settings)
+  local here, err = gateway.new(settings or {}, {
+    shared = Memory.new(), spawn = spawn, log = function(level, text) core.log(LEVELS[level], text) end,
+  })
+  if not here then error(tostring(err), 0) end
+  core.register_service("cdfworkflow", "http", function(applet) serve(here, applet) end)
+  core.register_action("cdfworkflow", { "http-req" }, function(txn) act(here, txn) end)
+  core.register_task(function() here:begin() end)
+end
+
+return haproxy
