@@ -40,7 +40,7 @@ http {
   }
 }
 CONF
-PATH=$PATH:/usr/sbin nginx -c "$folder/nginx.conf" &
+PATH=$PATH:/usr/sbin "${NGINX:-nginx}" -c "$folder/nginx.conf" &
 nginx=$!
 curl -s --retry 50 --retry-connrefused --retry-delay 1 -o "$folder/ready" "$url/oauth2/token"
 
