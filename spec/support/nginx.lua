@@ -170,11 +170,19 @@ local function spawn(folder, environment)
   return output, tonumber(output:read "*l")
 end
 
+--- One that has ended and waits for its parent is not.
+local function is_alive(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  local state = file and file:read("*a"):match "%) (%a)"
+  if file then file:close() end
+  return state ~= nil and state ~= "Z"
+end
+
 --- Whether a server that was just started listens at last; false when it has ended.
 ---@param server { pid: integer, port: integer }
 function nginx.comes_up(server)
   for _ = 1, 100 do
-    if select(2, shell.run(("kill -0 %d"):format(server.pid))) ~= 0 then return false end
+    if not is_alive(server.pid) then return false end
     if listens(server.port) then return true end
     os.execute "sleep 0.03"
   end
