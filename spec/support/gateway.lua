@@ -68,7 +68,7 @@ function gateway.in_nginx(sim, options)
   return nginx.run(configuration, environment(sim, "luajit", options.environment))
 end
 
---- options: `load`, "lua-load" or "lua-load-per-thread"; `environment`; `settings`.
+--- options: `load`, "lua-load" or "lua-load-per-thread"; `environment`; `settings`; `arguments` of haproxy.
 ---@return spec.HAProxy
 function gateway.in_haproxy(sim, options)
   options = options or {}
@@ -77,7 +77,7 @@ function gateway.in_haproxy(sim, options)
     (options.load or "lua-load") .. " @FOLDER@/haproxy.lua")
   return haproxy.run(configuration, environment(sim, "5.3", options.environment), {
     ["haproxy.lua"] = replace(read "haproxy.lua", ".start()", (".start(%s)"):format(options.settings or "")),
-  })
+  }, options.arguments)
 end
 
 return gateway
