@@ -10,6 +10,7 @@
 #include "credentials.h"
 #include "digest.h"
 #include "error.h"
+#include "folder.h"
 #include "http.h"
 #include "interrupt.h"
 #include "json.h"
@@ -72,6 +73,7 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"describe", cdfw_credentials_describe},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
+                                     {"folder", cdfw_folder_open},
                                      {"form", cdfw_arguments_form},
                                      {"handle_signals", cdfw_interrupt_handle},
                                      {"hold_streams", cdfw_terminal_hold},
@@ -107,6 +109,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   cdfw_client_open(L);
   cdfw_step_open(L);
   cdfw_http_open(L);
+  cdfw_folder_classes(L);
   cdfw_newlib(L, functions);
   cdfw_json_push_null(L);
   lua_setfield(L, -2, "null");

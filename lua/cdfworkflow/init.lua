@@ -10,6 +10,7 @@ local graph = require "cdfworkflow.definition.graph"
 local json = require "cdfworkflow.json"
 local lint = require "cdfworkflow.definition.lint"
 local method = require "cdfworkflow.method"
+local queue = require "cdfworkflow.queue"
 local signin = require "cdfworkflow.signin"
 local why = require "cdfworkflow.definition.why"
 
@@ -43,6 +44,7 @@ local cdf = {
   from_env = signin.from_env,
   from_file = signin.from_file,
   gather = gather.run,
+  queue = queue.new,
 
   task = definition.task,
   definition = definition.definition,

@@ -159,6 +159,7 @@ local function places()
   local found = {
     { "cdf", ".", "cdfworkflow", cdf }, { "cdf.task", ".", "cdfworkflow.task", cdf.task },
     { "client", ":", "cdfworkflow.Client", getmetatable(client).__index },
+    { "queue", ":", "cdfworkflow.Queue", require("cdfworkflow.queue").class },
   }
   local function namespaces(path, t, class, types)
     for _, field in ipairs(types.classes[class].fields) do
