@@ -14,4 +14,13 @@ function libcurl.is_at_least(major, minor)
   return has_major > major or has_major == major and has_minor >= minor
 end
 
+--- Whether its TLS is GnuTLS: of that libcurl's own version says nothing, but the process has it loaded.
+---@return boolean
+function libcurl.is_on_gnutls()
+  local maps = assert(io.open "/proc/self/maps")
+  local text = maps:read "*a"
+  maps:close()
+  return text:find("libcurl-gnutls", 1, true) ~= nil
+end
+
 return libcurl
