@@ -38,7 +38,7 @@ local wait = {}
 local INTERVAL, MAX_INTERVAL = 1, 15 -- seconds
 
 wait.WATCH = {
-  { "timeout", check.patience, default = 25 * 3600 },
+  { "timeout", check.patience, default = 25 * 3600, tells = "patient" },
   { "interval", check.interval, default = INTERVAL },
   { "max_interval", check.interval, default = MAX_INTERVAL },
   { "cancel", check.boolean },
@@ -106,7 +106,7 @@ function wait.poller(client, look, opts)
         trouble = nil
         return seen
       end
-      if not err.retryable then return nil, err end
+      if not err.retryable or err.never_reached then return nil, err end
       trouble = err
     end
   end
@@ -151,8 +151,9 @@ end
 local function follow(executions, id, opts)
   local last
   local client = executions.client
+  local patient = opts.patient or false
   local next_look = wait.poller(client, function(timeout)
-    return client:_call("GET", "/workflows/executions/" .. id, nil, { timeout = timeout })
+    return client:_call("GET", "/workflows/executions/" .. id, nil, { timeout = timeout, patient = patient })
   end, opts)
   return function()
     local execution, err = next_look()
