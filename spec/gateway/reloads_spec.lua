@@ -5,13 +5,17 @@
 local campaign = require "gateway_campaign"
 local gateway = require "gateway"
 local nginx = require "nginx"
+local temp_folder = require "temp_folder"
 
 describe("a reload under load", function()
-  local sim, here
+  local sim, here, folder
 
-  setup(function() sim = gateway.cdf() end)
+  setup(function() sim, folder = gateway.cdf(), temp_folder.new() end)
 
-  teardown(function() sim:stop() end)
+  teardown(function()
+    sim:stop()
+    folder:remove()
+  end)
 
   after_each(function()
     here:stop()
@@ -34,7 +38,7 @@ describe("a reload under load", function()
   end)
 
   it("of HAProxy", function()
-    here = gateway.in_haproxy(sim, { arguments = "-W" })
+    here = gateway.in_haproxy(sim, { arguments = "-W", environment = { GATEWAY_SPOOL = folder.path } })
     loses_nothing("HAProxy", "USR2")
   end)
 end)

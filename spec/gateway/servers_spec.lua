@@ -14,7 +14,7 @@ describe("the gateway", function()
   local sim, here, big, fits
 
   setup(function()
-    sim = gateway.cdf()
+    sim = gateway.cdf(600)
     big, fits = os.tmpname(), os.tmpname()
     shell.run(("head -c 200000 /dev/zero | tr '\\0' x >%s"):format(big))
     shell.run(("(printf '{\"a\":\"'; head -c 102392 /dev/zero | tr '\\0' x; printf '\"}') >%s"):format(fits))

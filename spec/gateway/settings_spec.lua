@@ -60,6 +60,30 @@ describe("the gateway's settings", function()
     assert.same({ "old-secret-of-scada", "new-secret-of-scada" }, taken.callers.scada.secret)
   end)
 
+  it("know how to reach a Redis, and where to keep a queue", function()
+    for url, expected in pairs {
+      ["redis://here"] = { host = "here" }, ["redis://10.0.0.1:7000/"] = { host = "10.0.0.1", port = 7000 },
+      ["rediss://me:p%40ss:word@here:1"] = {
+        host = "here", port = 1, tls = true, username = "me", password = "p@ss:word",
+      },
+      ["redis://:pass@here"] = { host = "here", password = "pass" },
+    } do
+      environment.GATEWAY_REDIS = url
+      assert.same(expected, assert(settings.read {}).redis)
+    end
+    for _, url in ipairs { "here:6379", "http://here", "redis://sesame@here", "redis://" } do
+      environment.GATEWAY_REDIS = url
+      refuses "GATEWAY_REDIS must be redis://[user:password@]host[:port]"
+    end
+    environment.GATEWAY_REDIS = nil
+    environment.GATEWAY_MODE, environment.GATEWAY_SPOOL = "queue", "/somewhere"
+    environment.GATEWAY_CONCURRENCY, environment.GATEWAY_MAX_RUNNING = "4", "40"
+    local taken = assert(settings.read {})
+    assert.same({ "queue", "/somewhere", 4, 40 }, { taken.mode, taken.spool, taken.concurrency, taken.max_running })
+    environment.GATEWAY_CONCURRENCY = "many"
+    refuses "GATEWAY_CONCURRENCY must be a whole number from 1 to 999"
+  end)
+
   it("name what is missing", function()
     for name, message in pairs {
       GATEWAY_SECRET = "GATEWAY_SECRET must be set, and have at least 16 characters",
@@ -111,6 +135,7 @@ describe("the gateway's settings", function()
     raises({ secret = "x", callers = {} }, "give either secret or callers")
     raises({ mode = "queues" }, 'did you mean "queue"')
     raises({ client = {} }, "client: expected a client")
-    raises({ store = { get = print } }, "store: expected a store with the methods get, set, add")
+    raises({ redis = { hots = "x" } }, 'unknown option "hots"; did you mean "host"')
+    raises({ concurrency = 0 }, "concurrency: expected a whole number from 1 to 1000")
   end)
 end)

@@ -15,7 +15,7 @@ local WORKFLOWS = [[return {
   workflows = { { externalId = "daily-report" } },
   versions = { { workflowExternalId = "daily-report", version = "1", workflowDefinition = { tasks = {
     { externalId = "t", type = "function", parameters = { ["function"] = { externalId = "f" } } } } } } },
-  functions = { f = function() return {} end },
+  functions = { f = function() return {}, %d end },
 }]]
 
 local function read(name)
@@ -33,11 +33,12 @@ local function replace(text, from, to)
 end
 
 --- The embedded CDF with the workflow daily-report.
+---@param seconds? integer that a run takes; 0 unless told
 ---@return spec.Server
-function gateway.cdf()
+function gateway.cdf(seconds)
   local name = os.tmpname()
   local file = assert(io.open(name, "w"))
-  file:write(WORKFLOWS)
+  file:write(WORKFLOWS:format(seconds or 0))
   file:close()
   local sim = server.start {
     "--project", "p", "--client-id", "id", "--client-secret", gateway.CLIENT_SECRET, "--load", name,

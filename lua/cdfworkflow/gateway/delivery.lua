@@ -23,6 +23,7 @@ delivery.HASH = "cdfworkflow.bodyHash"
 ---@field hash string of the body
 ---@field key? string the Idempotency-Key
 ---@field id? string the `request_id` that the key becomes
+---@field memory? table where it is remembered
 
 --- A header that comes twice is no header: hosts give such as a table.
 ---@param request cdfworkflow.gateway.Request

@@ -6,11 +6,13 @@ local Callers = require "cdfworkflow.gateway.callers"
 local LastDay = require "cdfworkflow.gateway.last_day"
 local Metrics = require "cdfworkflow.gateway.metrics"
 local Once = require "cdfworkflow.gateway.once"
+local Queued = require "cdfworkflow.gateway.queued"
 local Readiness = require "cdfworkflow.gateway.readiness"
 local answers = require "cdfworkflow.gateway.answers"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local delivery = require "cdfworkflow.gateway.delivery"
+local folder = require "cdfworkflow.store.folder"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
@@ -41,6 +43,7 @@ local gateway = {}
 ---@field private client cdfworkflow.Client
 ---@field private callers cdfworkflow.gateway.Callers
 ---@field private once cdfworkflow.gateway.Once
+---@field private queued? cdfworkflow.gateway.Queued with `mode = "queue"`
 ---@field private last_day cdfworkflow.gateway.LastDay
 ---@field private metrics cdfworkflow.gateway.Metrics
 ---@field private readiness cdfworkflow.gateway.Readiness
@@ -61,33 +64,60 @@ local function watch_tokens(client, shared)
   end
 end
 
-local function client_of(given, host)
+local function client_of(given, token_store, shared)
   local client, err = given.client, nil
   if not client then
     client, err = signin.from_env {
-      client_name = "cdfworkflow-gateway", timeout = Once.TIMEOUT, token_store = given.store or host.shared,
+      client_name = "cdfworkflow-gateway", timeout = Once.TIMEOUT, token_store = token_store,
     }
   end
-  if client then watch_tokens(client, host.shared) end
+  if client then watch_tokens(client, shared) end
   return client, err
+end
+
+--- A Redis may have lost its memory since the last delivery, so each delivery asks which one it has.
+local function redis_of(given)
+  if not given.redis then return nil end
+  return require("cdfworkflow.store.redis").new(given.redis)
+end
+
+--- A folder is opened by the process that uses it, as the user that it is.
+local function folder_memory(path)
+  local memory
+  return function()
+    local err
+    if not memory then memory, err = folder.new(path) end
+    return memory, err and err.message
+  end
+end
+
+--- Where deliveries are remembered: what gives it.
+local function memory_of(given, host, redis)
+  if redis then return function() return redis:memory() end end
+  if given.spool then return folder_memory(given.spool) end
+  return function() return host.shared end
 end
 
 local function never() return false end
 
-local function assemble(given, host, client)
-  local memory, is_ending = given.store or host.shared, host.is_ending or never
-  local last_day = LastDay.new {
-    client = client, memory = memory, workflows = given.workflows, spawn = host.spawn, is_ending = is_ending,
+local function assemble(given, host, client, bind)
+  local self = setmetatable({
+    settings = given, host = host, client = client, callers = Callers.new(given),
+    is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows),
+  }, Gateway)
+  self.last_day = LastDay.new {
+    client = client, bind = bind, workflows = given.workflows, spawn = host.spawn, is_ending = self.is_ending,
     log = host.log,
   }
-  return setmetatable({
-    settings = given, host = host, client = client, callers = Callers.new(given), last_day = last_day,
-    once = Once.new { client = client, memory = memory, last_day = last_day, log = host.log },
-    metrics = Metrics.new(host.shared, given.workflows),
-    readiness = Readiness.new {
-      client = client, shared = host.shared, last_day = last_day, workflows = given.workflows, log = host.log,
-    },
-  }, Gateway)
+  self.once = Once.new { client = client, bind = bind, last_day = self.last_day, log = host.log }
+  self.readiness = Readiness.new {
+    client = client, shared = host.shared, bind = bind, last_day = self.last_day, log = host.log,
+    workflows = given.mode == "run" and given.workflows or {},
+  }
+  if given.mode == "queue" then
+    self.queued = Queued.new { client = client, settings = given, metrics = self.metrics, log = host.log }
+  end
+  return self
 end
 
 local HOST = options.members {
@@ -106,10 +136,12 @@ local HOST = options.members {
 local function new(given, host)
   local taken, err = settings.read(given)
   if not taken then return nil, err end
-  local client
-  client, err = client_of(taken, host)
+  local redis, client
+  redis, err = redis_of(taken)
+  if err then return nil, err end
+  client, err = client_of(taken, redis or host.shared, host.shared)
   if not client then return nil, err end
-  return assemble(taken, host, client)
+  return assemble(taken, host, client, memory_of(taken, host, redis))
 end
 
 gateway.new = method.fn("gateway.new", {
@@ -117,8 +149,14 @@ gateway.new = method.fn("gateway.new", {
   { "host", HOST, required = true },
 }, new)
 
---- Begins what a worker does beside answering: the last day is read. For the host, once in each worker.
-function Gateway:begin() self.last_day:begin() end
+--- Begins what a worker does beside answering: the last day is read, or the queue drained. For the host, once in each
+--- worker.
+---@param drains? boolean whether this worker is the one that drains; true unless told
+function Gateway:begin(drains)
+  if not self.queued then return self.last_day:begin() end
+  if drains == false then return end
+  self.host.spawn(function() self.queued:drain(self.is_ending) end)
+end
 
 -- }====
 
@@ -126,10 +164,13 @@ function Gateway:begin() self.last_day:begin() end
 
 local function location_of(workflow, id) return ("/runs/%s/%s"):format(core.segment("workflow", workflow), id) end
 
-local function accepted(one, id, status, replayed)
-  local here = location_of(one.workflow, id)
-  return answers.json(202, { id = id, workflow = one.workflow, status = status, url = here },
-    { location = here, ["idempotent-replayed"] = replayed and "true" or nil })
+--- What was started, or waits to be.
+---@param what { id: string, status: string, execution?: string }
+local function accepted(one, what, replayed)
+  local here = location_of(one.workflow, what.id)
+  return answers.json(202, {
+    id = what.id, workflow = one.workflow, status = what.status, execution = what.execution, url = here,
+  }, { location = here, ["idempotent-replayed"] = replayed and "true" or nil })
 end
 
 --- CDF knows no such workflow, or no such version of it.
@@ -151,39 +192,78 @@ function Gateway:run(one)
   return { execution = execution, err = err }
 end
 
-local function note_outcome(note, outcome)
+local function note_trouble(note, outcome)
   local err = outcome.err or outcome.problem
   note.error = err and tostring(err) or nil
-  note.execution = outcome.execution and outcome.execution.id
-  note.outcome = outcome.execution and (outcome.replayed and "replayed" or "started") or nil
 end
 
-function Gateway:start(workflow, request, note)
+--- Once its run has started.
+function Gateway:start(one, note)
+  local outcome = self:run(one)
+  note_trouble(note, outcome)
+  local execution = outcome.execution
+  if execution then
+    note.execution, note.outcome = execution.id, outcome.replayed and "replayed" or "started"
+    return accepted(one, { id = execution.id, status = execution.status }, outcome.replayed)
+  end
+  if outcome.err then return failure(one, outcome.err) end
+  return answers.refusal(outcome.code)
+end
+
+--- Once it is safe in the queue.
+function Gateway:put(one, note)
+  local outcome = self.queued:put(one)
+  note_trouble(note, outcome)
+  local known = outcome.delivery
+  if known then
+    local execution = known.execution and known.execution.id
+    note.delivery, note.execution, note.outcome = known.id, execution, outcome.is_new and "queued" or "replayed"
+    return accepted(one, { id = known.id, status = Queued.status(known), execution = execution }, not outcome.is_new)
+  end
+  if outcome.err then return failure(one, outcome.err) end
+  return answers.refusal(outcome.code)
+end
+
+function Gateway:deliver(workflow, request, note)
   local one, refused = delivery.read(request, {
     workflow = workflow, version = self.settings.workflows[workflow], caller = note.caller,
   })
   if not one then return refused end
   note.key, note.bytes = one.key, #one.body
-  local outcome = self:run(one)
-  note_outcome(note, outcome)
-  if outcome.execution then return accepted(one, outcome.execution.id, outcome.execution.status, outcome.replayed) end
-  if outcome.err then return failure(one, outcome.err) end
-  return answers.refusal(outcome.code)
+  if self.queued then return self:put(one, note) end
+  return self:start(one, note)
 end
 
 -- }====
 
 -- {==== GET /runs/{workflow}/{id}, POST /runs/{workflow}/{id}/cancel ====
 
+--- A delivery in the queue that has the id; or the id of the execution that has it, or that it has started.
+---@return cdfworkflow.queue.Delivery|nil waiting
+---@return string id
+---@return string? delivery its id, where the execution was started for one
+function Gateway:look_up(workflow, id)
+  local known, err
+  if self.queued then known, err = self.queued:find(workflow, id) end
+  if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
+  local execution = known and known.execution and known.execution.id
+  if execution then return nil, execution, id end
+  return known, id
+end
+
 function Gateway:show(workflow, id)
-  local execution, refused, err = runs.find(self.client, workflow, id)
+  local waiting, execution_id, delivery_id = self:look_up(workflow, id)
+  if waiting then return Queued.show(waiting) end
+  local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
   if not execution then return refused end
-  return runs.show(workflow, execution)
+  return runs.show(workflow, execution, delivery_id)
 end
 
 function Gateway:cancel(workflow, id, caller)
-  local execution, refused, err = runs.find(self.client, workflow, id)
+  local waiting, execution_id = self:look_up(workflow, id)
+  if waiting then return self.queued:drop(waiting) end
+  local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if execution then refused, err = runs.cancel(self.client, workflow, execution, caller) end
   if err then self.host.log("error", ("cancelling %s: %s"):format(id, tostring(err))) end
   return refused
@@ -194,9 +274,14 @@ end
 -- {==== For whoever watches over it ====
 
 function Gateway:gauges()
+  local gauges = self.queued and self.queued:gauges() or {}
   local fetched = self.host.shared:get "token fetched"
-  if not fetched then return {} end
-  return { { "token_age_seconds", math.max(core.time() - fetched, 0), "Seconds since the token was fetched." } }
+  if fetched then
+    gauges[#gauges + 1] = {
+      "token_age_seconds", math.max(core.time() - fetched, 0), "Seconds since the token was fetched.",
+    }
+  end
+  return gauges
 end
 
 local function text(body)
@@ -245,7 +330,7 @@ function Gateway:serve(request, note, workflow, id, action)
   if not id then
     if request.method ~= "POST" then return wrong_method "POST" end
     note.is_delivery = true
-    return self:start(workflow, request, note)
+    return self:deliver(workflow, request, note)
   end
   if action then
     if request.method ~= "POST" then return wrong_method "POST" end

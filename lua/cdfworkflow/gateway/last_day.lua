@@ -9,7 +9,7 @@ local protected = require "cdfworkflow.call.protected"
 
 ---@class cdfworkflow.gateway.LastDay
 ---@field client cdfworkflow.Client
----@field memory table
+---@field bind fun(): table|nil, string? the memory as it is now, or why it cannot be reached
 ---@field workflows table<string, string>
 ---@field spawn fun(fn: function) runs the function on its own
 ---@field is_ending fun(): boolean whether this process is to end
@@ -31,17 +31,18 @@ local PAUSE, LONGEST_PAUSE = 1, 30
 function LastDay.new(parts) return setmetatable(parts, LastDay) end
 
 --- What the memory holds under a name, or why it cannot be asked.
-local function get(self, name)
-  local value, problem = self.memory:get(name)
+local function get(memory, name)
+  local value, problem = memory:get(name)
   if value ~= nil then return value end
   return nil, type(problem) == "string" and problem or nil
 end
 
 --- Whether the last day of the workflow is in the memory. Where it is not, it is read from now on.
+---@param memory table what `bind` gave
 ---@return boolean|nil is_read
 ---@return string? problem the memory cannot be asked
-function LastDay:is_read(workflow)
-  local read, problem = get(self, "read:" .. workflow)
+function LastDay:is_read(workflow, memory)
+  local read, problem = get(memory, "read:" .. workflow)
   if not read and not problem then self:begin() end
   return read ~= nil, problem
 end
@@ -49,43 +50,53 @@ end
 --- Whether a run of the time before the memory may still turn up.
 ---@return boolean|nil is_young
 ---@return string? problem
-function LastDay:is_young(workflow)
-  local young, problem = get(self, "young:" .. workflow)
-  return young ~= nil, problem
+function LastDay:is_young(workflow, memory) -- luacheck: no unused
+  if not memory.age then
+    local young, problem = get(memory, "young:" .. workflow)
+    return young ~= nil, problem
+  end
+  local age, problem = memory:age()
+  if not age then return nil, tostring(problem) end
+  return age < YOUNG
 end
 
-local function remember(self, workflow, execution, now)
+local function remember(self, memory, workflow, execution, now)
   local id, hash = delivery.marks(execution)
   if not id then return end
   local age = (now - (tonumber(execution.createdTime) or now)) / 1000
   local left = math.min(Once.KEPT - age, Once.KEPT)
   if left <= 0 then return end
   local name = Once.name_of { workflow = workflow, id = id }
-  local added, problem, forgotten = self.memory:add(name, Once.run_mark(hash, execution), left)
+  local added, problem, forgotten = memory:add(name, Once.run_mark(hash, execution), left)
   if not added and problem ~= "exists" then error("the memory of deliveries: " .. tostring(problem), 0) end
   if forgotten then self.log("error", "no room to remember a day's deliveries: repeated ones may start again") end
 end
 
-local function read(self, workflow)
+local function read(self, memory, workflow)
   local now = core.time() * 1000
   local since = math.floor(now - (Once.KEPT + SKEW) * 1000)
   for execution in self.client.workflows.executions:each {
     workflowFilters = { { externalId = workflow } }, createdTimeStart = since,
   } do
-    remember(self, workflow, execution, now)
+    remember(self, memory, workflow, execution, now)
   end
-  self.memory:set("young:" .. workflow, "1", YOUNG)
-  local ok, problem = self.memory:set("read:" .. workflow, "1")
+  memory:set("young:" .. workflow, "1", YOUNG)
+  local ok, problem = memory:set("read:" .. workflow, "1")
   if not ok and problem ~= nil then error("the memory of deliveries: " .. tostring(problem), 0) end
 end
 
 --- Reads a workflow's last day, unless somebody has or does. → whether it is read
 local function attempt(self, workflow)
-  if get(self, "read:" .. workflow) then return true end
+  local memory, problem = self.bind()
+  if not memory then
+    self.log("error", "the memory of deliveries: " .. tostring(problem))
+    return false
+  end
+  if get(memory, "read:" .. workflow) then return true end
   local lock = "reading:" .. workflow
-  if not self.memory:add(lock, "1", READ_TIME) then return false end
-  local ok, err = protected(read, self, workflow)
-  self.memory:set(lock, nil)
+  if not memory:add(lock, "1", READ_TIME) then return false end
+  local ok, err = protected(read, self, memory, workflow)
+  memory:set(lock, nil)
   if not ok then
     self.log("error", ("the last day of %s cannot be read, and no delivery of it with a key be taken: %s"):format(
       workflow, tostring(err)))

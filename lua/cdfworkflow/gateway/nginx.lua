@@ -33,8 +33,8 @@ function nginx.init(settings)
   here = made
 end
 
---- For `init_worker_by_lua_block`: begins what each worker does beside answering.
-function nginx.init_worker() here:begin() end
+--- For `init_worker_by_lua_block`: begins what each worker does beside answering; one drains the queue.
+function nginx.init_worker() here:begin(ngx.worker.id() == 0) end
 
 --- nginx puts a longer body into a file.
 local function read_file(path, limit)

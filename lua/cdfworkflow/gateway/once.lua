@@ -8,7 +8,8 @@ local protected = require "cdfworkflow.call.protected"
 
 ---@class cdfworkflow.gateway.Once
 ---@field client cdfworkflow.Client
----@field memory table `get`, `set`, `add` as of ngx.shared
+---@field bind fun(): table|nil, string? the memory as it is now, or why it cannot be reached: `get`, `set`, `add` as of
+---  ngx.shared, and `age` where it may have lost what others had put there
 ---@field last_day cdfworkflow.gateway.LastDay
 ---@field log fun(level: "info"|"error", text: string)
 local Once = {}
@@ -53,27 +54,27 @@ end
 
 local function now() return core.time() * 1000 end
 
----@param parts { client: cdfworkflow.Client, memory: table, last_day: cdfworkflow.gateway.LastDay, log: function }
+---@param parts { client: cdfworkflow.Client, bind: function, last_day: cdfworkflow.gateway.LastDay, log: function }
 ---@return cdfworkflow.gateway.Once
 function Once.new(parts) return setmetatable(parts, Once) end
 
 -- {==== Marks ====
 
 --- What stands in the memory, or why it cannot be read.
-function Once:read(one)
-  local text, problem = self.memory:get(name_of(one))
+local function read(one)
+  local text, problem = one.memory:get(name_of(one))
   if text ~= nil then return read_mark(tostring(text)) end
   return nil, type(problem) == "string" and problem or nil
 end
 
 --- Puts something into the memory. → whether it is there, why not, whether another had to go
-function Once:put(name, value, seconds)
-  local ok, problem, forgotten = self.memory:set(name, value, seconds)
+local function put(one, name, value, seconds)
+  local ok, problem, forgotten = one.memory:set(name, value, seconds)
   return ok ~= false and (ok ~= nil or problem == nil), problem, forgotten
 end
 
 function Once:write(one, mark)
-  local ok, problem, forgotten = self:put(name_of(one), mark, Once.KEPT)
+  local ok, problem, forgotten = put(one, name_of(one), mark, Once.KEPT)
   if not ok then self.log("error", "the memory of deliveries cannot be written: " .. tostring(problem)) end
   self:say_if_full(forgotten)
 end
@@ -85,14 +86,14 @@ end
 
 local function open_mark(one) return ("open %s %.0f %s"):format(one.hash, now(), one.version) end
 
-function Once:guard(one) return self:put(guard_of(one), "1", Once.TIMEOUT + Once.DEAD) end
+local function guard(one) return put(one, guard_of(one), "1", Once.TIMEOUT + Once.DEAD) end
 
 --- Marks the delivery as begun. → false where another one was quicker, nil and why where the memory cannot be written
 function Once:open(one)
-  local ok, problem = self:guard(one)
+  local ok, problem = guard(one)
   if not ok then return nil, tostring(problem) end
   local added, forgotten
-  added, problem, forgotten = self.memory:add(name_of(one), open_mark(one), Once.KEPT)
+  added, problem, forgotten = one.memory:add(name_of(one), open_mark(one), Once.KEPT)
   self:say_if_full(forgotten)
   if added then return true end
   if problem == "exists" then return false end
@@ -154,7 +155,7 @@ function Once:run(one, look_back)
   local ok, execution, err = protected(self.client.run, self.client, one.workflow, one.version, opts)
   if ok and execution then return self:settled(one, execution) end
   if ok and is_refusal(err) then
-    self.memory:set(name_of(one), nil)
+    one.memory:set(name_of(one), nil)
     return failed(err)
   end
   self:write(one, ("lost %s %.0f %s"):format(one.hash, now(), one.version))
@@ -167,7 +168,7 @@ end
 --- Looks for the run of an earlier attempt, which whoever made it has given up. → outcome; or nil where there is none
 --- and none can come any more, and the delivery is marked as begun anew
 function Once:look_again(one)
-  local mark, problem = self:read(one)
+  local mark, problem = read(one)
   if problem then return refused("store", problem) end
   if mark and mark.state == "run" then return replay(one, mark) end
   local began = mark and tonumber(mark.value) or now()
@@ -175,11 +176,11 @@ function Once:look_again(one)
   if execution then return self:settled(one, execution, true) end
   if err then return failed(err) end
   local guarded
-  guarded, problem = self.memory:get(guard_of(one))
+  guarded, problem = one.memory:get(guard_of(one))
   if guarded then return refused "in_progress" end
   if type(problem) == "string" then return refused("store", problem) end
   one.version = mark and mark.version ~= "" and mark.version or one.version -- an id names one run, of one version
-  if not self:guard(one) then return refused("store", "the guard of a delivery cannot be written") end
+  if not guard(one) then return refused("store", "the guard of a delivery cannot be written") end
   self:write(one, open_mark(one))
   return nil, (now() - began) / 1000
 end
@@ -188,10 +189,10 @@ end
 function Once:settle(one, mark)
   local age = (now() - tonumber(mark.value)) / 1000
   if mark.state == "open" and age >= 0 and age < GIVEN_UP then return refused "in_progress" end
-  local added, problem = self.memory:add(lock_of(one), "1", LOOK_TIME)
+  local added, problem = one.memory:add(lock_of(one), "1", LOOK_TIME)
   if not added then return problem == "exists" and refused "in_progress" or refused("store", tostring(problem)) end
   local ok, outcome, since = protected(self.look_again, self, one)
-  self.memory:set(lock_of(one), nil)
+  one.memory:set(lock_of(one), nil)
   if not ok then error(outcome, 0) end
   return outcome or self:run(one, math.max(since, 0) + SKEW) -- SKEW: the mark may be another host's
 end
@@ -201,7 +202,7 @@ end
 --- Starts the run of a delivery that nobody here has seen. While the memory is young, a run of the time before it may
 --- still turn up in CDF, which is looked at first.
 function Once:first(one)
-  local young, problem = self.last_day:is_young(one.workflow)
+  local young, problem = self.last_day:is_young(one.workflow, one.memory)
   if problem then return refused("store", problem) end
   local added
   added, problem = self:open(one)
@@ -211,8 +212,9 @@ function Once:first(one)
   local reach = 2 * (Once.TIMEOUT + Once.DEAD)
   local ok, execution, err = protected(self.find, self, one, now() - reach * 1000)
   if ok and execution then return self:settled(one, execution, true) end
-  if ok and not err then return self:run(one, reach) end
-  self.memory:set(name_of(one), nil)
+  if ok and not err and not one.memory.age then return self:run(one, reach) end
+  one.memory:set(name_of(one), nil)
+  if ok and not err then return refused "young" end -- other hosts went on while this memory was lost
   if not ok then error(execution, 0) end
   return failed(err)
 end
@@ -222,11 +224,13 @@ end
 ---@return { execution?: cdfworkflow.Execution, replayed?: boolean, err?: cdfworkflow.Error, code?: string,
 ---  problem?: string } outcome an execution; or an error of the library; or the code of a refusal
 function Once:start(one)
-  local read, problem = self.last_day:is_read(one.workflow)
+  local problem, is_read, mark
+  one.memory, problem = self.bind()
+  if not one.memory then return refused("store", problem) end
+  is_read, problem = self.last_day:is_read(one.workflow, one.memory)
   if problem then return refused("store", problem) end
-  if not read then return refused "reading" end
-  local mark
-  mark, problem = self:read(one)
+  if not is_read then return refused "reading" end
+  mark, problem = read(one)
   if problem then return refused("store", problem) end
   if not mark then return self:first(one) end
   if mark.hash ~= "-" and mark.hash ~= one.hash then return refused "key_reused" end

@@ -7,6 +7,7 @@ local checkup = require "cdfworkflow.api.checkup"
 ---@class cdfworkflow.gateway.Readiness
 ---@field client cdfworkflow.Client
 ---@field shared table the host's dictionary
+---@field bind fun(): table|nil, string? the memory of deliveries
 ---@field last_day cdfworkflow.gateway.LastDay
 ---@field workflows table<string, string>
 ---@field log function
@@ -38,15 +39,21 @@ local function cdf(self)
   return reason
 end
 
+--- What keeps the memory of deliveries from being used.
+local function memory(self)
+  local bound, problem = self.bind()
+  for workflow in pairs(bound and self.workflows or {}) do
+    local read
+    read, problem = self.last_day:is_read(workflow, bound)
+    if not read and not problem then return "the runs of the last day are not read yet" end
+  end
+  if problem then return "the memory of deliveries cannot be reached" end
+end
+
 --- What keeps it from starting runs.
 ---@return string[] reasons none when it is ready
 function Readiness:reasons()
-  local reasons = {}
-  for workflow in pairs(self.workflows) do
-    local read, problem = self.last_day:is_read(workflow)
-    if problem then return { "the memory of deliveries cannot be reached" } end
-    if not read then reasons[1] = "the runs of the last day are not read yet" end
-  end
+  local reasons = { memory(self) }
   local reason = cdf(self)
   if reason ~= "" then reasons[#reasons + 1] = reason end
   return reasons

@@ -4,6 +4,7 @@
 local check = require "cdfworkflow.check"
 local client = require "cdfworkflow.client"
 local options = require "cdfworkflow.options"
+local redis_server = require "cdfworkflow.store.server"
 local source = require "cdfworkflow.signin.source"
 
 local settings = {}
@@ -43,19 +44,6 @@ local WORKFLOWS = {
   end),
 }
 
-local function with_methods(word, names)
-  return {
-    word = word,
-    accepts = function(value)
-      if type(value) == "userdata" then return true end
-      for _, name in ipairs(names) do
-        if type(value) ~= "table" or type(value[name]) ~= "function" then return false end
-      end
-      return true
-    end,
-  }
-end
-
 local CLIENT = {
   word = "a client", accepts = function(value) return getmetatable(value) == client.class end,
 }
@@ -73,9 +61,14 @@ local CLIENT = {
 ---  `scada=daily-report,calibrate lab`, and GATEWAY_SECRET_SCADA, GATEWAY_SECRET_LAB)
 ---@field mode? "run"|"queue" whether a delivery is answered once its run has started, or once it is safe on disk
 ---  (GATEWAY_MODE); "run" unless told
----@field spool? string with `mode = "queue"`: the folder where deliveries wait (GATEWAY_SPOOL)
----@field store? table what several hosts share: `get`, `set` and `add` of a shared dictionary; what the host has unless
----  told
+---@field spool? string a folder (GATEWAY_SPOOL): where deliveries wait, with `mode = "queue"`; otherwise where they are
+---  remembered, so that a restart does not lose what was under way
+---@field redis? cdfworkflow.RedisSettings what several hosts share (GATEWAY_REDIS, as `redis://user:password@host:6379`,
+---  or `rediss:` for TLS): tokens, and which deliveries there were; with `mode = "queue"` the queue too
+---@field concurrency? integer with `mode = "queue"`: runs that are started at the same time (GATEWAY_CONCURRENCY); 10
+---  unless told; 1: one after another, oldest first
+---@field max_running? integer with `mode = "queue"`: executions that may be running in the project, until others have
+---  ended (GATEWAY_MAX_RUNNING); any number unless told
 ---@field client? cdfworkflow.Client unless given, one of the environment (`cdf.from_env`)
 settings.MEMBERS = {
   { "workflows", WORKFLOWS },
@@ -83,7 +76,9 @@ settings.MEMBERS = {
   { "callers", CALLERS },
   { "mode", check.choice { "run", "queue" } },
   { "spool", check.string },
-  { "store", with_methods("a store with the methods get, set, add", { "get", "set", "add" }) },
+  { "redis", options.of(redis_server.MEMBERS, redis_server.rule) },
+  { "concurrency", check.whole(1, 1000) },
+  { "max_running", check.whole(1, 1000000) },
   { "client", CLIENT },
 }
 
@@ -138,6 +133,39 @@ local function callers_of(variables, text)
   return callers
 end
 
+local URL = "redis://[user:password@]host[:port]"
+
+local function decoded(text)
+  return text and (text:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
+--- The settings in a URL. It may hold a password, so no error repeats it.
+local function redis_of(text)
+  local scheme, rest = text:match "^(rediss?)://([^/?#]+)/?$"
+  local user, at = (rest or ""):match "^(.*)@(.*)$"
+  local host, port = (at or rest or ""):match "^([^:]+):?(%d*)$"
+  if not host then return check.invalid("GATEWAY_REDIS", "GATEWAY_REDIS must be " .. URL, URL) end
+  local name, password = (user or ""):match "^([^:]*):(.*)$"
+  if user and not password then return check.invalid("GATEWAY_REDIS", "GATEWAY_REDIS must be " .. URL, URL) end
+  return {
+    host = host, port = tonumber(port), tls = scheme == "rediss" or nil, password = decoded(password),
+    username = name ~= "" and decoded(name) or nil,
+  }
+end
+
+--- How much at the same time.
+local function figures(taken, variables)
+  for name, variable in pairs { concurrency = "GATEWAY_CONCURRENCY", max_running = "GATEWAY_MAX_RUNNING" } do
+    local text = not taken[name] and variables:get(variable)
+    if text and not text:find "^[1-9]%d?%d?$" then
+      return check.invalid(variable, variable .. " must be a whole number from 1 to 999", 999)
+    end
+    taken[name] = taken[name] or text and tonumber(text)
+  end
+  taken.concurrency = taken.concurrency or 10
+  return true
+end
+
 --- What the environment says where the table says nothing.
 ---@return true|nil, cdfworkflow.Error? err
 local function complete(taken)
@@ -154,7 +182,10 @@ local function complete(taken)
   if err then return nil, err end
   taken.mode = taken.mode or variables:get "GATEWAY_MODE" or "run"
   taken.spool = taken.spool or variables:get "GATEWAY_SPOOL"
-  return true
+  local url = not taken.redis and variables:get "GATEWAY_REDIS"
+  if url then taken.redis, err = redis_of(url) end
+  if err then return nil, err end
+  return figures(taken, variables)
 end
 
 -- }====
@@ -225,9 +256,9 @@ local function check_mode(given, taken)
   if taken.mode ~= "run" and taken.mode ~= "queue" then
     return check.invalid(word, ('%s must be "run" or "queue", got "%s"'):format(word, taken.mode), "run or queue")
   end
-  if taken.mode == "queue" and not taken.spool then
-    return check.invalid("GATEWAY_SPOOL", "the environment variable GATEWAY_SPOOL is not set: with the mode queue it "
-      .. "names the folder where deliveries wait", "a folder")
+  if taken.mode == "queue" and not taken.spool and not taken.redis then
+    return check.invalid("GATEWAY_SPOOL", "the environment variable GATEWAY_SPOOL is not set (nor is GATEWAY_REDIS): "
+      .. "with the mode queue it names the folder where deliveries wait", "a folder")
   end
   return true
 end
