@@ -222,11 +222,14 @@ function Spool:get(id)
   return history:ends_with "started" and history.last.id == id and of_log(history) or nil
 end
 
---- The first line of a delivery's file is enough for a list; where it is damaged, its name.
+--- The first line of a delivery's file is enough for a list; where it is damaged, what its name says.
 local function summary(self, state, name)
   local text, history = read_delivery(self, state, name, delivery_file.HEAD)
   if not text then return text, history end
-  local head = delivery_file.head(text) or { id = name, workflow = "?", version = "?", put = { time = 0 } }
+  local head = delivery_file.head(text)
+  if not head or delivery_file.name(head.id) ~= name then
+    head = { id = delivery_file.id(name), workflow = "?", version = "?", put = { time = 0 } }
+  end
   return described(self, {
     id = head.id, workflow = head.workflow, version = head.version, metadata = head.metadata,
     created = head.put.time,
