@@ -285,11 +285,12 @@ int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
   return id;
 }
 
-void cdfw_engine_step(cdfw_engine *engine) {
+bool cdfw_engine_step(cdfw_engine *engine) {
   leave_to_parent(engine);
-  if (engine->multi == NULL) return;
+  if (engine->multi == NULL) return false;
   cdfw_driver_wait(&engine->driver, 0);
-  turn(engine);
+  if (engine->driver.stirred || due_time(engine) <= cdfw_driver_now()) turn(engine);
+  return engine->driver.stirred;
 }
 
 static void sleep_for(double seconds) {

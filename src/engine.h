@@ -36,8 +36,9 @@ cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine);
    `response` must live until the transfer is taken or cancelled; the request may go at once. */
 int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
                            cdfw_response *response);
-/* Does what can be done without waiting. */
-void cdfw_engine_step(cdfw_engine *engine);
+/* Does what can be done without waiting. → whether a socket stirred, which may need another look
+   soon; true where that is not known. */
+bool cdfw_engine_step(cdfw_engine *engine);
 /* The same, and waits until something is finished, the time is over, a signal came, or a slice of
    time has passed, after which the caller's own signal handlers should get their turn. */
 void cdfw_engine_wait(cdfw_engine *engine, double seconds);

@@ -21,6 +21,9 @@ local ARRAY = {
 }
 
 --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
+---
+---     local text = assert(cdf.encode { sensors = cdf.array {} })
+---     print(text) --> {"sensors":[]}
 ---@param t? table a new one unless given; without a metatable of its own
 ---@return table t the same
 local function array(t) return core.array(t) end
@@ -59,21 +62,25 @@ local CLIENT = {
 }
 
 --- Authenticates now. See `client:auth`.
+---
+---     assert(cdf.auth(client))
 ---@param c cdfworkflow.Client
 ---@param opts? { timeout?: number }
 ---@return { tokenType: string, expiresAt?: integer }|nil result
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 local function auth(c, opts) return c:auth(opts) end
 
 cdf.auth = method.fn("cdf.auth", { CLIENT }, auth)
 
 --- Starts a run. See `client:run`.
+---
+---     local execution = assert(cdf.run(client, "report", "1"))
 ---@param c cdfworkflow.Client
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 local function run(c, workflow_external_id, version, opts) return c:run(workflow_external_id, version, opts) end
 
 cdf.run = method.fn("cdf.run", { CLIENT }, run)

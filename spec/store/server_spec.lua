@@ -2,6 +2,7 @@
 -- What a store says and does when Redis is not as it should be: a real one that is killed, frozen, full, replaced.
 
 local core = require "cdfworkflow.core"
+local nginx = require "nginx"
 local redis_server = require "redis_server"
 local store = require "cdfworkflow.store.redis"
 
@@ -146,23 +147,20 @@ describe("A Redis that", function()
     local function starts_with_replica()
       local shared = start "--repl-diskless-sync-delay 0"
       replica = redis_server.start(("--replicaof 127.0.0.1 %d"):format(server.port))
-      for _ = 1, 200 do
-        if replica:ask "INFO replication":match "master_link_status:up" then return shared end
-        os.execute "sleep 0.05"
-      end
-      error "the replica does not follow"
+      nginx.wait_until("the replica follows", function()
+        return replica:ask "INFO replication":match "master_link_status:up"
+      end)
+      return shared
     end
 
     it("is master after a failover counts as another memory: it lacks what came last", function()
       local shared = starts_with_replica()
       local memory = assert(shared:memory())
       assert.is_true(memory:add("read", "all"))
-      assert.equal("1", server:ask "WAIT 1 1000")
-      replica:freeze()
+      nginx.wait_until("the replica has it", function() return replica:ask "KEYS '*:read'" ~= "" end)
+      replica:ask "REPLICAOF NO ONE" -- of what comes now it does not hear
       assert.is_true(memory:add("delivery", "open"))
       server:kill()
-      replica:thaw()
-      replica:ask "REPLICAOF NO ONE"
       replica:ask("CONFIG SET port " .. server.port)
       skipped = 2
       local message = "it was restarted, or another one has taken its place"

@@ -83,6 +83,17 @@ function nginx.holds(pid)
   return tonumber(descriptors), tonumber(memory)
 end
 
+--- How often the threads of a process have woken up so far, and their CPU.
+---@return integer wake_ups
+---@return number seconds
+function nginx.used(pid)
+  local said = shell.run(("cat /proc/%d/task/*/schedstat; grep -h ^voluntary /proc/%d/task/*/status"):format(pid, pid))
+  local wake_ups, seconds = 0, 0
+  for nanoseconds in said:gmatch "(%d+) %d+ %d+\n" do seconds = seconds + tonumber(nanoseconds) / 1e9 end
+  for switches in said:gmatch "voluntary_ctxt_switches:%s*(%d+)" do wake_ups = wake_ups + tonumber(switches) end
+  return wake_ups, seconds
+end
+
 --- One request through curl.
 ---@param path string
 ---@param arguments? string further arguments of curl

@@ -22,7 +22,8 @@ local PROGRAM = "if command -v redis-server >/dev/null; then exec redis-server %
 local SETTINGS = "--bind 127.0.0.1 %s %d --dir %s --daemonize no --logfile '' --save '' %s"
 
 local function spawn(self)
-  local arguments = SETTINGS:format(self.tls and "--port 0 --tls-port" or "--port", self.port, shell.quote(self.folder.path), self.arguments)
+  local arguments = SETTINGS:format(self.tls and "--port 0 --tls-port" or "--port", self.port,
+    shell.quote(self.folder.path), self.arguments)
   local command = ("echo $$; exec >%s/log 2>&1; "):format(shell.quote(self.folder.path))
     .. PROGRAM:format(arguments, arguments)
   self.output = assert(io.popen("exec bash -c " .. shell.quote(command), "r"))
@@ -80,25 +81,26 @@ function Redis:memory()
   return said:match "run_id:(%x+)":sub(1, 12) .. "-" .. said:match "master_replid:(%x+)":sub(1, 12)
 end
 
---- Makes the queue under the prefix believe that Redis has had its memory for so long.
+--- Makes the queue believe that Redis has had its memory for so long.
 ---@param seconds number
----@param prefix? string
-function Redis:has_long_been_there(seconds, prefix)
-  self:ask(("HSET %squeue:memory id %s since %.0f"):format(prefix or "cdfworkflow:", self:memory(),
-    os.time() - seconds))
+function Redis:has_long_been_there(seconds)
+  self:ask(("HSET cdfworkflow:queue:memory id %s since %.0f"):format(self:memory(), os.time() - seconds))
 end
 
---- Makes a claim older, as if its drain had been silent for so long.
----@param id string of the delivery
----@param seconds number
----@param prefix? string
-function Redis:age_claim(id, seconds, prefix)
-  local key = shell.quote(("%squeue:delivery:%s"):format(prefix or "cdfworkflow:", id))
-  for _, name in ipairs { "until", "first", "put" } do
-    if self:ask(("HEXISTS %s %s"):format(key, name)) == "1" then
-      self:ask(("HINCRBYFLOAT %s %s -%f"):format(key, name, seconds))
-    end
+local AGE = [[
+for _, key in ipairs(redis.call('KEYS', ARGV[1])) do
+  for _, name in ipairs { 'until', 'first', 'put', 'not_before' } do
+    local time = tonumber(redis.call('HGET', key, name) or nil)
+    if time then redis.call('HSET', key, name, string.format('%f', time - ARGV[2])) end
   end
+end
+]]
+
+--- Makes what a queue knows of a delivery older by so many seconds.
+---@param id string the delivery, or a pattern
+---@param seconds number
+function Redis:age_claim(id, seconds)
+  self:ask(("EVAL %s 0 %s %f"):format(shell.quote(AGE), shell.quote("cdfworkflow:queue:delivery:" .. id), seconds))
 end
 
 --- Ends it and removes its folder. May be called again.

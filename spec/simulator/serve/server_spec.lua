@@ -149,8 +149,8 @@ for _, kind in ipairs {
     end
 
     it("cuts the connection after a whole answer that did not tell of it", function()
-      -- The answer and the end of its connection reach a client one after the other. What is asked in between, by another
-      -- name and so on another connection, is answered by the same thread, which has cut the first by then.
+      -- The answer and the end of its connection reach a client one after the other. What is asked in between, by
+      -- another name and so on another connection, is answered by the same thread, which has cut the first by then.
       local elsewhere = sim.url:gsub("127%.0%.0%.1", "localhost") .. UNSIGNED
       local function twice()
         return ask(UNSIGNED, ("-4 -o /dev/null '%s' -o /dev/null '%s'"):format(sim.url .. UNSIGNED, elsewhere),
