@@ -44,7 +44,18 @@ CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
 
 .PHONY: build
 build: $(if $(SOURCES),$(LUAS:%=$(BUILD)/%/cdfworkflow/core.so))
-	@test -n "$(strip $(LUAS))" || { echo "No Lua headers found: run spec/support/install.sh" >&2; exit 1; }
+	@test -n "$(strip $(LUAS))" || { echo "No Lua headers found by pkg-config. On Debian: apt-get install pkg-config" \
+	  "liblua5.4-dev libcurl4-openssl-dev; elsewhere: make LUAS=5.4 LUA_CFLAGS=-I/its/include/folder" >&2; exit 1; }
+
+# Said before the first file is compiled, since the compiler's own words for either name no remedy.
+.PHONY: libcurl
+libcurl:
+	@echo '#include <curl/curl.h>' | $(CC) $(CURL_CFLAGS) -E - >/dev/null 2>&1 || { echo "No libcurl headers found." \
+	  "On Debian: apt-get install libcurl4-openssl-dev; elsewhere: make CURL_CFLAGS=-I/its/include/folder" >&2; exit 1; }
+	@printf '%s\n' '#include <curl/curl.h>' '#if !CURL_AT_LEAST_VERSION(7, 80, 0)' '#error' '#endif' | \
+	  $(CC) $(CURL_CFLAGS) -E - >/dev/null 2>&1 || { echo "These libcurl headers are too old: cdfworkflow needs 7.80" \
+	  "or newer, since an older one may send a request twice; for another: make CURL_CFLAGS=-I/its/include/folder" >&2; \
+	  exit 1; }
 
 define compile
 @mkdir -p $$(@D)
@@ -61,7 +72,7 @@ $(BUILD)/$(1)/cdfworkflow/core.so: $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
 	@mv $$@.new $$@
 
-$(BUILD)/$(1)/%.o: src/%.c
+$(BUILD)/$(1)/%.o: src/%.c | libcurl
 	$(compile)
 
 # The rooms that know no Lua, opened to their specs.
