@@ -13,6 +13,7 @@
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
+#   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
 #   make torture    spec/torture: every allocation failed once
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
@@ -178,6 +179,12 @@ soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
+
+.PHONY: gateway
+gateway:
+	@spec/support/install.sh test
+	$(STEP) build LUAS="5.4 5.3 luajit"
+	@spec/campaign/gateway.sh
 
 .PHONY: model
 model:

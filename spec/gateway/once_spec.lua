@@ -294,4 +294,54 @@ describe("a delivery with a key", function()
     assert.equal(202, (ask "k"))
     assert.matches("error: no room to remember", world:all_log())
   end)
+
+  describe("in a Redis", function()
+    local snapshot, id, problem, memories
+
+    --- A Redis that can lose its memory.
+    local function fake()
+      return { memory = function()
+        if problem then return nil, problem end
+        memories[id] = memories[id] or gateway_world.memory()
+        memories[id].id = id
+        return memories[id]
+      end, get = print, set = print, add = print }
+    end
+
+    before_each(function()
+      snapshot, id, problem, memories = assert:snapshot(), "first", nil, {}
+      stub(require "cdfworkflow.store.redis", "new", fake)
+      world:restart(nil, { redis = { host = "127.0.0.1" } })
+    end)
+
+    after_each(function() snapshot:revert() end)
+
+    it("is taken at once after a start", function()
+      assert.equal(202, (ask "k"))
+      assert.equal("true", select(3, ask "k")["idempotent-replayed"])
+    end)
+
+    it("is refused while the Redis cannot be reached, and nothing is started", function()
+      problem = "Redis at 127.0.0.1:6379: no connection"
+      assert_refused(503, "store", "k")
+      assert.equal(0, world:count())
+      assert.equal(503, (world:ask { method = "GET", path = "/ready" }))
+      assert.equal(202, (world:ask { body = "{}" }))
+      assert.matches("no connection", world:all_log())
+    end)
+
+    it("is known once a Redis that has lost its memory has been filled again; a new one waits", function()
+      local _, first = ask "k"
+      id = "second"
+      assert_refused(503, "reading", "k")
+      world:run_tasks()
+      assert.equal(first.id, select(2, ask "k").id)
+      local headers, message = assert_refused(503, "lost", "k2") -- another host may be at this one
+      assert.equal("20", headers["retry-after"])
+      assert.matches("lost a short while ago", message)
+      world.memory:passes(116)
+      assert.equal(202, (ask "k2"))
+      assert.equal(2, world:count())
+    end)
+  end)
 end)

@@ -3,6 +3,7 @@
 -- one run in the embedded CDF when all is over.
 
 local cdf = require "cdfworkflow"
+local core = require "cdfworkflow.core"
 local cqueues = require "cqueues"
 local gateway = require "gateway"
 local senders = require "senders"
@@ -78,6 +79,75 @@ function campaign.reloads(options)
   for _, complaint in ipairs(campaign.judge(options.sim, keys)) do complaints[#complaints + 1] = complaint end
   if done ~= options.reloads then complaints[#complaints + 1] = ("only %d reloads"):format(done) end
   return complaints, words_of(statuses)
+end
+
+--- Hosts that share a Redis or a folder, of which one after another goes away and comes back.
+---@class spec.Hosts
+---@field start fun(): table starts a host
+---@field list table[]
+local Hosts = {}
+Hosts.__index = Hosts
+
+---@param count integer
+---@param start fun(): table
+---@return spec.Hosts
+function campaign.hosts(count, start)
+  local self = setmetatable({ start = start, list = {} }, Hosts)
+  for i = 1, count do self.list[i] = start() end
+  return self
+end
+
+--- The port of one of them.
+function Hosts:port() return self.list[math.random(#self.list)].port end
+
+--- Ends one, and starts another in its place.
+---@param how "kill"|"quit"
+function Hosts:replace(how)
+  local i = math.random(#self.list)
+  self.list[i][how](self.list[i])
+  self.list[i] = self.start()
+end
+
+function Hosts:stop()
+  for _, host in ipairs(self.list) do host:stop() end
+end
+
+--- Sends deliveries to hosts that go away and come back.
+---@param options { sim: spec.Server, hosts: spec.Hosts, how: "kill"|"quit", times: integer, pause: number,
+---  deliveries: integer, copies: integer, name: string, seconds: number, at_once?: integer }
+---@return table<string, spec.Sent> sent
+---@return string[] complaints of the senders
+---@return string statuses in words
+function campaign.deliver(options)
+  local sent = senders.send {
+    keys = campaign.keys(options.name, options.deliveries), copies = options.copies, at_once = options.at_once or 12,
+    secret = gateway.SECRET, seconds = options.seconds, pause = 0.2,
+    port = function() return options.hosts:port() end,
+    beside = function(is_over)
+      for _ = 1, options.times do
+        cqueues.sleep(options.pause * (0.5 + math.random()))
+        if is_over() then return end
+        options.hosts:replace(options.how)
+      end
+    end,
+  }
+  local complaints, statuses = senders.judge(sent, options.copies)
+  return sent, complaints, words_of(statuses)
+end
+
+--- Waits until each of these ids, or all of them together, have their run. → how many runs there are
+---@param ids string[] request ids
+---@param seconds number
+---@return string[] complaints
+function campaign.wait_for_runs(sim, ids, seconds)
+  local limit = core.now() + seconds
+  local complaints
+  repeat
+    complaints = campaign.judge(sim, ids)
+    if not complaints[1] then break end
+    os.execute "sleep 1"
+  until core.now() > limit
+  return complaints
 end
 
 return campaign

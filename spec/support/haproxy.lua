@@ -54,6 +54,13 @@ end
 HAProxy.ask_many = nginx.class.ask_many
 HAProxy.signal = nginx.class.signal
 
+--- Ends it once the requests that it has are answered, and removes its folder.
+function HAProxy:quit()
+  self:signal "USR1"
+  nginx.wait_until("HAProxy has ended", function() return not nginx.is_alive(self.pid) end)
+  self:stop()
+end
+
 --- Ends it and removes its folder. May be called again.
 ---@return string log
 function HAProxy:stop()

@@ -52,7 +52,7 @@ local REFUSALS = {
     503, "the gateway has just started and reads which runs there are; deliveries with an Idempotency-Key have to wait",
     2,
   },
-  young = {
+  lost = {
     503, "the memory of deliveries was lost a short while ago; new ones with an Idempotency-Key have to wait", 20,
   },
   store = { 503, "the gateway cannot reach its memory, and takes no delivery with an Idempotency-Key", 5 },

@@ -64,7 +64,8 @@ local function is_ending() return tonumber(core.get_info().Stopping) == 1 end
 ---@param settings? cdfworkflow.gateway.Settings
 function haproxy.start(settings)
   local here, err = gateway.new(settings or {}, {
-    shared = Memory.new(), spawn = spawn, is_ending = is_ending, log = function(level, text) core.log(LEVELS[level], text) end,
+    shared = Memory.new(), spawn = spawn, is_ending = is_ending,
+    log = function(level, text) core.log(LEVELS[level], text) end,
   })
   if not here then error(tostring(err), 0) end
   core.register_service("cdfworkflow", "http", function(applet) serve(here, applet) end)

@@ -91,9 +91,25 @@ local function folder_memory(path)
   end
 end
 
+--- Notes when the memory is another than before: who was at a delivery then, on whatever host, may be at it still.
+local function note_loss(shared, id)
+  local known = shared:get "memory"
+  if known == id then return end
+  shared:set("memory", id)
+  if known then shared:set("memory lost", "1", Once.TIMEOUT + Once.DEAD) end
+end
+
+local function redis_memory(redis, shared)
+  return function()
+    local memory, problem = redis:memory()
+    if memory then note_loss(shared, memory.id) end
+    return memory, problem
+  end
+end
+
 --- Where deliveries are remembered: what gives it.
 local function memory_of(given, host, redis)
-  if redis then return function() return redis:memory() end end
+  if redis then return redis_memory(redis, host.shared) end
   if given.spool then return folder_memory(given.spool) end
   return function() return host.shared end
 end
@@ -109,7 +125,10 @@ local function assemble(given, host, client, bind)
     client = client, bind = bind, workflows = given.workflows, spawn = host.spawn, is_ending = self.is_ending,
     log = host.log,
   }
-  self.once = Once.new { client = client, bind = bind, last_day = self.last_day, log = host.log }
+  self.once = Once.new {
+    client = client, bind = bind, last_day = self.last_day, log = host.log,
+    is_lost = function() return host.shared:get "memory lost" ~= nil end,
+  }
   self.readiness = Readiness.new {
     client = client, shared = host.shared, bind = bind, last_day = self.last_day, log = host.log,
     workflows = given.mode == "run" and given.workflows or {},

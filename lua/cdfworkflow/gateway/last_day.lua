@@ -50,14 +50,9 @@ end
 --- Whether a run of the time before the memory may still turn up.
 ---@return boolean|nil is_young
 ---@return string? problem
-function LastDay:is_young(workflow, memory) -- luacheck: no unused
-  if not memory.age then
-    local young, problem = get(memory, "young:" .. workflow)
-    return young ~= nil, problem
-  end
-  local age, problem = memory:age()
-  if not age then return nil, tostring(problem) end
-  return age < YOUNG
+function LastDay.is_young(_, workflow, memory)
+  local young, problem = get(memory, "young:" .. workflow)
+  return young ~= nil, problem
 end
 
 local function remember(self, memory, workflow, execution, now)

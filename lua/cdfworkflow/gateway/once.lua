@@ -9,7 +9,8 @@ local protected = require "cdfworkflow.call.protected"
 ---@class cdfworkflow.gateway.Once
 ---@field client cdfworkflow.Client
 ---@field bind fun(): table|nil, string? the memory as it is now, or why it cannot be reached: `get`, `set`, `add` as of
----  ngx.shared, and `age` where it may have lost what others had put there
+---  ngx.shared
+---@field is_lost fun(): boolean whether another memory was lost just now, while others went on
 ---@field last_day cdfworkflow.gateway.LastDay
 ---@field log fun(level: "info"|"error", text: string)
 local Once = {}
@@ -54,7 +55,7 @@ end
 
 local function now() return core.time() * 1000 end
 
----@param parts { client: cdfworkflow.Client, bind: function, last_day: cdfworkflow.gateway.LastDay, log: function }
+---@param parts table the fields of the class
 ---@return cdfworkflow.gateway.Once
 function Once.new(parts) return setmetatable(parts, Once) end
 
@@ -212,9 +213,9 @@ function Once:first(one)
   local reach = 2 * (Once.TIMEOUT + Once.DEAD)
   local ok, execution, err = protected(self.find, self, one, now() - reach * 1000)
   if ok and execution then return self:settled(one, execution, true) end
-  if ok and not err and not one.memory.age then return self:run(one, reach) end
+  if ok and not err and not self.is_lost() then return self:run(one, reach) end
   one.memory:set(name_of(one), nil)
-  if ok and not err then return refused "young" end -- other hosts went on while this memory was lost
+  if ok and not err then return refused "lost" end
   if not ok then error(execution, 0) end
   return failed(err)
 end

@@ -61,10 +61,10 @@ local CLIENT = {
 ---  `scada=daily-report,calibrate lab`, and GATEWAY_SECRET_SCADA, GATEWAY_SECRET_LAB)
 ---@field mode? "run"|"queue" whether a delivery is answered once its run has started, or once it is safe on disk
 ---  (GATEWAY_MODE); "run" unless told
----@field spool? string a folder (GATEWAY_SPOOL): where deliveries wait, with `mode = "queue"`; otherwise where they are
----  remembered, so that a restart does not lose what was under way
----@field redis? cdfworkflow.RedisSettings what several hosts share (GATEWAY_REDIS, as `redis://user:password@host:6379`,
----  or `rediss:` for TLS): tokens, and which deliveries there were; with `mode = "queue"` the queue too
+---@field spool? string a folder (GATEWAY_SPOOL): with `mode = "queue"` deliveries wait there, otherwise they are
+---  remembered there, so that a restart does not lose what was under way
+---@field redis? cdfworkflow.RedisSettings what several hosts share (GATEWAY_REDIS, as
+---  `redis://user:password@host:6379`, or `rediss:` for TLS): tokens, and which deliveries there were; with `mode = "queue"` the queue too
 ---@field concurrency? integer with `mode = "queue"`: runs that are started at the same time (GATEWAY_CONCURRENCY); 10
 ---  unless told; 1: one after another, oldest first
 ---@field max_running? integer with `mode = "queue"`: executions that may be running in the project, until others have
