@@ -102,7 +102,9 @@ describe("a drain", function()
     assert(queue:put("w", "no-such", { id = "bad" }))
     assert(queue:put("w", "1", { id = "good" }))
     local events = {}
-    local result = queue:drain { on_event = function(event) events[#events + 1] = event.type .. " " .. event.delivery.id end }
+    local result = queue:drain { on_event = function(event)
+      events[#events + 1] = event.type .. " " .. event.delivery.id
+    end }
     assert.same({ started = 2, refused = 1, others = false }, result)
     assert.same({ "begun d1", "started d1", "begun bad", "refused bad", "begun good", "started good" }, events)
     local refused = queue:list { state = "refused" }
@@ -141,7 +143,8 @@ describe("a drain", function()
     local result = assert(queue:drain {
       follow = true, concurrency = 4,
       on_event = function(event)
-        if event.type == "begun" and world.network:now() < start + 3600 then begun[#begun + 1] = world.network:now() - start end
+        local at = world.network:now() - start
+        if event.type == "begun" and at < 3600 then begun[#begun + 1] = at end
       end,
       stop = function() return queue:count().waiting == 0 end,
     })

@@ -34,7 +34,8 @@ end
 local function one_drain(world, path, random, concurrency)
   local store = noting(assert(spool.new(path)))
   local queue = queue_world.queue(world, store, nil, world.another())
-  local killed = queue_world.drain_until_killed(world, queue, 1 + math.floor(random() * 12), { concurrency = concurrency })
+  local dies = 1 + math.floor(random() * 12)
+  local killed = queue_world.drain_until_killed(world, queue, dies, { concurrency = concurrency })
   for name in pairs(store.mine) do store.mine[name] = nil end
   let_go(store)
   return killed

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
--- A process that works on a spool is killed at each of its steps, or finds the disk full there: nothing is lost, nothing
--- is started twice, and what went wrong is said. And whole drains are killed again and again by a bad network.
+-- A process that works on a spool is killed at each of its steps, or finds the disk full there: nothing is lost,
+-- nothing is started twice, and what went wrong is said. And whole drains are killed again and again, before a bad
+-- network.
 -- `make queue` does more of it.
 
 local core = require "cdfworkflow.core"
