@@ -15,6 +15,8 @@
 #   make soak       spec/soak: 100,000 runs with faults
 #   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
 #   make torture    spec/torture: every allocation failed once
+#   make campaign   spec/campaign: processes and servers killed and frozen by chance, and every delivery once; some
+#                   15 minutes (CAMPAIGN="redis_queue": one of them; SEED=2: other chances)
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
 #   make reference  all public functions and types, as HTML and as Markdown, into build/reference
@@ -185,6 +187,12 @@ gateway:
 	@spec/support/install.sh test
 	$(STEP) build LUAS="5.4 5.3 luajit"
 	@spec/campaign/gateway.sh
+
+.PHONY: campaign
+campaign:
+	@spec/support/install.sh test
+	$(STEP) build
+	@SEED="$(SEED)" spec/campaign/run.sh $(CAMPAIGN)
 
 .PHONY: model
 model:

@@ -64,7 +64,8 @@ local CLIENT = {
 ---@field spool? string a folder (GATEWAY_SPOOL): with `mode = "queue"` deliveries wait there, otherwise they are
 ---  remembered there, so that a restart does not lose what was under way
 ---@field redis? cdfworkflow.RedisSettings what several hosts share (GATEWAY_REDIS, as
----  `redis://user:password@host:6379`, or `rediss:` for TLS): tokens, and which deliveries there were; with `mode = "queue"` the queue too
+---  `redis://user:password@host:6379`, or `rediss:` for TLS): tokens, and which deliveries there were; with
+---  `mode = "queue"` the queue too
 ---@field concurrency? integer with `mode = "queue"`: runs that are started at the same time (GATEWAY_CONCURRENCY); 10
 ---  unless told; 1: one after another, oldest first
 ---@field max_running? integer with `mode = "queue"`: executions that may be running in the project, until others have
