@@ -13,6 +13,7 @@
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
+#   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
 #   make torture    spec/torture: every allocation failed once
 #   make campaign   spec/campaign: processes and servers killed and frozen by chance, and every delivery once; some
 #                   15 minutes (CAMPAIGN="redis_queue": one of them; SEED=2: other chances)
@@ -189,6 +190,12 @@ soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
+
+.PHONY: gateway
+gateway:
+	@spec/support/install.sh test
+	$(STEP) build LUAS="5.4 5.3 luajit"
+	@spec/campaign/gateway.sh
 
 .PHONY: campaign
 campaign:
