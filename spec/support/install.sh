@@ -28,6 +28,8 @@ lua5.3                | command -v lua5.3
 liblua5.3-dev         | pkg-config --exists lua5.3
 lua5.1                | command -v lua5.1
 liblua5.1-0-dev       | pkg-config --exists lua5.1
+lua5.2                | command -v lua5.2
+liblua5.2-dev         | pkg-config --exists lua5.2
 luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted

@@ -217,6 +217,15 @@ local function work(self)
   end
 end
 
+local function work_together(self, workers)
+  if workers == 1 then return work(self) end
+  local functions = {}
+  for i = 1, workers do functions[i] = function() return work(self) end end
+  local _, errors = gather.run_list(functions, function() self.over = true end)
+  local _, raised = next(errors)
+  if raised ~= nil then error(raised, 0) end
+end
+
 ---@param queue cdfworkflow.Queue
 ---@param opts cdfworkflow.DrainOptions
 ---@param running cdfworkflow.queue.Running
@@ -226,15 +235,9 @@ function Drain.run(queue, opts, running)
   local self = setmetatable({
     queue = queue, opts = opts, running = running, result = { started = 0, refused = 0, others = false },
   }, Drain)
-  if opts.concurrency == 1 then
-    work(self)
-  else
-    local workers = {}
-    for i = 1, opts.concurrency do workers[i] = function() return work(self) end end
-    local _, errors = gather.run_list(workers, function() self.over = true end)
-    local _, raised = next(errors)
-    if raised ~= nil then error(raised, 0) end
-  end
+  local ok, raised = protected(work_together, self, opts.concurrency)
+  if queue.store.rest then queue.store:rest() end
+  if not ok then error(raised, 0) end
   if not self.err then return self.result end
   self.err.drained = self.result
   return nil, self.err

@@ -171,8 +171,8 @@ describe("cdfworkflow queue", function()
     local function follow(until_, signal)
       local script = ("$CDFWORKFLOW queue drain --follow --spool %s >%s.out 2>%s.err & pid=$!; "):format(spool,
         spool, spool) .. "tries=0; until " .. until_ .. "; do tries=$((tries + 1)); [ $tries -lt 500 ] || break;"
-        .. (" sleep 0.02; done; kill -%s $pid; wait $pid; status=$?; cat %s.out; cat %s.err >&2; (exit $status)"):format(
-          signal, spool, spool)
+        .. (" sleep 0.02; done; kill -%s $pid; wait $pid; status=$?; cat %s.out; cat %s.err >&2; "):format(
+          signal, spool, spool) .. "(exit $status)"
       return program.shell(script, { env = env })
     end
 

@@ -49,7 +49,8 @@ describe("a history", function()
 end)
 
 describe("the next attempt waits", function()
-  local function wait(alone, ...) return History.read(log(...)):wait(clock, alone) end
+  local is_ours = false
+  local function wait(alone, ...) return History.read(log(...)):wait(clock, alone, is_ours) end
 
   it("for nothing where nothing is in doubt", function()
     assert.equal(0, wait(0))
@@ -72,9 +73,11 @@ describe("the next attempt waits", function()
     assert.equal(0, wait(0, BEGUN))
   end)
 
-  it("until the deadline is over for an attempt of this drain's own", function()
-    now = 920
-    assert.equal(130, wait(500, BEGUN))
+  it("until the deadline is over for an attempt of this process's own", function()
+    now, is_ours = 920, true
+    assert.equal(130, wait(80, BEGUN))
+    is_ours = false
+    assert.equal(10, wait(80, BEGUN))
   end)
 
   it("90 s alone where the machine was started anew", function()

@@ -79,8 +79,8 @@ describe("what is put", function()
     assert.equal("throttled", err.kind)
     assert.is_true(err.retryable)
     assert.equal(1, err.limit)
-    assert.equal(("the queue in %s is full: with this delivery it would hold 2 deliveries, and max_entries is 1 "):format(
-      path) .. "(2 wait, 0 were refused: retry or drop them)", err.message)
+    assert.equal(("the queue in %s is full: with this delivery it would hold 2 deliveries, and "):format(path)
+      .. "max_entries is 1 (2 wait, 0 were refused: retry or drop them)", err.message)
     ok, err = put("b", { input = ("x"):rep(1000) }, { max_entries = 9, max_bytes = 1000 })
     assert.is_nil(ok)
     assert.equal(1000, err.limit)
@@ -150,6 +150,28 @@ describe("a claim", function()
     store:release(claim)
     assert.equal("a", assert(other:claim()).id)
     store = other
+  end)
+
+  it("is another drain's once this one has ended", function()
+    put "a"
+    put "b"
+    store:release(assert(store:claim()))
+    local other = queue_world.spool(path, clock)
+    assert.is_nil((other:claim()))
+    store:rest()
+    assert.equal("a", assert(other:claim()).id)
+    assert.is_nil((store:claim()))
+    other:close()
+  end)
+
+  it("waits for the deadline of an attempt that is this process's own, also in its next drain", function()
+    put "a"
+    local claim = assert(store:claim())
+    assert(store:begin(claim, 60))
+    store:release(claim)
+    store:rest()
+    clock.at = clock.at + 20
+    assert.equal(130, assert(store:claim()).wait)
   end)
 
   it("comes back to its place when it is given back or has failed", function()
