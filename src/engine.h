@@ -13,6 +13,7 @@ typedef struct cdfw_engine {
   void *multi;                  /* CURLM; NULL before the first submit and after close */
   cdfw_driver driver;           /* waits for it */
   cdfw_connections connections; /* what is known of them */
+  cdfw_trust trust;             /* where their certificates come from */
   pid_t owner;                  /* the process that made it; 0: none did */
   cdfw_transfer *running;       /* in the multi handle */
   cdfw_transfer *finished;      /* the oldest that waits to be taken */
