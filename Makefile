@@ -8,7 +8,8 @@
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
-#   make bench      spec/bench: time, CPU and memory against plain C; many runs; nginx and HAProxy under load
+#   make bench      spec/bench: the embedded CDF, nginx and HAProxy under load; at the end one table of what is measured
+#                   against an aim (ROWS="run require": these groups of spec/bench/rows only)
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
@@ -156,11 +157,16 @@ lint-tidy:
 	  $(shell pkg-config --cflags lua5.4)
 
 .PHONY: bench soak torture fuzz
-bench soak torture:
+bench:
+	@spec/support/install.sh bench
+	$(STEP) build
+	@spec/bench/run.sh
+	@spec/bench/table.sh $(ROWS)
+
+soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
-	@test $@ != bench || { spec/bench/program.sh && spec/bench/hosts.sh; }
 
 .PHONY: model
 model:

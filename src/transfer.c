@@ -113,6 +113,7 @@ cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trus
   if (transfer == NULL) return NULL;
   cdfw_buffer_init(&transfer->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&transfer->body, CDFW_MAX_BODY, true);
+  transfer->settings = settings;
   transfer->driver = driver;
   transfer->connections = connections;
   transfer->easy = curl_easy_init();

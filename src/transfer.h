@@ -34,6 +34,7 @@ typedef struct cdfw_flight {
   bool withheld;         /* libcurl was kept from sending the request once more */
   uint64_t connection;   /* its name, once begun */
   int opened[2];         /* the sockets of new ones, the latest first; -1: none */
+  int to_port;           /* where the latest of them goes; 0: none */
   uint32_t least_stream; /* an HTTP/2 stream of it has this number or a higher one */
   bool refused;          /* libcurl says that the server refused the stream */
   bool going;            /* libcurl says that the server goes away … */
@@ -50,6 +51,7 @@ typedef struct cdfw_transfer {
   void *easy;                     /* CURL, kept from use to use */
   const char *flaw;               /* what this libcurl does not take and must; NULL: nothing */
   bool spent;                     /* libcurl may remember trouble: the easy handle is not kept */
+  const cdfw_settings *settings;  /* of the engine */
   cdfw_driver *driver;            /* opens and closes the sockets */
   cdfw_connections *connections;  /* what is known of them */
   cdfw_trust *trust;              /* whom it asks for certificates; NULL: libcurl does */

@@ -54,9 +54,8 @@ end
 local function bound(name, arguments, fn)
   method.declared[name] = arguments
   return function(self, a, b, c, d)
-    if client_of(self, name).closed and not arguments.even_closed then
-      mistake.raise(name .. ": this cdfworkflow client is closed")
-    end
+    local closed = client_of(self, name).closed and "cdfworkflow client" or self.closed and "queue"
+    if closed and not arguments.even_closed then mistake.raise(("%s: this %s is closed"):format(name, closed)) end
     return go(fn, arguments, name, self, a, b, c, d)
   end
 end

@@ -4,6 +4,7 @@
 
 local haproxy = require "haproxy"
 local nginx = require "nginx"
+local which_nginx = require "which_nginx"
 
 local gateway = { SECRET = "sesame-sesame-sesame", CLIENT_SECRET = "s3cr3t-of-the-client" }
 
@@ -34,7 +35,7 @@ end
 
 ---@return spec.Nginx
 function gateway.in_nginx(sim)
-  local configuration = replace(read "nginx.conf", "127.0.0.1:8080", "127.0.0.1:@PORT@")
+  local configuration = replace(which_nginx.fit(read "nginx.conf"), "127.0.0.1:8080", "127.0.0.1:@PORT@")
   return nginx.run(configuration, environment(sim, "luajit"), {
     ["gateway.lua"] = read "gateway.lua", ["nginx_gateway.lua"] = read "nginx_gateway.lua",
   })

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `fuzz`.
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -79,6 +79,13 @@ libc6-dbg             | valgrind -q true
 LIST
 }
 
+bench_needs() {
+  valgrind_needs
+  cat <<'LIST'
+lua-curl              | lua5.1 -e 'require "curl"'
+LIST
+}
+
 fuzz_needs() {
   demo_needs
   cat <<'LIST'
@@ -125,7 +132,7 @@ install_node_modules() { # folder
 
 install_packages "$1"
 case $1 in
-  test | valgrind)
+  test | valgrind | bench)
     (install_node_modules .)
     (install_node_modules oidc)
     ;;

@@ -15,13 +15,13 @@ function libcurl.is_at_least(major, minor)
   return has_major > major or has_major == major and has_minor >= minor
 end
 
---- Whether OpenSSL does its TLS.
+--- Whether its TLS is GnuTLS: of that libcurl's own version says nothing, but its file says what it is linked with.
 ---@return boolean
-function libcurl.has_openssl()
+function libcurl.is_on_gnutls()
   local maps = assert(io.open "/proc/self/maps")
   local path = maps:read "*a":match "%S*/libcurl[^%s/]*"
   maps:close()
-  return shell.run("objdump -p " .. shell.quote(path)):find "NEEDED +libssl" ~= nil
+  return shell.run("objdump -p " .. shell.quote(path)):find "NEEDED +libgnutls" ~= nil
 end
 
 return libcurl

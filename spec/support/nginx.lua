@@ -3,6 +3,7 @@
 -- inside it is the one of this checkout, built for LuaJIT.
 
 local shell = require "shell"
+local which_nginx = require "which_nginx"
 local wire = require "wire"
 
 local nginx = {}
@@ -22,9 +23,7 @@ local Nginx = {}
 Nginx.__index = Nginx
 nginx.class = Nginx
 
-local PROLOGUE = [[
-load_module /usr/lib/nginx/modules/ndk_http_module.so;
-load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+local PROLOGUE = which_nginx.modules .. [[
 worker_processes %d;
 pid pid;
 %s
@@ -176,9 +175,9 @@ local function spawn(folder, environment)
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
   -- An ordinary user's limit of 1,024 descriptors is less than the worker's connections, and may be raised.
   local command = "echo $$; ulimit -S -n 8192 2>/dev/null; "
-    .. "exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
-  local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder),
-    shell.quote(SETTINGS), shell.quote(folder)), "r"))
+    .. "exec %s %s -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
+  local output = assert(io.popen(command:format(table.concat(words, " "), which_nginx.command, shell.quote(folder),
+    shell.quote(folder), shell.quote(SETTINGS), shell.quote(folder)), "r"))
   return output, tonumber(output:read "*l")
 end
 

@@ -44,7 +44,7 @@ local INTERVAL, MAX_INTERVAL = 0.63, 15 -- seconds
 local APART = { { 2, 0 }, { 6, 2 }, { 20, 2 }, { 40, 10.4 }, { 2000, 15 } }
 
 wait.WATCH = {
-  { "timeout", check.patience, default = 25 * 3600 },
+  { "timeout", check.patience, default = 25 * 3600, tells = "patient" },
   { "interval", check.interval, default = INTERVAL },
   { "max_interval", check.interval, default = MAX_INTERVAL },
   { "cancel", check.boolean },
@@ -127,7 +127,7 @@ function wait.poller(client, look, opts)
         trouble = nil
         return seen
       end
-      if not err.retryable then return nil, err end
+      if not err.retryable or err.never_reached then return nil, err end
       trouble = err
     end
   end
@@ -172,8 +172,9 @@ end
 local function follow(executions, id, opts)
   local last
   local client = executions.client
+  local patient = opts.patient or false
   local next_look = wait.poller(client, function(timeout)
-    return client:_call("GET", "/workflows/executions/" .. id, nil, { timeout = timeout })
+    return client:_call("GET", "/workflows/executions/" .. id, nil, { timeout = timeout, patient = patient })
   end, opts)
   return function()
     local execution, err = next_look()

@@ -57,7 +57,7 @@ local function answer(call, client, response, started, phase, method, url)
   local now = client.transport:now()
   report(client, {
     type = "response", phase = phase, method = method, url = url, status = response.status,
-    failure = response.failure, elapsed = now - started,
+    failure = response.failure, proxy = response.failure and response.proxy or nil, elapsed = now - started,
   })
   return call:step("answer", now, core.time(), response)
 end

@@ -175,6 +175,18 @@ local function add_request(self, name, given)
 end
 
 --- A CDF of its own, in this process. Raises for options that are none.
+---
+---     local sim = simulator.new {
+---       functions = { fetch = function(data) return { rows = data.day }, 0.5 end },
+---       requests = { ["POST /timeseries/list"] = { items = {} } },
+---     }
+---     local client = assert(cdf.client {
+---       project = "my-project", base_url = "https://cdf.example", transport = sim:transport(),
+---       credentials = assert(cdf.credentials {
+---         client_id = "client-id", client_secret = "client-secret", token_url = "https://cdf.example/oauth2/token",
+---       }),
+---     })
+---     print(assert(client.functions:call("fetch", { day = 31 }, { wait = true })).status) --> Completed
 ---@param given cdfworkflow.simulator.Options?
 ---@return cdfworkflow.simulator.Simulator
 function M.new(given)
@@ -208,6 +220,8 @@ function M.new(given)
 end
 
 --- All that it knows, as plain data.
+---
+---     local another = simulator.new { state = sim:export() }
 ---@return table # a copy of `sim.state`, for `load`, or for `simulator.new{ state = … }`
 function Simulator:export()
   return copy(self.state)
@@ -221,6 +235,9 @@ end
 
 --- Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started.
 --- Tokens stay good, so that clients go on; ids are not given twice.
+---
+---     sim:reset()
+---     print(#assert(client.workflows:list())) --> 0
 function Simulator:reset()
   must_rest(self, "reset")
   self.state.clock, self.state.uploads, self.state.projects = self.start, {}, {}
@@ -230,6 +247,11 @@ function Simulator:reset()
 end
 
 --- Takes the state of another simulator, or an earlier one, instead of its own. What is none changes nothing.
+---
+---     local before = sim:export()
+---     assert(client:cancel(execution))
+---     assert(sim:load(before))
+---     print(assert(client:retrieve(execution)).status) --> RUNNING
 ---@param state table what `export` gave; is not to be used elsewhere
 ---@return true|nil ok
 ---@return string? message
@@ -257,6 +279,9 @@ end
 
 --- Registers a Lua function that stands for a Cognite Function, in every project. It is called as
 --- `fn(data, context)` and returns the response and, if it likes, how many seconds it takes on the simulator's clock.
+---
+---     sim:function_handler("fetch", function(data, context) error "no sensor answers" end)
+---     print(cdf.why(assert(client:wait(execution)))) --> task "fetch" failed: … no sensor answers
 ---@param external_id string
 ---@param handler fun(data: table, context: table): any, number?
 function Simulator:function_handler(external_id, handler)
@@ -268,6 +293,9 @@ function Simulator:function_handler(external_id, handler)
 end
 
 --- Answers one endpoint of CDF that is not here otherwise.
+---
+---     sim:request_handler("GET /assets/{id}", function(request) return { id = tonumber(request.params.id) } end)
+---     print(assert(client:request("GET", "/assets/7")).id) --> 7
 ---@param name string method and path below the project, such as "POST /timeseries/list" or "GET /timeseries/{id}"
 ---@param given table|cdfworkflow.simulator.OtherHandler JSON, or a function of the request
 function Simulator:request_handler(name, given)
@@ -275,6 +303,10 @@ function Simulator:request_handler(name, given)
 end
 
 --- Orders a fault for a request to come. Raises where it is none, or could never show.
+---
+---     sim:fault { drop = "after", match = { operation = "run" } } -- CDF starts the run, the answer is lost
+---     local _, err = client:run("report", "1")
+---     print(err.kind) --> ambiguous
 ---@param fault cdfworkflow.simulator.Fault
 ---@return integer id
 function Simulator:fault(fault)
@@ -286,12 +318,18 @@ function Simulator:fault(fault)
 end
 
 --- The faults that wait.
+---
+---     sim:fault { status = 503, match = { operation = "run", times = 2 } }
+---     print(sim:list_faults()[1].left) --> 2
 ---@return cdfworkflow.simulator.OrderedFault[] # those that still wait for a request, in the order of their ids
 function Simulator:list_faults()
   return self.faults:list()
 end
 
 --- Takes ordered faults back.
+---
+---     sim:fault { status = 503, match = { operation = "run" } }
+---     print(sim:clear_faults()) --> 1
 ---@param id integer? what `fault` gave; all of them when left out
 ---@return integer # how many there were
 function Simulator:clear_faults(id)
@@ -299,12 +337,22 @@ function Simulator:clear_faults(id)
 end
 
 --- What a client is given as its `transport` to talk to this simulator.
+---
+---     local client = assert(cdf.client {
+---       project = "my-project", base_url = "https://cdf.example", transport = sim:transport(),
+---       credentials = assert(cdf.credentials {
+---         client_id = "client-id", client_secret = "client-secret", token_url = "https://cdf.example/oauth2/token",
+---       }),
+---     })
 ---@return table # a client transport with no socket
 function Simulator:transport()
   return transport.new(self)
 end
 
 --- Fires a trigger now, as if its data had come (or, for a schedule, its time).
+---
+---     sim:fire_trigger("nightly")
+---     print(#assert(client.workflows.triggers:history "nightly")) --> 1
 ---@param external_id string
 ---@param items table[]? what the data trigger saw; becomes `${workflow.input.items}`
 ---@param project_name string? default: the first project
@@ -313,6 +361,9 @@ function Simulator:fire_trigger(external_id, items, project_name)
 end
 
 --- Makes the call of a function schedule now, as if its time had come.
+---
+---     sim:fire_schedule(function_schedule.id)
+---     print(#assert(client.functions.calls:list("fetch", { scheduleId = function_schedule.id }))) --> 1
 ---@param id integer
 ---@param project_name string? default: the first project
 function Simulator:fire_schedule(id, project_name)
@@ -322,12 +373,16 @@ end
 -- Time ------------------------------------------------------------------------------------------------------------
 
 --- The time on the simulator's clock.
+---
+---     print(os.date("!%Y-%m-%d", math.floor(sim:now() / 1000))) --> 2026-01-01
 ---@return integer # milliseconds since the epoch
 function Simulator:now()
   return self.state.clock
 end
 
 --- When there will be something to do.
+---
+---     sim:advance((sim:next_due() - sim:now()) / 1000) -- to what happens next, and no further
 ---@return integer|nil # when something is due, in milliseconds
 function Simulator:next_due()
   local due
@@ -361,6 +416,9 @@ local function run_until(self, target)
 end
 
 --- Moves the clock, and lets everything happen that is due on the way, each at its time.
+---
+---     sim:advance(90)
+---     print(assert(client:retrieve(execution)).status) --> COMPLETED
 ---@param seconds number
 function Simulator:advance(seconds)
   assert(type(seconds) == "number" and seconds >= 0, "advance needs seconds, not negative")
@@ -374,6 +432,9 @@ end
 -- Requests -----------------------------------------------------------------------------------------------------------
 
 --- Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
+---
+---     local request = { method = "GET", path = "/api/v1/projects/my-project/workflows", headers = {} }
+---     print(sim:answer(request).status) --> 401
 ---@param request cdfworkflow.simulator.Request
 ---@param principal cdfworkflow.simulator.Principal?
 ---@return cdfworkflow.simulator.Response
@@ -418,6 +479,9 @@ local function answer_with_faults(self, request, route, fault)
 end
 
 --- Answers one request as CDF would, at the present time of the simulator's clock.
+---
+---     local request = { method = "GET", path = "/api/v1/projects/my-project/workflows", headers = {} }
+---     print(sim:handle(request).status, sim.log[#sim.log].operation) --> 401 …
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response
 function Simulator:handle(request)
