@@ -256,35 +256,38 @@ static const char *why_not_loaded(cdfw_transfer *transfer) {
 static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdfw_request *request,
                          cdfw_response *response) {
   errno = 0;
+  cdfw_transfer_answer_in(transfer, response, request->max_response_size);
   if (!open_multi(engine)) return errno != 0 ? strerror(errno) : "libcurl could not be started";
-  if (!cdfw_transfer_load(transfer, request, response)) return why_not_loaded(transfer);
+  if (!cdfw_transfer_load(transfer, request)) return why_not_loaded(transfer);
   CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
   return code == CURLM_OK ? NULL : curl_multi_strerror(code);
 }
 
-int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
-                           cdfw_response *response) {
+int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *request,
+                          cdfw_response *response) {
   leave_to_parent(engine);
   cdfw_transfer *transfer = engine->resting;
   engine->resting = transfer->next;
   engine->resting_count--;
   engine->pending++;
-  int64_t id = transfer->id = ++engine->last_id;
+  transfer->id = id != 0 ? id : ++engine->last_id;
   const char *trouble = start(engine, transfer, request, response);
   if (trouble == NULL) {
     link_running(engine, transfer);
     transfer->deadline = cdfw_driver_now() + request->timeout + GRACE;
     if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
   } else {
-    transfer->response = response;
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
+  return transfer->id;
+}
+
+void cdfw_engine_send(cdfw_engine *engine) {
   if (engine->multi != NULL)
     turn(engine);
   else
     cdfw_driver_arm(&engine->driver, due_time(engine));
-  return id;
 }
 
 bool cdfw_engine_step(cdfw_engine *engine) {

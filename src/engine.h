@@ -33,10 +33,13 @@ void cdfw_engine_close(cdfw_engine *engine);
 
 /* The transfer that the next submit will use, or NULL without memory. */
 cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine);
-/* Starts the reserved transfer and gives it an id. What goes wrong is an outcome like any other.
-   `response` must live until the transfer is taken or cancelled; the request may go at once. */
-int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
-                           cdfw_response *response);
+/* Begins the reserved transfer, under the id of one that was taken (0: a new one), which it gives.
+   What goes wrong is an outcome like any other. `response` must live until the transfer is taken or
+   cancelled (NULL: the transfer has one itself); the request may go at once. */
+int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *request,
+                          cdfw_response *response);
+/* Sends what was begun. */
+void cdfw_engine_send(cdfw_engine *engine);
 /* Does what can be done without waiting. → whether a socket stirred, which may need another look
    soon; true where that is not known. */
 bool cdfw_engine_step(cdfw_engine *engine);

@@ -113,6 +113,7 @@ cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trus
   if (transfer == NULL) return NULL;
   cdfw_buffer_init(&transfer->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&transfer->body, CDFW_MAX_BODY, true);
+  cdfw_response_init(&transfer->answer, CDFW_MAX_BODY);
   transfer->settings = settings;
   transfer->driver = driver;
   transfer->connections = connections;
@@ -127,6 +128,7 @@ void cdfw_transfer_free(cdfw_transfer *transfer) {
   curl_easy_cleanup(transfer->easy);
   cdfw_buffer_free(&transfer->headers);
   cdfw_buffer_free(&transfer->body);
+  cdfw_response_free(&transfer->answer);
   free(transfer->lines);
   free(transfer);
 }
@@ -196,9 +198,12 @@ static bool load_target(cdfw_transfer *transfer, const cdfw_request *request) {
          CDFW_NEED(transfer, CURLOPT_URL, url);
 }
 
-bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request,
-                        cdfw_response *response) {
-  transfer->response = response;
+void cdfw_transfer_answer_in(cdfw_transfer *transfer, cdfw_response *response, size_t most) {
+  transfer->response = response != NULL ? response : &transfer->answer;
+  if (response == NULL) transfer->answer.body.ceiling = most;
+}
+
+bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
   transfer->repeatable = strcmp(request->method, "GET") == 0;
   if (transfer->flaw != NULL) return false;
   if (!load_times(transfer, request) || !load_headers(transfer, request) ||
@@ -216,6 +221,20 @@ void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));
 }
 
+static void clear_body(cdfw_buffer *body) {
+  cdfw_buffer_clear(body);
+  if (body->capacity > KEPT_BODY) cdfw_buffer_free(body);
+}
+
+static void forget_answer(cdfw_response *answer) {
+  cdfw_buffer_clear(&answer->headers);
+  clear_body(&answer->body);
+  answer->failure = CDFW_FAILURE_NONE;
+  answer->sent = false;
+  answer->status = 0;
+  answer->detail[0] = '\0';
+}
+
 void cdfw_transfer_rest(cdfw_transfer *transfer) {
   if (transfer->easy != NULL) {
     curl_easy_setopt(transfer->easy, CURLOPT_HTTPHEADER, NULL);
@@ -223,8 +242,8 @@ void cdfw_transfer_rest(cdfw_transfer *transfer) {
     curl_easy_setopt(transfer->easy, CURLOPT_URL, NULL);
   }
   cdfw_buffer_clear(&transfer->headers);
-  cdfw_buffer_clear(&transfer->body);
-  if (transfer->body.capacity > KEPT_BODY) cdfw_buffer_free(&transfer->body);
+  clear_body(&transfer->body);
+  if (transfer->response == &transfer->answer) forget_answer(&transfer->answer);
   transfer->response = NULL;
 }
 
