@@ -13,6 +13,7 @@
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
+#   make queue      spec/queue/campaign.sh: queues whose processes are killed, whose disk is full, whose link is down
 #   make torture    spec/torture: every allocation failed once
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
@@ -173,6 +174,12 @@ model:
 	@spec/support/install.sh test
 	$(STEP) build LUAS=5.4
 	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
+
+.PHONY: queue
+queue:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
+	@spec/queue/campaign.sh
 
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page

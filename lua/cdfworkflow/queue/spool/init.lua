@@ -153,7 +153,7 @@ local function make_room(self, size, limits)
   local now = self.clock.now()
   if done == false and now - (self.counted or -FULL_AGAIN) >= FULL_AGAIN then
     self.counted = now
-    listing.count(self)
+    listing.count(self, 1)
     done, message = tally.add(self.root, { waiting = 1, bytes = size }, fits)
   end
   if done == false then return full(self, would_be, limits) end
@@ -292,7 +292,7 @@ local function refill(self)
     self.swept = self.clock.now()
     listing.sweep(self)
   end
-  local found, message = listing.oldest(self, { "waiting" }, BATCH)
+  local found, message = listing.count(self, BATCH)
   if not found then return nil, message end
   for i, one in ipairs(found) do
     if not self.mine[one.name] then
