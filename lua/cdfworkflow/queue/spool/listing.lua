@@ -40,20 +40,20 @@ local function older(a, b)
   return a.name < b.name
 end
 
---- The oldest deliveries in these states.
+--- The oldest deliveries.
 ---@param self cdfworkflow.queue.Spool
----@param states ("waiting"|"refused")[]
 ---@param most number
+---@param only? "waiting"|"refused"
 ---@return cdfworkflow.queue.Listed[]|nil found
 ---@return string? message
-function listing.oldest(self, states, most)
+function listing.oldest(self, most, only)
   local found = {}
-  for _, state in ipairs(states) do
+  for _, state in ipairs(only and { only } or { "waiting", "refused" }) do
     local names, times = scan(self, self[state], most)
     if not names then return nil, times end
     add(found, state, names, times)
   end
-  if states[2] then table.sort(found, older) end
+  if not only then table.sort(found, older) end
   for i = #found, most + 1, -1 do found[i] = nil end
   return found
 end
