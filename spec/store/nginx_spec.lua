@@ -19,6 +19,16 @@ location = /bind { content_by_lua_block {
   memory, why = shared:memory()
   ngx.print(memory and memory.id or why)
 } }
+location = /queue { content_by_lua_block {
+  local queue = require("cdfworkflow.queue.redis").new { port = port }
+  queue.clock = { now = ngx.now, time = ngx.time }
+  assert(queue:put({ id = "d", workflow = "w", version = "1", input = "{}", created = 1 }, { max_entries = 9,
+    max_bytes = 99 }))
+  local claim = assert(queue:claim())
+  ngx.say(claim.id, " ", claim.input, " ", tostring(claim.metadata), " ", tostring(queue:claim()))
+  ngx.say(tostring(queue:begin(claim, 60)), " ", queue:list({ limit = 9 })[1].state)
+  ngx.say(tostring(queue:settle(claim, { id = "e" })), " ", queue:get("d").execution.id, " ", queue:count().waiting)
+} }
 location = /late {
   content_by_lua_block { ngx.print "sent" }
   log_by_lua_block { ngx.log(ngx.ERR, "in the log phase: ", select(2, shared:get "key")) }
@@ -39,8 +49,9 @@ describe("store.redis in nginx", function()
     proxy = nginx.start {
       http = ([[%s
         init_worker_by_lua_block {
+          port = %d
           shared = assert(require("cdfworkflow.store.redis").new { %s })
-        }]]):format(http or "", options), server = LOCATIONS,
+        }]]):format(http or "", server.port, options), server = LOCATIONS,
     }
   end
 
@@ -68,6 +79,13 @@ describe("store.redis in nginx", function()
     local before = connections()
     for _ = 1, 30 do ask("get", "key=a") end
     assert.is_true(connections() - before <= 3) -- one is redis-cli's own
+  end)
+
+  it("keeps a queue", function()
+    starts_with_redis()
+    server:has_long_been_there(100000)
+    local _, said = proxy:ask "/queue"
+    assert.equal("d {} nil nil\ntrue starting\ntrue e 0\n", said)
   end)
 
   it("holds nobody else up while Redis is frozen", function()

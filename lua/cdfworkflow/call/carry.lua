@@ -69,6 +69,7 @@ local function is_answer(response)
   return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
 end
 
+--- Sends a request, unless the client has an answer instead: where it must not go out any more (queue/drain.lua).
 local function exchange(call, client, request, phase, errand)
   local started = client.transport:now()
   local method, url = report_request(client, request, phase)
