@@ -61,6 +61,8 @@ local function is_ending() return tonumber(core.get_info().Stopping) == 1 end
 --- For a file that HAProxy loads (`lua-load`): makes the gateway and registers it as the service and the action
 --- `lua.cdfworkflow`; or raises with what is missing or wrong, so that HAProxy does not start. What is not in the
 --- settings is read from the environment.
+---
+---     require("cdfworkflow.gateway.haproxy").start { workflows = { ["daily-report"] = "1" } }
 ---@param settings? cdfworkflow.gateway.Settings
 function haproxy.start(settings)
   local here, err = gateway.new(settings or {}, {

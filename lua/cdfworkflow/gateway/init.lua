@@ -148,10 +148,14 @@ local HOST = options.members {
 
 --- A gateway. Sends nothing yet. The hosts make their own (`cdfworkflow.gateway.nginx`, `.haproxy`); this is for
 --- others.
+---
+---     local settings = { workflows = { report = "1" }, secret = "a-secret-of-16-letters", client = client }
+---     local mine = assert(gateway.new(settings, host))
+---     print(mine:answer { method = "GET", path = "/health", headers = {}, read_body = print }.status) --> 200
 ---@param given cdfworkflow.gateway.Settings
 ---@param host cdfworkflow.gateway.Host
 ---@return cdfworkflow.gateway.Gateway|nil
----@return cdfworkflow.Error? err names the setting that is missing or wrong
+---@return cdfworkflow.Error? err kind "invalid"; names the setting that is missing or wrong
 local function new(given, host)
   local taken, err = settings.read(given)
   if not taken then return nil, err end
@@ -170,11 +174,15 @@ gateway.new = method.fn("gateway.new", {
 
 --- Begins what a worker does beside answering: the last day is read, or the queue drained. For the host, once in each
 --- worker.
+---
+---     webhook:begin()
 ---@param drains? boolean whether this worker is the one that drains; true unless told
 function Gateway:begin(drains)
-  if not self.queued then return self.last_day:begin() end
-  if drains == false then return end
-  self.host.spawn(function() self.queued:drain(self.is_ending) end)
+  if not self.queued then
+    self.last_day:begin()
+  elseif drains ~= false then
+    self.host.spawn(function() self.queued:drain(self.is_ending) end)
+  end
 end
 
 -- }====
@@ -203,7 +211,7 @@ local function failure(one, err)
 end
 
 --- A run without a key is started at most once, with nothing remembered.
-function Gateway:run(one)
+local function run(self, one)
   if one.key then return self.once:start(one) end
   local opts = delivery.run_options(one)
   opts.timeout = Once.TIMEOUT
@@ -217,8 +225,8 @@ local function note_trouble(note, outcome)
 end
 
 --- Once its run has started.
-function Gateway:start(one, note)
-  local outcome = self:run(one)
+local function start(self, one, note)
+  local outcome = run(self, one)
   note_trouble(note, outcome)
   local execution = outcome.execution
   if execution then
@@ -230,7 +238,7 @@ function Gateway:start(one, note)
 end
 
 --- Once it is safe in the queue.
-function Gateway:put(one, note)
+local function put(self, one, note)
   local outcome = self.queued:put(one)
   note_trouble(note, outcome)
   local known = outcome.delivery
@@ -243,14 +251,14 @@ function Gateway:put(one, note)
   return answers.refusal(outcome.code)
 end
 
-function Gateway:deliver(workflow, request, note)
+local function deliver(self, workflow, request, note)
   local one, refused = delivery.read(request, {
     workflow = workflow, version = self.settings.workflows[workflow], caller = note.caller,
   })
   if not one then return refused end
   note.key, note.bytes = one.key, #one.body
-  if self.queued then return self:put(one, note) end
-  return self:start(one, note)
+  if self.queued then return put(self, one, note) end
+  return start(self, one, note)
 end
 
 -- }====
@@ -261,7 +269,7 @@ end
 ---@return cdfworkflow.queue.Delivery|nil waiting
 ---@return string id
 ---@return string? delivery its id, where the execution was started for one
-function Gateway:look_up(workflow, id)
+local function look_up(self, workflow, id)
   local known, err
   if self.queued then known, err = self.queued:find(workflow, id) end
   if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
@@ -270,8 +278,8 @@ function Gateway:look_up(workflow, id)
   return known, id
 end
 
-function Gateway:show(workflow, id)
-  local waiting, execution_id, delivery_id = self:look_up(workflow, id)
+local function show(self, workflow, id)
+  local waiting, execution_id, delivery_id = look_up(self, workflow, id)
   if waiting then return Queued.show(waiting) end
   local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
@@ -279,8 +287,8 @@ function Gateway:show(workflow, id)
   return runs.show(workflow, execution, delivery_id)
 end
 
-function Gateway:cancel(workflow, id, caller)
-  local waiting, execution_id = self:look_up(workflow, id)
+local function cancel(self, workflow, id, caller)
+  local waiting, execution_id = look_up(self, workflow, id)
   if waiting then return self.queued:drop(waiting) end
   local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if execution then refused, err = runs.cancel(self.client, workflow, execution, caller) end
@@ -292,15 +300,15 @@ end
 
 -- {==== For whoever watches over it ====
 
-function Gateway:gauges()
-  local gauges = self.queued and self.queued:gauges() or {}
+local function gauges(self)
+  local list = self.queued and self.queued:gauges() or {}
   local fetched = self.host.shared:get "token fetched"
   if fetched then
-    gauges[#gauges + 1] = {
+    list[#list + 1] = {
       "token_age_seconds", math.max(core.time() - fetched, 0), "Seconds since the token was fetched.",
     }
   end
-  return gauges
+  return list
 end
 
 local function text(body)
@@ -309,7 +317,7 @@ local function text(body)
   } }
 end
 
-function Gateway:ready()
+local function ready(self)
   local reasons = self.readiness:reasons()
   if not reasons[1] then return answers.json(200, { status = "ready" }) end
   return answers.json(503, { status = "not ready", reasons = reasons }, { ["retry-after"] = "5" })
@@ -317,8 +325,8 @@ end
 
 local OPEN = {
   ["/health"] = function() return answers.json(200, { status = "ok" }) end,
-  ["/ready"] = function(self) return self:ready() end,
-  ["/metrics"] = function(self) return text(self.metrics:text(self:gauges())) end,
+  ["/ready"] = ready,
+  ["/metrics"] = function(self) return text(self.metrics:text(gauges(self))) end,
 }
 
 -- }====
@@ -345,21 +353,21 @@ local function parts_of(path)
 end
 
 --- What a caller who is known and may is told.
-function Gateway:serve(request, note, workflow, id, action)
+local function serve(self, request, note, workflow, id, action)
   if not id then
     if request.method ~= "POST" then return wrong_method "POST" end
     note.is_delivery = true
-    return self:deliver(workflow, request, note)
+    return deliver(self, workflow, request, note)
   end
   if action then
     if request.method ~= "POST" then return wrong_method "POST" end
-    return self:cancel(workflow, id, note.caller)
+    return cancel(self, workflow, id, note.caller)
   end
   if request.method ~= "GET" then return wrong_method "GET" end
-  return self:show(workflow, id)
+  return show(self, workflow, id)
 end
 
-function Gateway:route(request, note)
+local function route(self, request, note)
   local open = OPEN[request.path]
   if open and (request.method == "GET" or request.method == "HEAD") then return open(self) end
   if open then return wrong_method "GET" end
@@ -376,11 +384,11 @@ function Gateway:route(request, note)
   if not Callers.may(caller, workflow) then
     return answers.refusal("forbidden", ("this caller may not use the workflow %s"):format(workflow))
   end
-  return self:serve(request, note, workflow, id, action)
+  return serve(self, request, note, workflow, id, action)
 end
 
 --- Counts a delivery, and writes its line into the log.
-function Gateway:note(note, answer, seconds)
+local function write_down(self, note, answer, seconds)
   note.event, note.status, note.seconds = "delivery", answer.status, seconds
   note.outcome = note.outcome or answer.code
   self.metrics:delivery(note.workflow or "", note.outcome, seconds)
@@ -388,16 +396,22 @@ function Gateway:note(note, answer, seconds)
 end
 
 --- Answers a request. What goes wrong in here is a 500, and in the log.
+---
+---     local answer = webhook:answer {
+---       method = "POST", path = "/runs/report", read_body = function() return '{"day":31}' end,
+---       headers = { authorization = "Bearer a-secret-of-16-letters", ["content-type"] = "application/json" },
+---     }
+---     print(answer.status, answer.headers.location) --> 202 /runs/report/…
 ---@param request cdfworkflow.gateway.Request
 ---@return cdfworkflow.gateway.Answer
 function Gateway:answer(request)
   local began, note = core.now(), {}
-  local ok, answer = protected(self.route, self, request, note)
+  local ok, answer = protected(route, self, request, note)
   if not ok then
     self.host.log("error", "the gateway failed: " .. tostring(answer))
     answer = answers.refusal "internal"
   end
-  if note.is_delivery then self:note(note, answer, core.now() - began) end
+  if note.is_delivery then write_down(self, note, answer, core.now() - began) end
   return answer
 end
 
