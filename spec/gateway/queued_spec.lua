@@ -171,6 +171,16 @@ describe("the gateway with a queue", function()
     assert.matches('"outcome":"queue".*"error":".*' .. folder.path, world:all_log())
   end)
 
+  it("says so when the queue is full", function()
+    assert.equal(202, (world:ask { body = "{}", key = "k" }))
+    world.here.queued:open().limits.max_entries = 1
+    local status, body, headers = world:ask { body = "{}", key = "k2" }
+    assert.equal(503, status)
+    assert.equal("full", body.error.code)
+    assert.equal("60", headers["retry-after"])
+    assert.equal(202, (world:ask { body = "{}", key = "k" })) -- that one is in it
+  end)
+
   it("tells how long the queue is", function()
     world:ask { body = "{}", key = "k" }
     world:ask { body = "{}", key = "k2" }

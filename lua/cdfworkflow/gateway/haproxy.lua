@@ -69,7 +69,7 @@ function haproxy.start(settings)
     shared = Memory.new(), spawn = spawn, is_ending = is_ending,
     log = function(level, text) core.log(LEVELS[level], text) end,
   })
-  if not here then error(tostring(err), 0) end
+  if not here then error("cdfworkflow.gateway: " .. err.message, 0) end
   core.register_service("cdfworkflow", "http", function(applet) serve(here, applet) end)
   core.register_action("cdfworkflow", { "http-req" }, function(txn) act(here, txn) end)
   core.register_task(function() here:begin() end)

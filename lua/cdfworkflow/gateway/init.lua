@@ -265,21 +265,25 @@ end
 
 -- {==== GET /runs/{workflow}/{id}, POST /runs/{workflow}/{id}/cancel ====
 
---- A delivery in the queue that has the id; or the id of the execution that has it, or that it has started.
+--- A delivery in the queue that has the id; or the id of the execution that has it, or that it has started. Without a
+--- queue a delivery is known by its key.
 ---@return cdfworkflow.queue.Delivery|nil waiting
 ---@return string id
 ---@return string? delivery its id, where the execution was started for one
-local function look_up(self, workflow, id)
-  local known, err
-  if self.queued then known, err = self.queued:find(workflow, id) end
+local function look_up(self, workflow, id, caller)
+  if not self.queued then
+    local started = self.once:execution_of(workflow, delivery.request_id(caller, id))
+    return nil, started or id, started and id
+  end
+  local known, err = self.queued:find(workflow, id)
   if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
   local execution = known and known.execution and known.execution.id
   if execution then return nil, execution, id end
   return known, id
 end
 
-local function show(self, workflow, id)
-  local waiting, execution_id, delivery_id = look_up(self, workflow, id)
+local function show(self, workflow, id, caller)
+  local waiting, execution_id, delivery_id = look_up(self, workflow, id, caller)
   if waiting then return Queued.show(waiting) end
   local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
@@ -288,7 +292,7 @@ local function show(self, workflow, id)
 end
 
 local function cancel(self, workflow, id, caller)
-  local waiting, execution_id = look_up(self, workflow, id)
+  local waiting, execution_id = look_up(self, workflow, id, caller)
   if waiting then return self.queued:drop(waiting) end
   local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if execution then refused, err = runs.cancel(self.client, workflow, execution, caller) end
@@ -364,7 +368,7 @@ local function serve(self, request, note, workflow, id, action)
     return cancel(self, workflow, id, note.caller)
   end
   if request.method ~= "GET" then return wrong_method "GET" end
-  return show(self, workflow, id)
+  return show(self, workflow, id, note.caller)
 end
 
 local function route(self, request, note)

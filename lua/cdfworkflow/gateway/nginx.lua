@@ -31,7 +31,7 @@ function nginx.init(settings)
   local shared = ngx.shared[DICTIONARY]
   if not shared then error(("nginx.conf: the gateway needs `lua_shared_dict %s 50m;`"):format(DICTIONARY), 0) end
   local made, err = gateway.new(settings or {}, { shared = shared, log = log, spawn = spawn, is_ending = is_ending })
-  if not made then error(tostring(err), 0) end
+  if not made then error("cdfworkflow.gateway: " .. err.message, 0) end
   here = made
 end
 
