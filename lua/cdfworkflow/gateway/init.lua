@@ -75,10 +75,16 @@ local function client_of(given, token_store, shared)
   return client, err
 end
 
---- A Redis may have lost its memory since the last delivery, so each delivery asks which one it has.
+--- What lies in a Redis: which deliveries there were, and with a queue those that wait.
+---@return { memory?: cdfworkflow.store.Redis, queue?: cdfworkflow.queue.Redis }|nil
+---@return cdfworkflow.Error? err
 local function redis_of(given)
-  if not given.redis then return nil end
-  return require("cdfworkflow.store.redis").new(given.redis)
+  local stores, err = {}, nil
+  if given.redis then stores.memory, err = require("cdfworkflow.store.redis").new(given.redis) end
+  if given.redis and not err and given.mode == "queue" then
+    stores.queue, err = require("cdfworkflow.queue.redis").new(given.redis)
+  end
+  return not err and stores or nil, err
 end
 
 --- A folder is opened by the process that uses it, as the user that it is.
@@ -99,6 +105,7 @@ local function note_loss(shared, id)
   if known then shared:set("memory lost", "1", Once.TIMEOUT + Once.DEAD) end
 end
 
+--- A Redis may have lost its memory since the last delivery, so each delivery asks which one it has.
 local function redis_memory(redis, shared)
   return function()
     local memory, problem = redis:memory()
@@ -116,7 +123,7 @@ end
 
 local function never() return false end
 
-local function assemble(given, host, client, bind)
+local function assemble(given, host, client, bind, queue_store)
   local self = setmetatable({
     settings = given, host = host, client = client, callers = Callers.new(given),
     is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows),
@@ -134,8 +141,11 @@ local function assemble(given, host, client, bind)
     workflows = given.mode == "run" and given.workflows or {},
   }
   if given.mode == "queue" then
-    self.queued = Queued.new { client = client, settings = given, metrics = self.metrics, log = host.log }
+    self.queued = Queued.new {
+      client = client, store = queue_store, settings = given, metrics = self.metrics, log = host.log,
+    }
   end
+  given.secret, given.callers, given.redis = nil, nil, nil -- no secret stays where it is not needed
   return self
 end
 
@@ -161,10 +171,10 @@ local function new(given, host)
   if not taken then return nil, err end
   local redis, client
   redis, err = redis_of(taken)
-  if err then return nil, err end
-  client, err = client_of(taken, redis or host.shared, host.shared)
+  if not redis then return nil, err end
+  client, err = client_of(taken, redis.memory or host.shared, host.shared)
   if not client then return nil, err end
-  return assemble(taken, host, client, memory_of(taken, host, redis))
+  return assemble(taken, host, client, memory_of(taken, host, redis.memory), redis.queue)
 end
 
 gateway.new = method.fn("gateway.new", {
