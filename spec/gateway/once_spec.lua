@@ -58,6 +58,16 @@ describe("a delivery with a key", function()
     assert.matches('"outcome":"replayed".*"execution":"' .. first.id:gsub("%-", "%%-"), world:all_log())
   end)
 
+  it("can be asked for by its key", function()
+    local _, first = ask "delivery/1"
+    local status, shown = world:ask { method = "GET", path = "/runs/daily-report/delivery%2F1" }
+    assert.equal(200, status)
+    assert.equal(first.id, shown.id)
+    assert.equal("delivery/1", shown.delivery)
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/daily-report/another" }))
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/a%2Fb/delivery%2F1" }))
+  end)
+
   it("must have a key that CDF takes", function()
     for _, key in ipairs { "", ("x"):rep(256), "a\tb" } do assert_refused(400, "invalid", key) end
     assert.equal(400, (world:ask { body = "{}", headers = { ["idempotency-key"] = { "k", "k" } } }))
