@@ -105,9 +105,17 @@ local function options_of(claim, timeout)
   }
 end
 
---- A client like the queue's that notes how far a call has come.
-local function watching(client, progress)
+--- In place of a request that would go out too late.
+local LATE = {
+  failure = "cancelled", sent = false, message = "too late: this drain stood still, and another may have the delivery",
+}
+
+--- A client like the queue's that notes how far a call has come, and sends nothing after the deadline, wherever this
+--- process, or the machine, stood still before.
+local function watching(self, progress, deadline)
+  local client, now = self.queue.client, self.queue.clock.now
   local double = client:_double { transport = client.transport }
+  double.instead = function() return now() >= deadline and LATE or nil end
   double.on_event = function(event)
     if event.type == "request" then progress.phase = event.phase end
     if client.on_event then client.on_event(event) end
@@ -119,6 +127,7 @@ end
 --- the drain had been killed.
 local function attempt(self, claim, round)
   local queue, client = self.queue, self.queue.client
+  local deadline = queue.clock.now() + client.timeout
   local is_ours, err = queue.store:begin(claim, client.timeout)
   if not is_ours then
     queue.pace:give_back(round)
@@ -128,9 +137,9 @@ local function attempt(self, claim, round)
   tell(self, { type = "begun", delivery = claim })
   self.running:begins(claim, claim.workflow)
   local progress = {}
-  local double = watching(client, progress)
-  local ok, execution, trouble = protected(client.run, double, claim.workflow, claim.version,
-    options_of(claim, client.timeout))
+  local double = watching(self, progress, deadline)
+  local left = math.max(deadline - queue.clock.now(), 0.001)
+  local ok, execution, trouble = protected(client.run, double, claim.workflow, claim.version, options_of(claim, left))
   self.running:ends(claim, ok and execution or nil)
   if not ok then
     queue.store:release(claim)
