@@ -13,10 +13,10 @@
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
+#   make queue      spec/campaign/queue.sh: queues whose processes are killed, whose disk is full, whose link is down
 #   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
-#   make queue      spec/queue/campaign.sh: queues whose processes are killed, whose disk is full, whose link is down
 #   make redis      spec/campaign: a queue in Redis, whose drains are killed and frozen, and Redis too (SEED=2: other
-#                   chances); some twelve minutes
+#                   chances); some ten minutes
 #   make torture    spec/torture: every allocation failed once
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
@@ -214,7 +214,7 @@ model:
 queue:
 	@spec/support/install.sh test
 	$(STEP) build LUAS=5.4
-	@spec/queue/campaign.sh
+	@spec/campaign/queue.sh
 
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The parts of campaign.sh. Each prints a line of figures, or raises what went wrong.
+-- The parts of queue.sh. Each prints a line of figures, or raises what went wrong.
 
 local core = require "cdfworkflow.core"
 local queue_world = require "queue_world"

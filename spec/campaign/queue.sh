@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# `make queue`: what specs of the queue do for seconds, for minutes: `campaign.sh [kills|steps|hour|processes|put]…`.
+# `make queue`: what specs of the queue do for seconds, for minutes: `queue.sh [kills|steps|hour|processes|put]…`.
 #
 #   kills      drains that are killed with a request under way, before a bad network, in simulated time
 #   steps      every step on files is the last of a killed process, or meets a full disk
@@ -16,6 +16,6 @@ unset http_proxy https_proxy HTTPS_PROXY all_proxy ALL_PROXY no_proxy NO_PROXY
 for part in "${@:-kills steps hour processes put}"; do
   for name in $part; do
     # A process that is killed leaves its line on standard error, as it should; what else stands there is shown.
-    "$LUA" spec/queue/campaign.lua "$name" 2> >(grep -v " was abandoned before its answer came" >&2 || true)
+    "$LUA" spec/campaign/queue.lua "$name" 2> >(grep -v " was abandoned before its answer came" >&2 || true)
   done
 done
