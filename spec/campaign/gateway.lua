@@ -68,6 +68,7 @@ end
 --- Several behind a Redis that keeps what it is given.
 local function many_hosts(name, mode)
   local redis = redis_server.start "--appendonly yes"
+  redis:has_long_been_there(1000)
   killed(name, 2, 15, { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port), GATEWAY_MODE = mode })
   redis:stop()
 end

@@ -37,6 +37,7 @@ describe("deliveries that are sent three times", function()
 
   it("to two hosts, nginx and HAProxy, behind one Redis start one run each", function()
     redis = redis_server.start()
+    redis:has_long_been_there(1000)
     local made, options = 0, {
       workers = 3, environment = { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port) },
     }

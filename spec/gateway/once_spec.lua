@@ -306,20 +306,20 @@ describe("a delivery with a key", function()
   end)
 
   describe("in a Redis", function()
-    local snapshot, id, problem, memories
+    local snapshot, id, problem, memories, age
 
     --- A Redis that can lose its memory.
     local function fake()
       return { memory = function()
         if problem then return nil, problem end
         memories[id] = memories[id] or gateway_world.memory()
-        memories[id].id = id
+        memories[id].id, memories[id].age = id, function() return age end
         return memories[id]
       end, get = print, set = print, add = print }
     end
 
     before_each(function()
-      snapshot, id, problem, memories = assert:snapshot(), "first", nil, {}
+      snapshot, id, problem, memories, age = assert:snapshot(), "first", nil, {}, 1000
       stub(require "cdfworkflow.store.redis", "new", fake)
       world:restart(nil, { redis = { host = "127.0.0.1" } })
     end)
@@ -342,7 +342,7 @@ describe("a delivery with a key", function()
 
     it("is known once a Redis that has lost its memory has been filled again; a new one waits", function()
       local _, first = ask "k"
-      id = "second"
+      id, age = "second", 0
       assert_refused(503, "reading", "k")
       world:run_tasks()
       assert.equal(first.id, select(2, ask "k").id)
@@ -352,6 +352,16 @@ describe("a delivery with a key", function()
       world.memory:passes(116)
       assert.equal(202, (ask "k2"))
       assert.equal(2, world:count())
+    end)
+
+    it("waits for another host's attempt where this one has started after Redis lost its memory", function()
+      age = 15
+      world:restart(nil, { redis = { host = "127.0.0.1" } })
+      assert_refused(503, "lost", "k")
+      world.memory:passes(99)
+      assert_refused(503, "lost", "k")
+      world.memory:passes(2)
+      assert.equal(202, (ask "k"))
     end)
   end)
 end)

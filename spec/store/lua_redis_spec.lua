@@ -8,7 +8,7 @@ local redis_server = require "redis_server"
 local shell = require "shell"
 
 local PROGRAM = [[
-local shared = assert(require("cdfworkflow.store.redis").new { port = %d, timeout = 0.3 })
+local shared = assert(require("cdfworkflow.store.redis").new { port = %d, timeout = 1 })
 
 local function answer(applet, body)
   applet:set_status(200)

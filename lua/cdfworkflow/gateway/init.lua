@@ -97,20 +97,28 @@ local function folder_memory(path)
   end
 end
 
---- Notes when the memory is another than before: who was at a delivery then, on whatever host, may be at it still.
-local function note_loss(shared, id)
-  local known = shared:get "memory"
-  if known == id then return end
-  shared:set("memory", id)
-  if known then shared:set("memory lost", "1", Once.TIMEOUT + Once.DEAD) end
+--- Notes when the memory has not been there for long: who was at a delivery before, on whatever host, may still be
+--- at it. Redis tells how long it has had it, also to a host that has just started.
+---@return true|nil done
+---@return string? problem
+local function note_loss(shared, memory)
+  if shared:get "memory" == memory.id then return true end
+  local age, problem = memory:age()
+  if not age then return nil, problem end
+  local left = Once.TIMEOUT + Once.DEAD - age
+  if left > 0 then shared:set("memory lost", "1", left) end
+  shared:set("memory", memory.id)
+  return true
 end
 
 --- A Redis may have lost its memory since the last delivery, so each delivery asks which one it has.
 local function redis_memory(redis, shared)
   return function()
     local memory, problem = redis:memory()
-    if memory then note_loss(shared, memory.id) end
-    return memory, problem
+    if not memory then return nil, problem end
+    local noted
+    noted, problem = note_loss(shared, memory)
+    return noted and memory, problem
   end
 end
 
