@@ -7,6 +7,7 @@ local Script = require "script"
 local cdf = require "cdfworkflow"
 local memory_store = require "memory_store"
 require "cdfworkflow.transport.cqueues"
+require "cdfworkflow.transport.copas"
 require "cdfworkflow.transport.luv"
 local method = require "cdfworkflow.method"
 
