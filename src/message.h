@@ -50,6 +50,8 @@ enum { CDFW_MAX_URL = 16 * 1024, CDFW_MAX_HEADERS = 64 * 1024, CDFW_MAX_BODY = 6
 
 void cdfw_request_init(cdfw_request *request);
 void cdfw_request_free(cdfw_request *request);
+/* Makes it as it was at first (and wipes it), to be filled again. */
+void cdfw_request_clear(cdfw_request *request);
 void cdfw_response_init(cdfw_response *response, size_t max_body);
 void cdfw_response_free(cdfw_response *response);
 

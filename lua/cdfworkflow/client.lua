@@ -439,24 +439,10 @@ Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
 Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules
 Client.unschedule, takes.unschedule = schedule.unschedule, schedule.takes.unschedule
 
---- Whether the table maps text to values that `is_fine`.
-local function map_of(is_fine)
-  return function(value)
-    if type(value) ~= "table" then return false end
-    for name, member in pairs(value) do
-      if type(name) ~= "string" or not is_fine(member) then return false end
-    end
-    return true
-  end
-end
-
-local QUERY = {
-  word = "a table of text, numbers and booleans",
-  accepts = map_of(function(value)
-    return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value - value == 0
-  end),
-}
-local HEADERS = { word = "a table of text by text", accepts = map_of(check.string.accepts) }
+local QUERY = check.map("a table of text, numbers and booleans", function(value)
+  return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value - value == 0
+end)
+local HEADERS = check.map("a table of text by text", check.string.accepts)
 
 takes.request = {
   { "method", check.choice { "GET", "POST", "PUT", "PATCH", "DELETE" }, required = true },

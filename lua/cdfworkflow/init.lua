@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The module `cdfworkflow`: what a user's program sees first. Loading it does no I/O.
 
+require "cdfworkflow.supported"
 local client = require "cdfworkflow.client"
 local core = require "cdfworkflow.core"
 local credentials = require "cdfworkflow.signin.credentials"

@@ -28,6 +28,8 @@ lua5.3                | command -v lua5.3
 liblua5.3-dev         | pkg-config --exists lua5.3
 lua5.1                | command -v lua5.1
 liblua5.1-0-dev       | pkg-config --exists lua5.1
+lua5.2                | command -v lua5.2
+liblua5.2-dev         | pkg-config --exists lua5.2
 luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted
@@ -50,6 +52,10 @@ haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
 nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
+redis-tools           | command -v redis-cli && command -v redis-check-rdb
+lua-redis             | test -e /usr/share/lua/5.3/redis.lua && test -e /usr/share/lua/5.1/redis.lua
+lua-socket            | lua5.4 -e 'require "socket"'
+lua-nginx-redis       | test -e /usr/share/lua/5.1/nginx/redis.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 scdoc                 | command -v scdoc

@@ -2,6 +2,7 @@
 -- Which libcurl the specs run with, for the few that cannot ask the same of each.
 
 local core = require "cdfworkflow.core"
+local shell = require "shell"
 
 local libcurl = {}
 
@@ -14,13 +15,13 @@ function libcurl.is_at_least(major, minor)
   return has_major > major or has_major == major and has_minor >= minor
 end
 
---- Whether its TLS is GnuTLS: of that libcurl's own version says nothing, but the process has it loaded.
+--- Whether its TLS is GnuTLS: of that libcurl's own version says nothing, but its file says what it is linked with.
 ---@return boolean
 function libcurl.is_on_gnutls()
   local maps = assert(io.open "/proc/self/maps")
-  local text = maps:read "*a"
+  local path = maps:read "*a":match "%S*/libcurl[^%s/]*"
   maps:close()
-  return text:find("libcurl-gnutls", 1, true) ~= nil
+  return shell.run("objdump -p " .. shell.quote(path)):find "NEEDED +libgnutls" ~= nil
 end
 
 return libcurl

@@ -43,6 +43,14 @@ http {
 }
 ]]
 
+--- Whether a process runs; one that has ended and waits for its parent does not.
+function nginx.is_alive(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  local state = file and file:read("*a"):match "%) (%a)"
+  if file then file:close() end
+  return state ~= nil and state ~= "Z"
+end
+
 ---@param name string
 function Nginx:read(name)
   local file = io.open(self.folder .. "/" .. name, "r")
@@ -72,6 +80,21 @@ function Nginx:workers()
     if what:match "worker process" and not what:match "shutting down" then found[#found + 1] = tonumber(pid) end
   end
   return found
+end
+
+--- Ends it once the requests that it has are answered, and removes its folder.
+function Nginx:quit()
+  self:signal "QUIT"
+  nginx.wait_until("nginx has ended", function() return not nginx.is_alive(self.pid) end)
+  self:stop()
+end
+
+--- Ends it and all its workers at once, as a power cut would, and removes its folder.
+function Nginx:kill()
+  local children = shell.run(("ps -o pid= --ppid %d"):format(self.pid))
+  self:signal "KILL"
+  for pid in children:gmatch "%d+" do self:signal("KILL", tonumber(pid)) end
+  self:stop()
 end
 
 --- How many descriptors and how many KiB of memory a process holds.
@@ -185,7 +208,7 @@ end
 ---@param server { pid: integer, port: integer }
 function nginx.comes_up(server)
   for _ = 1, 100 do
-    if select(2, shell.run(("kill -0 %d"):format(server.pid))) ~= 0 then return false end
+    if not nginx.is_alive(server.pid) then return false end
     if listens(server.port) then return true end
     os.execute "sleep 0.03"
   end

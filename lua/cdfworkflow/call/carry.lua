@@ -69,11 +69,12 @@ local function is_answer(response)
   return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
 end
 
+--- Sends a request, unless the client has an answer instead: where it must not go out any more (queue/drain.lua).
 local function exchange(call, client, request, phase, errand)
   local started = client.transport:now()
   local method, url = report_request(client, request, phase)
   if errand then errand.asked = { started, phase, method, url } end
-  local response = client.transport:http(request, errand)
+  local response = client.instead and client.instead() or client.transport:http(request, errand)
   if not is_answer(response) then
     mistake.raise "the client's transport must answer with a status or a failure"
   end

@@ -31,6 +31,7 @@ local tally = require "cdfworkflow.queue.spool.tally"
 ---@field log userdata
 ---@field line cdfworkflow.PriorityQueue what waits, as the latest listing found it
 ---@field mine table<string, boolean> names of the deliveries that are claimed here
+---@field own table<string, boolean> names of those whose last attempt is this process's, and has no end
 ---@field lock? userdata
 ---@field alone_since? number when the lock was had
 ---@field latest number the time of the latest delivery that was put here
@@ -51,7 +52,7 @@ end
 ---@return cdfworkflow.queue.Spool|nil spool
 ---@return cdfworkflow.Error? err
 local function new(path)
-  local self = setmetatable({ path = path, line = PriorityQueue.new(), mine = {}, latest = 0 }, Spool)
+  local self = setmetatable({ path = path, line = PriorityQueue.new(), mine = {}, own = {}, latest = 0 }, Spool)
   local message
   if path == "" or path:find "%z" then return check.invalid("spool", "spool must be the path of a folder", "a path") end
   self.root, message = core.folder(path)
@@ -222,11 +223,14 @@ function Spool:get(id)
   return history:ends_with "started" and history.last.id == id and of_log(history) or nil
 end
 
---- The first line of a delivery's file is enough for a list; where it is damaged, its name.
+--- The first line of a delivery's file is enough for a list; where it is damaged, what its name says.
 local function summary(self, state, name)
   local text, history = read_delivery(self, state, name, delivery_file.HEAD)
   if not text then return text, history end
-  local head = delivery_file.head(text) or { id = name, workflow = "?", version = "?", put = { time = 0 } }
+  local head = delivery_file.head(text)
+  if not head or delivery_file.name(head.id) ~= name then
+    head = { id = delivery_file.id(name), workflow = "?", version = "?", put = { time = 0 } }
+  end
   return described(self, {
     id = head.id, workflow = head.workflow, version = head.version, metadata = head.metadata,
     created = head.put.time,
@@ -324,7 +328,7 @@ local function claim_of(self, item, delivery, put, history, size)
   claim.item, claim.size, claim.attempts, claim.error = item, size, history.attempts, history.error
   claim.age = moment.at_least(clock, put)
   claim.look_back = history.first and moment.at_most(clock, history.first)
-  claim.wait = history:wait(clock, clock.now() - self.alone_since)
+  claim.wait = history:wait(clock, clock.now() - self.alone_since, self.own[item.name] or false)
   return claim
 end
 
@@ -404,7 +408,10 @@ function Spool:begin(claim, seconds)
   local ok
   if there then ok, message = note(self, log, { what = "begun", seconds = seconds }, true) end
   claim.was_begun = ok
-  if ok then return true end
+  if ok then
+    self.own[claim.item.name] = true
+    return true
+  end
   return trouble(self, "cannot begin an attempt, so nothing was sent", message)
 end
 
@@ -425,6 +432,7 @@ local function conclude(self, claim, event, sync, following)
   local log, message = hold_log(self, claim)
   local ok = log
   if ok then ok, message = note(self, log, event, sync) end
+  if ok then self.own[claim.item.name] = nil end
   if ok and following then ok, message = following(self, claim.item.name, claim.size) end
   let_go(self, claim, not ok or not following)
   if ok then return true end
@@ -513,11 +521,17 @@ end
 
 function Spool:drop(id) return with_log(self, id, drop) end
 
---- The lock is kept while claims are under way, since they may go on.
+--- Lets the next drain in. Not while claims are under way, since they may go on.
+function Spool:rest()
+  if not self.lock or next(self.mine) ~= nil then return end
+  self.lock:close()
+  self.lock, self.line = nil, PriorityQueue.new()
+end
+
 function Spool:close()
   self.closing = true
-  if next(self.mine) ~= nil then return end
-  if self.lock then self.lock:close() end
+  self:rest()
+  if self.lock then return end
   for _, name in ipairs { "new", "waiting", "refused", "log", "root" } do self[name]:close() end
 end
 

@@ -5,6 +5,7 @@ local calls = require "cdfworkflow.simulator.api.calls"
 local core = require "cdfworkflow.core"
 local cron = require "cdfworkflow.simulator.lib.cron"
 local functions = require "cdfworkflow.simulator.api.functions"
+local mistake = require "cdfworkflow.mistake"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
 local refusals = require "cdfworkflow.simulator.lib.refusals"
@@ -115,7 +116,7 @@ end
 ---@param project cdfworkflow.simulator.Project
 ---@param id integer
 function schedules.fire(project, id)
-  local schedule = assert(project.state.schedules[key(id)], "there is no schedule " .. tostring(id))
+  local schedule = project.state.schedules[key(id)] or mistake.raise("there is no schedule " .. tostring(id))
   fire(project, schedule, project:now())
 end
 

@@ -6,6 +6,7 @@ local cron = require "cdfworkflow.simulator.lib.cron"
 local executions = require "cdfworkflow.simulator.api.executions"
 local graph = require "cdfworkflow.simulator.engine.definition"
 local core = require "cdfworkflow.core"
+local mistake = require "cdfworkflow.mistake"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
 local refusals = require "cdfworkflow.simulator.lib.refusals"
@@ -144,12 +145,19 @@ end
 ---@param external_id string
 ---@param items table[]?
 function triggers.fire(project, external_id, items)
-  local trigger = assert(project.state.triggers[external_id], "there is no trigger " .. tostring(external_id))
+  local trigger = project.state.triggers[external_id]
+  if not trigger then
+    mistake.raise("there is no trigger " .. external_id)
+  end
   if trigger.resource.triggerRule.triggerType == "schedule" then
-    assert(items == nil, "a schedule trigger takes no items")
+    if items then
+      mistake.raise "a schedule trigger takes no items"
+    end
     return fire(project, trigger)
   end
-  assert(type(items) == "table" and #items > 0, "a data trigger needs items")
+  if not items or #items == 0 then
+    mistake.raise "a data trigger needs items"
+  end
   for _, item in ipairs(items) do
     trigger.waiting[#trigger.waiting + 1] = graph.copy(item)
   end
