@@ -34,6 +34,8 @@ luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted
 lua-luv               | lua5.4 -e 'require "luv"'
+lua-socket            | lua5.4 -e 'require "socket"'
+neovim                | command -v nvim
 lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
