@@ -184,6 +184,12 @@ page:
 	$(STEP) build LUAS=5.4
 	@spec/page_screenshot.sh
 
+# WAYS="deb make" and LUAS="5.4 5.1" choose.
+.PHONY: fresh
+fresh:
+	@spec/support/install.sh fresh
+	@spec/fresh/run.sh "$(WAYS)" "$(if $(filter file,$(origin LUAS)),,$(LUAS))"
+
 fuzz:
 	@spec/support/install.sh fuzz
 	@spec/fuzz/run.sh
@@ -286,8 +292,14 @@ define rock_program
   else echo "$$there starts $$starts, and stays" >&2; fi
 endef
 
-# The rockspec of this version, for the public address (homepage, issues, source).
 VERSION := $(shell sed -n 's/^\#define CDFW_VERSION "\(.*\)"/\1/p' src/client.h)
+
+# LuaJIT loads what is built for 5.1.
+.PHONY: deb
+deb:
+	@packaging/deb.sh $(BUILD)/deb $(VERSION) "$(strip $(filter-out luajit,$(LUAS)))" $(ADDRESS)
+
+# The rockspec of this version, for the public address (homepage, issues, source).
 .PHONY: rockspec
 rockspec:
 	@test -n "$(ADDRESS)" || { echo "Its public address is missing: make rockspec ADDRESS=https://..." >&2; exit 1; }
