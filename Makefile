@@ -49,6 +49,7 @@ endif
 SOURCES := $(wildcard src/*.c)
 C_FILES = $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS := $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
 
 .PHONY: build
 build: $(if $(SOURCES),$(LUAS:%=$(BUILD)/%/cdfworkflow/core.so))
@@ -66,7 +67,7 @@ define lua_rules
 $(BUILD)/$(1)/cdfworkflow/core.so: $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@mkdir -p $$(@D)
 	@echo "LD  $$@"
-	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ $(CURL_LIBS)
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: src/%.c
@@ -75,7 +76,7 @@ $(BUILD)/$(1)/%.o: src/%.c
 # The rooms that know no Lua, opened to their specs.
 $(BUILD)/$(1)/rooms.so: $(BUILD)/$(1)/rooms.o $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@echo "LD  $$@"
-	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ $(CURL_LIBS)
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: spec/support/%.c
@@ -272,7 +273,7 @@ OWN_LIBDIR = $(filter-out /lib% /usr/lib%,$(CURL_LIBDIR))
 .PHONY: rock rock-install
 rock:
 	@rm -rf $(BUILD)/rock
-	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" \
+	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" CURL_LIBS=-lcurl \
 	  LDFLAGS="-L$(CURL_LIBDIR) $(OWN_LIBDIR:%=-Wl,-rpath,%)"
 
 rock-install:

@@ -50,10 +50,16 @@ inside_alone() { # root, user, script
     ip link set lo up; inside \"\$@\"" bash "$@"
 }
 
+# What every way needs for the first Lua is installed once, and copied.
 new_machine() { # root
+  local lua=${luas%% *}
+  if [ ! -e "$base-$lua.made" ]; then
+    rm -rf "$base-$lua" && cp -a "$base" "$base-$lua" && cp /etc/resolv.conf "$base-$lua/etc/" || return
+    inside "$base-$lua" $user "set -ex; $(commands needs "$lua")" >"$folder/needs.log" 2>&1 || return
+    touch "$base-$lua.made"
+  fi
   rm -rf "$1"
-  cp -a "$base" "$1"
-  cp /etc/resolv.conf "$1/etc/resolv.conf"
+  cp -a "$base-$lua" "$1"
 }
 
 put_checkout() { # root, owner
@@ -67,7 +73,7 @@ put_checkout() { # root, owner
 # The commands of README.md for a way, for this Lua.
 commands() { # way, Lua
   local name
-  for name in needs "$1"; do
+  for name in needs "${1#needs}"; do
     sed -n "/^\`\`\`sh $name\$/,/^\`\`\`\$/{/^\`\`\`/d;p}" README.md
   done | sed "s/5\.4/$2/g"
 }
@@ -107,7 +113,7 @@ go() { # way, or way/root
   [ "$way" = "$1" ] || as=root
   local users=$as
   case $way in *-home | *-tree) ;; *) users="$user root" ;; esac
-  new_machine "$root" && put_checkout "$root" $as
+  new_machine "$root" && put_checkout "$root" $as || { judge 1 "$1: a machine"; return; }
   mkdir "$root/srv/checkout" && tar --exclude=./.git --exclude=./build --exclude=node_modules -cf - spec | tar -xf - -C "$root/srv/checkout"
   : >"$log"
   for lua in $luas; do
