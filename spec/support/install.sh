@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`.
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`,
+# `fresh`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -99,6 +100,14 @@ fuzz_needs() {
   cat <<'LIST'
 clang                 | command -v clang
 libclang-rt-14-dev    | test -e "$(clang --print-file-name="libclang_rt.fuzzer-$(uname -m).a")"
+LIST
+}
+
+fresh_needs() {
+  cat <<'LIST'
+debootstrap           | PATH=$PATH:/usr/sbin command -v debootstrap
+iproute2              | PATH=$PATH:/sbin command -v ip
+util-linux            | command -v unshare
 LIST
 }
 
