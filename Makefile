@@ -13,6 +13,7 @@
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
+#   make queue      spec/campaign/queue.sh: queues whose processes are killed, whose disk is full, whose link is down
 #   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
 #   make torture    spec/torture: every allocation failed once
 #   make campaign   spec/campaign: processes and servers killed and frozen by chance, and every delivery once; some
@@ -209,6 +210,12 @@ model:
 	@spec/support/install.sh test
 	$(STEP) build LUAS=5.4
 	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
+
+.PHONY: queue
+queue:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
+	@spec/campaign/queue.sh
 
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page
