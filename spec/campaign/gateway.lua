@@ -46,6 +46,7 @@ end
 --- In mode run: the key is the request id.
 local function many_hosts()
   local sim, redis = gateway.cdf(), redis_server.start "--appendonly yes"
+  redis:has_long_been_there(1000)
   local hosts = campaign.hosts(2, function()
     return gateway.in_nginx(sim, {
       workers = 3, environment = { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port) },

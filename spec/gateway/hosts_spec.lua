@@ -35,12 +35,15 @@ describe("deliveries that are sent three times", function()
     return sent
   end
 
-  it("to two hosts behind one Redis start one run each", function()
+  it("to two hosts, nginx and HAProxy, behind one Redis start one run each", function()
     redis = redis_server.start()
+    redis:has_long_been_there(1000)
+    local made, options = 0, {
+      workers = 3, environment = { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port) },
+    }
     hosts = campaign.hosts(2, function()
-      return gateway.in_nginx(sim, {
-        workers = 3, environment = { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port) },
-      })
+      made = made + 1
+      return made % 2 == 1 and gateway.in_nginx(sim, options) or gateway.in_haproxy(sim, options)
     end)
     deliver("redis", "quit")
     assert.same({}, campaign.judge(sim, campaign.keys("redis", 30)))

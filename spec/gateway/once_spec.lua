@@ -58,6 +58,16 @@ describe("a delivery with a key", function()
     assert.matches('"outcome":"replayed".*"execution":"' .. first.id:gsub("%-", "%%-"), world:all_log())
   end)
 
+  it("can be asked for by its key", function()
+    local _, first = ask "delivery/1"
+    local status, shown = world:ask { method = "GET", path = "/runs/daily-report/delivery%2F1" }
+    assert.equal(200, status)
+    assert.equal(first.id, shown.id)
+    assert.equal("delivery/1", shown.delivery)
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/daily-report/another" }))
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/a%2Fb/delivery%2F1" }))
+  end)
+
   it("must have a key that CDF takes", function()
     for _, key in ipairs { "", ("x"):rep(256), "a\tb" } do assert_refused(400, "invalid", key) end
     assert.equal(400, (world:ask { body = "{}", headers = { ["idempotency-key"] = { "k", "k" } } }))
@@ -296,20 +306,20 @@ describe("a delivery with a key", function()
   end)
 
   describe("in a Redis", function()
-    local snapshot, id, problem, memories
+    local snapshot, id, problem, memories, age
 
     --- A Redis that can lose its memory.
     local function fake()
       return { memory = function()
         if problem then return nil, problem end
         memories[id] = memories[id] or gateway_world.memory()
-        memories[id].id = id
+        memories[id].id, memories[id].age = id, function() return age end
         return memories[id]
       end, get = print, set = print, add = print }
     end
 
     before_each(function()
-      snapshot, id, problem, memories = assert:snapshot(), "first", nil, {}
+      snapshot, id, problem, memories, age = assert:snapshot(), "first", nil, {}, 1000
       stub(require "cdfworkflow.store.redis", "new", fake)
       world:restart(nil, { redis = { host = "127.0.0.1" } })
     end)
@@ -332,7 +342,7 @@ describe("a delivery with a key", function()
 
     it("is known once a Redis that has lost its memory has been filled again; a new one waits", function()
       local _, first = ask "k"
-      id = "second"
+      id, age = "second", 0
       assert_refused(503, "reading", "k")
       world:run_tasks()
       assert.equal(first.id, select(2, ask "k").id)
@@ -342,6 +352,16 @@ describe("a delivery with a key", function()
       world.memory:passes(116)
       assert.equal(202, (ask "k2"))
       assert.equal(2, world:count())
+    end)
+
+    it("waits for another host's attempt where this one has started after Redis lost its memory", function()
+      age = 15
+      world:restart(nil, { redis = { host = "127.0.0.1" } })
+      assert_refused(503, "lost", "k")
+      world.memory:passes(99)
+      assert_refused(503, "lost", "k")
+      world.memory:passes(2)
+      assert.equal(202, (ask "k"))
     end)
   end)
 end)

@@ -220,6 +220,17 @@ function Once:first(one)
   return failed(err)
 end
 
+--- The execution of a delivery, as far as it is known here.
+---@param workflow string
+---@param id string the request id
+---@return string|nil execution its id
+function Once:execution_of(workflow, id)
+  local memory = self.bind()
+  local text = memory and memory:get(name_of { workflow = workflow, id = id })
+  local mark = text and read_mark(tostring(text))
+  return mark and mark.state == "run" and mark.value or nil
+end
+
 --- Starts the run of a delivery, unless an earlier one with its id has.
 ---@param one cdfworkflow.gateway.Delivery with an `id`
 ---@return { execution?: cdfworkflow.Execution, replayed?: boolean, err?: cdfworkflow.Error, code?: string,
