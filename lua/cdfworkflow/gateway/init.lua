@@ -45,6 +45,8 @@ local gateway = {}
 ---@field private once cdfworkflow.gateway.Once
 ---@field private queued? cdfworkflow.gateway.Queued with `mode = "queue"`
 ---@field private last_day cdfworkflow.gateway.LastDay
+---@field private bind fun(): table|nil, string? the memory of deliveries
+---@field private watches boolean whether that memory may be lost
 ---@field private metrics cdfworkflow.gateway.Metrics
 ---@field private readiness cdfworkflow.gateway.Readiness
 local Gateway = {}
@@ -97,16 +99,18 @@ local function folder_memory(path)
   end
 end
 
---- Notes when the memory has not been there for long: who was at a delivery before, on whatever host, may still be
---- at it. Redis tells how long it has had it, also to a host that has just started.
+--- Notes when the memory is another than before: who was at a delivery then, on whatever host, may be at it still. It
+--- is told, in the new memory, to hosts that have just started and cannot know. A Redis that no host has met before
+--- counts as a start, and is not waited for.
 ---@return true|nil done
 ---@return string? problem
 local function note_loss(shared, memory)
-  if shared:get "memory" == memory.id then return true end
-  local age, problem = memory:age()
-  if not age then return nil, problem end
-  local left = Once.TIMEOUT + Once.DEAD - age
-  if left > 0 then shared:set("memory lost", "1", left) end
+  local known = shared:get "memory"
+  if known == memory.id then return true end
+  if known then
+    local told, problem = memory:set("lost", "1", Once.TIMEOUT + Once.DEAD)
+    if not told then return nil, problem end
+  end
   shared:set("memory", memory.id)
   return true
 end
@@ -134,16 +138,14 @@ local function never() return false end
 local function assemble(given, host, client, bind, queue_store)
   local self = setmetatable({
     settings = given, host = host, client = client, callers = Callers.new(given),
-    is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows),
+    is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows), bind = bind,
+    watches = given.redis ~= nil,
   }, Gateway)
   self.last_day = LastDay.new {
     client = client, bind = bind, workflows = given.workflows, spawn = host.spawn, is_ending = self.is_ending,
     log = host.log,
   }
-  self.once = Once.new {
-    client = client, bind = bind, last_day = self.last_day, log = host.log,
-    is_lost = function() return host.shared:get "memory lost" ~= nil end,
-  }
+  self.once = Once.new { client = client, bind = bind, last_day = self.last_day, log = host.log }
   self.readiness = Readiness.new {
     client = client, shared = host.shared, bind = bind, last_day = self.last_day, log = host.log,
     workflows = given.mode == "run" and given.workflows or {},
@@ -190,16 +192,28 @@ gateway.new = method.fn("gateway.new", {
   { "host", HOST, required = true },
 }, new)
 
+local WATCH = 3 -- seconds
+
+--- That Redis has lost its memory is noticed although no delivery comes.
+local function watch_memory(self)
+  while not self.is_ending() do
+    self.bind()
+    self.client:_sleep(WATCH)
+  end
+end
+
 --- Begins what a worker does beside answering: the last day is read, or the queue drained. For the host, once in each
 --- worker.
 ---
 ---     webhook:begin()
 ---@param drains? boolean whether this worker is the one that drains; true unless told
 function Gateway:begin(drains)
-  if not self.queued then
-    self.last_day:begin()
-  elseif drains ~= false then
+  if not self.queued then self.last_day:begin() end
+  if drains == false then return end
+  if self.queued then
     self.host.spawn(function() self.queued:drain(self.is_ending) end)
+  elseif self.watches then
+    self.host.spawn(function() watch_memory(self) end)
   end
 end
 
