@@ -5,7 +5,9 @@
 
 local Script = require "script"
 local cdf = require "cdfworkflow"
+local memory_store = require "memory_store"
 require "cdfworkflow.transport.cqueues"
+require "cdfworkflow.transport.copas"
 require "cdfworkflow.transport.luv"
 local method = require "cdfworkflow.method"
 local simulator = require "cdfworkflow.simulator"
@@ -27,11 +29,18 @@ local open, closed = new_client(), new_client()
 closed:close()
 local sim = simulator.new()
 
+--- The queues of both.
+local queues = {}
+for _, client in ipairs { open, closed } do
+  queues[client] = assert(cdf.queue { client = client, store = memory_store.new() })
+end
+
 -- {==== Values made from the tables ====
 
 --- What goes with the required members, where a method has a rule for them together.
 local TOGETHER = {
   ["cdf.client"] = { cluster = "c" }, ["cdf.credentials"] = { token = "t" }, ["cdf.task.subworkflow"] = { tasks = {} },
+  ["cdf.queue"] = { store = memory_store.new() },
 }
 
 --- And what goes with one option.
@@ -100,6 +109,7 @@ local function resolve(name, client)
   if object == "sim" then return sim, sim[last] end
   if object:find "^cdfworkflow%." then return nil, require(object)[last] end
   local found = client
+  if object == "queue" then return queues[client], queues[client][last] end
   if object:match "^cdf" then found = cdf end
   for step in object:gmatch "[^.]+" do
     if step ~= "client" and step ~= "cdf" then found = found[step] end
@@ -267,6 +277,7 @@ describe("the tables", function()
     end
     assert_declared(cdf, "cdf.", { gather = true, lint = true }) -- any number of functions; anything at all
     assert_declared(cdf.task, "cdf.task.", {})
+    assert_declared(queues[open], "queue:", {})
     assert_declared(simulator, "simulator.", {})
     assert_declared(sim, "sim:", {})
   end)

@@ -39,6 +39,7 @@ local words = require "cdfworkflow.signin.words"
 ---@field duplicated? table
 ---@field extra? table
 ---@field retryable? boolean whether trying again later can help
+---@field never_reached? boolean true where the call was given up early, since this client has never reached that server
 ---@field attempts? integer requests sent
 ---@field elapsed? number seconds
 
@@ -48,7 +49,8 @@ local words = require "cdfworkflow.signin.words"
 ---@field base_url? string https, or http to loopback
 ---@field credentials? userdata what `cdf.credentials` gives
 ---@field client_name? string the x-cdp-app header; "cdfworkflow" unless told
----@field timeout? number seconds for one whole call with token, session and retries; 60 unless told
+---@field timeout? number seconds for one whole call with token, session and retries; 60 unless told, but 5 where a
+---  server that was never reached refuses connections or has no name
 ---@field connect_timeout? number seconds; 10 unless told
 ---@field max_retries? integer 10 unless told
 ---@field max_connections? integer at the same time; 100 unless told
@@ -111,9 +113,10 @@ client.MEMBERS = {
     { "base_url", string_that(without_slashes) },
     { "credentials", check.credentials, required = true },
     { "client_name", check.string, default = "cdfworkflow" },
-    { "timeout", check.timeout, default = 60 }, -- as the Python SDK (CDF.md 1)
+    -- as the Python SDK (CDF.md 1); who says nothing of time gets an early answer where there is nobody
+    { "timeout", check.timeout, default = 60, tells = "patient" },
     { "connect_timeout", check.timeout, default = 10 },
-    { "max_retries", check.whole(0, 100), default = 10 },
+    { "max_retries", check.whole(0, 100), default = 10, tells = "patient" },
     { "max_response_size", check.whole(1, 64 * 1024 * 1024), default = 16 * 1024 * 1024 },
   }),
   options.into("host", settings),

@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local shell = require "shell"
+local which_nginx = require "which_nginx"
 
 local wire = {}
 
@@ -140,7 +141,7 @@ local function start_nginx(folder, listen, block)
   local file = assert(io.open(folder .. "/nginx.conf", "w"))
   file:write((NGINX:gsub("%%s/", folder .. "/"):format(port, listen, block)))
   file:close()
-  local server = spawn(("PATH=\"$PATH:/usr/sbin\" nginx -c %s 2>&1"):format(shell.quote(folder .. "/nginx.conf")))
+  local server = spawn(("%s -c %s 2>&1"):format(which_nginx.command, shell.quote(folder .. "/nginx.conf")))
   server.port, server.url = port, "https://127.0.0.1:" .. port
   local _, status = shell.run(UNTIL_READY:format(server.pid, shell.quote(folder), server.url))
   return setmetatable(server, Server), status == 0

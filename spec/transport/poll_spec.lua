@@ -113,6 +113,55 @@ describe("a transport that is pumped", function()
     assert.is_nil(next(transport.waiting))
   end)
 
+  describe("in a host whose pump nothing wakes", function()
+    local slept
+
+    before_each(function()
+      slept, host.blind = {}, true
+      local wait = host.wait
+      function host.wait(handle, seconds)
+        slept[#slept + 1] = seconds
+        return wait(handle, seconds)
+      end
+      assert(connect():auth())
+      slept = {}
+    end)
+
+    it("looks ever more seldom while nothing stirs, and is in time for what is due", function()
+      local begun = core.now()
+      local _, err = client:request("GET", "/hangs", nil, { timeout = 0.6 })
+      assert.equal("timeout", err.kind)
+      assert.is_true(core.now() - begun < 0.7)
+      assert.is_true(slept[1] <= 0.001, slept[1])
+      local most = math.max((table.unpack or unpack)(slept)) -- luacheck: globals unpack
+      assert.is_true(most >= 0.009 and most <= 0.016, most)
+    end)
+
+    it("is soon there for what is asked meanwhile", function()
+      local signal = host.signal
+      function host.signal()
+        local made = signal()
+        local wait = made.wait
+        function made.wait(...)
+          local co, is_main = coroutine.running()
+          if co and not is_main then coroutine.yield() else wait(...) end
+        end
+        return made
+      end
+      local first = coroutine.create(function() client:request("GET", "/hangs", nil, { timeout = 2 }) end)
+      assert(coroutine.resume(first))
+      local begun = core.now()
+      while core.now() - begun < 0.4 do
+        os.execute "sleep 0.001"
+        assert(coroutine.resume(host.pumps[#host.pumps]))
+      end
+      for i = #host.pumps, 1, -1 do host.pumps[i] = nil end -- it sleeps
+      begun = core.now()
+      assert(client:request("GET", "/sessions", nil, { timeout = 2 }))
+      assert.is_true(core.now() - begun < 0.2, core.now() - begun)
+    end)
+  end)
+
   it("gives those who wait an error when it is closed", function()
     connect()
     assert(client:auth())

@@ -100,7 +100,7 @@ local function upsert_once(self, item, opts)
   local function left() return deadline - self.client:_now() end
   local pause, doubt = 1, nil
   repeat
-    opts.timeout = math.min(math.max(left() / 2, 0.1), ATTEMPT)
+    opts.timeout, opts.patient = math.min(math.max(left() / 2, 0.1), ATTEMPT), false
     local stored, err = send(self, item, opts)
     if stored then return stored end
     if err.kind == "ambiguous" then
@@ -108,7 +108,7 @@ local function upsert_once(self, item, opts)
     elseif doubt and err.status == 400 then
       stored = read_back(self, item, math.max(left(), 0.1))
       return stored, not stored and doubt or nil
-    elseif not doubt and not err.retryable then
+    elseif not doubt and (not err.retryable or err.never_reached) then
       return nil, err
     end
     if left() < 2 * pause then return nil, doubt or err end

@@ -2,6 +2,7 @@
 -- The embedded CDF: a function from request to response, with a clock that only its owner moves. No I/O. What
 -- it knows is in `sim.state`, plain data that can be saved as JSON; what it was told (secrets, Lua functions) is not.
 
+require "cdfworkflow.supported"
 local answering = require "cdfworkflow.simulator.answering"
 local auth = require "cdfworkflow.simulator.api.auth"
 local check = require "cdfworkflow.check"
