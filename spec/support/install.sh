@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`.
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`,
+# `machines`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -99,6 +100,17 @@ fuzz_needs() {
   cat <<'LIST'
 clang                 | command -v clang
 libclang-rt-14-dev    | test -e "$(clang --print-file-name="libclang_rt.fuzzer-$(uname -m).a")"
+LIST
+}
+
+machines_needs() {
+  test_needs
+  cat <<'LIST'
+debootstrap             | command -v debootstrap
+qemu-user-static        | command -v qemu-arm-static
+gcc-arm-linux-gnueabihf | command -v arm-linux-gnueabihf-gcc
+gcc-aarch64-linux-gnu   | command -v aarch64-linux-gnu-gcc
+gcc-i686-linux-gnu      | command -v i686-linux-gnu-gcc
 LIST
 }
 
