@@ -8,10 +8,15 @@
 #   make asan       the specs with an AddressSanitizer and UndefinedBehaviorSanitizer build, leaks on
 #   make valgrind   the specs of 5.4 (or LUAS) under memcheck
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
-#   make bench      spec/bench: time, CPU and memory against plain C; many runs; nginx and HAProxy under load
+#   make bench      spec/bench: the embedded CDF, nginx and HAProxy under load; at the end one table of what is measured
+#                   against an aim (ROWS="run require": these groups of spec/bench/rows only)
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
+#   make queue      spec/campaign/queue.sh: queues whose processes are killed, whose disk is full, whose link is down
+#   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
+#   make redis      spec/campaign: a queue in Redis, whose drains are killed and frozen, and Redis too (SEED=2: other
+#                   chances); some twelve minutes
 #   make torture    spec/torture: every allocation failed once
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
@@ -53,7 +58,18 @@ CURL_LIBS := $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
 
 .PHONY: build
 build: $(if $(SOURCES),$(LUAS:%=$(BUILD)/%/cdfworkflow/core.so))
-	@test -n "$(strip $(LUAS))" || { echo "No Lua headers found: run spec/support/install.sh" >&2; exit 1; }
+	@test -n "$(strip $(LUAS))" || { echo "No Lua headers found by pkg-config. On Debian: apt-get install pkg-config" \
+	  "liblua5.4-dev libcurl4-openssl-dev; elsewhere: make LUAS=5.4 LUA_CFLAGS=-I/its/include/folder" >&2; exit 1; }
+
+# Said before the first file is compiled, since the compiler's own words for either name no remedy.
+.PHONY: libcurl
+libcurl:
+	@echo '#include <curl/curl.h>' | $(CC) $(CURL_CFLAGS) -E - >/dev/null 2>&1 || { echo "No libcurl headers found." \
+	  "On Debian: apt-get install libcurl4-openssl-dev; elsewhere: make CURL_CFLAGS=-I/its/include/folder" >&2; exit 1; }
+	@printf '%s\n' '#include <curl/curl.h>' '#if !CURL_AT_LEAST_VERSION(7, 80, 0)' '#error' '#endif' | \
+	  $(CC) $(CURL_CFLAGS) -E - >/dev/null 2>&1 || { echo "These libcurl headers are too old: cdfworkflow needs 7.80" \
+	  "or newer, since an older one may send a request twice; for another: make CURL_CFLAGS=-I/its/include/folder" >&2; \
+	  exit 1; }
 
 define compile
 @mkdir -p $$(@D)
@@ -70,7 +86,7 @@ $(BUILD)/$(1)/cdfworkflow/core.so: $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ $(CURL_LIBS)
 	@mv $$@.new $$@
 
-$(BUILD)/$(1)/%.o: src/%.c
+$(BUILD)/$(1)/%.o: src/%.c | libcurl
 	$(compile)
 
 # The rooms that know no Lua, opened to their specs.
@@ -166,17 +182,40 @@ lint-tidy:
 	  $(shell pkg-config --cflags lua5.4)
 
 .PHONY: bench soak torture fuzz
-bench soak torture:
+bench:
+	@spec/support/install.sh bench
+	$(STEP) build
+	@spec/bench/run.sh
+	@spec/bench/table.sh $(ROWS)
+
+soak torture:
 	@spec/support/install.sh test
 	$(STEP) build
 	@spec/$@/run.sh
-	@test $@ != bench || { spec/bench/program.sh && spec/bench/hosts.sh; }
+
+.PHONY: gateway
+gateway:
+	@spec/support/install.sh test
+	$(STEP) build LUAS="5.4 5.3 luajit"
+	@spec/campaign/gateway.sh
+
+.PHONY: redis
+redis:
+	@spec/support/install.sh test
+	$(STEP) build
+	@SEED="$(SEED)" spec/campaign/redis_queue.sh
 
 .PHONY: model
 model:
 	@spec/support/install.sh test
 	$(STEP) build LUAS=5.4
 	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
+
+.PHONY: queue
+queue:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
+	@spec/campaign/queue.sh
 
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page

@@ -88,12 +88,16 @@ struct reading {
   const cdfw_response *response;
 };
 
+/* [-0, +1] the value, or with false what is wrong */
+static bool read_body(lua_State *L, const cdfw_response *response) {
+  const cdfw_buffer *body = &response->body;
+  return cdfw_json_read(L, cdfw_buffer_text(body), body->length, CDFW_JSON_STRIP_NULLS);
+}
+
 /* The reading is at 1 as light userdata. [-0, +2] the value or what is wrong, and which of them */
-static int read_body(lua_State *L) {
+static int read_protected(lua_State *L) {
   const struct reading *reading = lua_touserdata(L, 1);
-  const cdfw_buffer *body = &reading->response->body;
-  bool read = cdfw_json_read(L, cdfw_buffer_text(body), body->length, CDFW_JSON_STRIP_NULLS);
-  lua_pushboolean(L, read);
+  lua_pushboolean(L, read_body(L, reading->response));
   return 2;
 }
 
@@ -103,14 +107,15 @@ static int read_body(lua_State *L) {
 bool cdfw_answer_read_unseen(lua_State *L, const cdfw_response *response) {
   struct reading reading = {response};
   lua_Hook hook = lua_gethook(L);
+  if (hook == NULL) return read_body(L, response);
   int mask = lua_gethookmask(L), count = lua_gethookcount(L);
-  lua_pushcfunction(L, read_body);
+  lua_pushcfunction(L, read_protected);
   lua_pushlightuserdata(L, &reading);
-  if (hook != NULL) lua_sethook(L, NULL, 0, 0);
+  lua_sethook(L, NULL, 0, 0);
   int status = lua_pcall(L, 1, 2, 0);
   /* A hook that is there now was set by a signal handler just now: an interrupt, which is to stay.
    */
-  if (hook != NULL && lua_gethook(L) == NULL) lua_sethook(L, hook, mask, count);
+  if (lua_gethook(L) == NULL) lua_sethook(L, hook, mask, count);
   if (status != 0) lua_error(L);
   bool read = lua_toboolean(L, -1) != 0;
   lua_pop(L, 1);
@@ -153,6 +158,8 @@ void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_respons
   memset(outcome, 0, sizeof *outcome);
   outcome->failure = response->failure;
   outcome->sent = response->sent;
+  outcome->connected =
+      response->failure == CDFW_FAILURE_NONE || response->sent || response->connected;
   outcome->status = response->status;
   outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
   outcome->retry_after = cdfw_policy_retry_after(cdfw_message_find_header(headers, "retry-after"),

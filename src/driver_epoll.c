@@ -232,6 +232,7 @@ bool cdfw_driver_wait(cdfw_driver *driver, double end) {
   int wait = end > 0 ? wait_milliseconds(driver, end) : 0;
   int count = epoll_wait(driver->epoll, driver->events, CDFW_DRIVER_BATCH, wait);
   driver->event_count = count > 0 ? count : 0;
+  driver->stirred = count > 0;
   return count < 0 && errno == EINTR;
 }
 

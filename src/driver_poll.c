@@ -47,6 +47,7 @@ bool cdfw_driver_act(cdfw_driver *driver) {
 bool cdfw_driver_wait(cdfw_driver *driver, double end) {
   double wait = end > 0 ? (end - cdfw_driver_now()) * 1e3 : 0;
   int milliseconds = !(wait > 0) ? 0 : wait < LONG_WAIT ? (int)wait + 1 : LONG_WAIT;
+  driver->stirred = true;
   if (milliseconds > 0) curl_multi_poll(driver->multi, NULL, 0, milliseconds, NULL);
   return true;
 }

@@ -135,7 +135,8 @@ static void leave_to_parent(cdfw_engine *engine) {
   engine->owner = 0;
 }
 
-/* The kept connection was dead, and nothing went out: that is no attempt. */
+/* The kept connection was dead, or the new one could not be made so; nothing went out, and that is
+   no attempt. */
 static bool begin_anew(cdfw_engine *engine, cdfw_transfer *transfer) {
   cdfw_transfer_renew(transfer, transfer->deadline - GRACE - cdfw_driver_now());
   if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) return false;
@@ -226,6 +227,7 @@ void cdfw_engine_close(cdfw_engine *engine) {
   close_multi(engine);
   cdfw_driver_close(&engine->driver);
   cdfw_signals_release(&signals);
+  cdfw_trust_free(&engine->trust);
   cdfw_buffer_free(&engine->settings.ca_file);
   cdfw_buffer_free(&engine->settings.proxy);
   cdfw_engine_init(engine);
@@ -236,7 +238,7 @@ void cdfw_engine_close(cdfw_engine *engine) {
 cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine) {
   if (engine->resting == NULL && cdfw_library_start()) {
     cdfw_transfer *transfer =
-        cdfw_transfer_new(&engine->settings, &engine->driver, &engine->connections);
+        cdfw_transfer_new(&engine->settings, &engine->trust, &engine->driver, &engine->connections);
     if (transfer != NULL) link_resting(engine, transfer);
   }
   return engine->resting;
@@ -254,42 +256,46 @@ static const char *why_not_loaded(cdfw_transfer *transfer) {
 static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdfw_request *request,
                          cdfw_response *response) {
   errno = 0;
+  cdfw_transfer_answer_in(transfer, response, request->max_response_size);
   if (!open_multi(engine)) return errno != 0 ? strerror(errno) : "libcurl could not be started";
-  if (!cdfw_transfer_load(transfer, request, response)) return why_not_loaded(transfer);
+  if (!cdfw_transfer_load(transfer, request)) return why_not_loaded(transfer);
   CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
   return code == CURLM_OK ? NULL : curl_multi_strerror(code);
 }
 
-int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
-                           cdfw_response *response) {
+int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *request,
+                          cdfw_response *response) {
   leave_to_parent(engine);
   cdfw_transfer *transfer = engine->resting;
   engine->resting = transfer->next;
   engine->resting_count--;
   engine->pending++;
-  int64_t id = transfer->id = ++engine->last_id;
+  transfer->id = id != 0 ? id : ++engine->last_id;
   const char *trouble = start(engine, transfer, request, response);
   if (trouble == NULL) {
     link_running(engine, transfer);
     transfer->deadline = cdfw_driver_now() + request->timeout + GRACE;
     if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
   } else {
-    transfer->response = response;
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
+  return transfer->id;
+}
+
+void cdfw_engine_send(cdfw_engine *engine) {
   if (engine->multi != NULL)
     turn(engine);
   else
     cdfw_driver_arm(&engine->driver, due_time(engine));
-  return id;
 }
 
-void cdfw_engine_step(cdfw_engine *engine) {
+bool cdfw_engine_step(cdfw_engine *engine) {
   leave_to_parent(engine);
-  if (engine->multi == NULL) return;
+  if (engine->multi == NULL) return false;
   cdfw_driver_wait(&engine->driver, 0);
-  turn(engine);
+  if (engine->driver.stirred || due_time(engine) <= cdfw_driver_now()) turn(engine);
+  return engine->driver.stirred;
 }
 
 static void sleep_for(double seconds) {

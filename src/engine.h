@@ -13,6 +13,7 @@ typedef struct cdfw_engine {
   void *multi;                  /* CURLM; NULL before the first submit and after close */
   cdfw_driver driver;           /* waits for it */
   cdfw_connections connections; /* what is known of them */
+  cdfw_trust trust;             /* where their certificates come from */
   pid_t owner;                  /* the process that made it; 0: none did */
   cdfw_transfer *running;       /* in the multi handle */
   cdfw_transfer *finished;      /* the oldest that waits to be taken */
@@ -32,12 +33,16 @@ void cdfw_engine_close(cdfw_engine *engine);
 
 /* The transfer that the next submit will use, or NULL without memory. */
 cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine);
-/* Starts the reserved transfer and gives it an id. What goes wrong is an outcome like any other.
-   `response` must live until the transfer is taken or cancelled; the request may go at once. */
-int64_t cdfw_engine_submit(cdfw_engine *engine, const cdfw_request *request,
-                           cdfw_response *response);
-/* Does what can be done without waiting. */
-void cdfw_engine_step(cdfw_engine *engine);
+/* Begins the reserved transfer, under the id of one that was taken (0: a new one), which it gives.
+   What goes wrong is an outcome like any other. `response` must live until the transfer is taken or
+   cancelled (NULL: the transfer has one itself); the request may go at once. */
+int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *request,
+                          cdfw_response *response);
+/* Sends what was begun. */
+void cdfw_engine_send(cdfw_engine *engine);
+/* Does what can be done without waiting. → whether a socket stirred, which may need another look
+   soon; true where that is not known. */
+bool cdfw_engine_step(cdfw_engine *engine);
 /* The same, and waits until something is finished, the time is over, a signal came, or a slice of
    time has passed, after which the caller's own signal handlers should get their turn. */
 void cdfw_engine_wait(cdfw_engine *engine, double seconds);

@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The http object: submit requests, let them proceed, take what is finished. Its table (user value)
- * keeps each response alive under the address of its transfer until it is handed out. */
+ * keeps each response alive under the address of its transfer until it is handed out. Or it carries
+ * a call from request to request; then the table keeps the call there. */
 #include "http.h"
 
 #include <string.h>
 
 #include "engine.h"
 #include "object.h"
+#include "step.h"
 
 typedef struct cdfw_http {
   cdfw_engine engine;
+  cdfw_request request; /* the next one of a call that is carried on; empty in between */
   bool open;
 } cdfw_http;
 
@@ -62,6 +65,7 @@ int cdfw_http_new(lua_State *L) {
   cdfw_http *http = cdfw_object_push(L, sizeof *http, http_class);
   cdfw_engine_init(&http->engine);
   http->engine.settings.max_connections = 100;
+  cdfw_request_init(&http->request);
   http->open = true;
   lua_newtable(L);
   cdfw_setuservalue(L, 2);
@@ -89,16 +93,18 @@ static int http_submit(lua_State *L) {
   cdfw_transfer *transfer = cdfw_engine_reserve(&http->engine);
   if (transfer == NULL) return luaL_error(L, "not enough memory");
   cdfw_rawsetp(L, 3, transfer);
-  lua_pushinteger(L, (lua_Integer)cdfw_engine_submit(&http->engine, request, response));
+  lua_pushinteger(L, (lua_Integer)cdfw_engine_begin(&http->engine, 0, request, response));
+  cdfw_engine_send(&http->engine);
   return 1;
 }
 
-/* http:step() → whether responses wait to be taken. Never blocks. */
+/* http:step() → whether responses wait to be taken, whether anything stirred. Never blocks. */
 static int http_step(lua_State *L) {
   cdfw_http *http = check_http(L);
-  cdfw_engine_step(&http->engine);
+  bool stirred = cdfw_engine_step(&http->engine);
   lua_pushboolean(L, http->engine.finished != NULL);
-  return 1;
+  lua_pushboolean(L, stirred);
+  return 2;
 }
 
 /* http:wait(seconds) → whether responses wait to be taken. Blocks until one does or the time is
@@ -121,19 +127,108 @@ static void push_response(lua_State *L, const cdfw_transfer *transfer) {
   lua_remove(L, -2);
 }
 
-/* http:finished() → id, response of the one that finished first, or nil. Each comes once. */
-static int http_finished(lua_State *L) {
-  cdfw_http *http = check_http(L);
-  lua_settop(L, 1);
-  cdfw_transfer *transfer = cdfw_engine_take(&http->engine);
-  if (transfer == NULL) {
-    lua_pushnil(L);
+/* {==== Calls that are carried from request to request ==== */
+
+typedef struct carriage {
+  cdfw_http *http;
+  cdfw_transfer *transfer; /* whose answer the call gets; NULL: none, or it is at rest again */
+  int64_t id;              /* under which the call is known; 0: not yet */
+} carriage;
+
+static void rest(carriage *c) {
+  if (c->transfer != NULL) cdfw_engine_rest(&c->http->engine, c->transfer);
+  c->transfer = NULL;
+}
+
+/* Takes a step of the call at 1, and begins its next request; or gives the list of what call:step
+   would give. The carriage is at 2, the table of the http object at 3. [-0, +0] or [-0, +1] */
+static int carry_on(lua_State *L) {
+  enum { CALL = 1, CARRIAGE, TABLE };
+  carriage *c = lua_touserdata(L, CARRIAGE);
+  cdfw_call *call = cdfw_call_check(L);
+  const cdfw_response *response = c->transfer != NULL ? c->transfer->response : NULL;
+  cdfw_request_clear(&c->http->request);
+  int count = cdfw_step_carried(L, call, response, &c->http->request);
+  rest(c);
+  if (count > 0) {
+    lua_createtable(L, count, 0);
+    lua_insert(L, -count - 1);
+    for (int i = count; i > 0; i--)
+      lua_rawseti(L, -i - 1, i);
     return 1;
   }
-  lua_pushinteger(L, (lua_Integer)transfer->id);
-  push_response(L, transfer);
-  cdfw_engine_rest(&http->engine, transfer);
-  return 2;
+  cdfw_transfer *next = cdfw_engine_reserve(&c->http->engine);
+  if (next == NULL) return luaL_error(L, "not enough memory");
+  lua_pushvalue(L, CALL);
+  cdfw_rawsetp(L, TABLE, next);
+  c->id = cdfw_engine_begin(&c->http->engine, c->id, &c->http->request, NULL);
+  cdfw_request_clear(&c->http->request);
+  return 0;
+}
+
+/* The same for the call on the top, which it takes, and protected: whoever moves the transfers is
+   not the one who made the call. What is raised comes as the list { "raised", error }.
+   → whether there is a list. [-1, +0] or [-1, +1] */
+static bool leads_to_lua(lua_State *L, carriage *c) {
+  int top = lua_gettop(L);
+  lua_pushcfunction(L, carry_on);
+  lua_insert(L, top);
+  lua_pushlightuserdata(L, c);
+  cdfw_getuservalue(L, 1);
+  bool well = lua_pcall(L, 3, LUA_MULTRET, 0) == 0;
+  rest(c);
+  if (!well) {
+    lua_createtable(L, 2, 0);
+    lua_insert(L, top);
+    lua_rawseti(L, top, 2);
+    lua_pushliteral(L, "raised");
+    lua_rawseti(L, top, 1);
+  }
+  return lua_gettop(L) == top;
+}
+
+/* http:carry(call) → id, and the call is carried on without Lua for as long as it needs nothing but
+   requests, until `finished` gives its id with the list of what call:step would give; or nil, that
+   list where it begins with something else. */
+static int http_carry(lua_State *L) {
+  carriage c = {check_http(L), NULL, 0};
+  lua_settop(L, 2);
+  if (leads_to_lua(L, &c)) {
+    lua_pushnil(L);
+    lua_insert(L, -2);
+    return 2;
+  }
+  cdfw_engine_send(&c.http->engine);
+  lua_pushinteger(L, (lua_Integer)c.id);
+  return 1;
+}
+
+/* }==== */
+
+/* http:finished() → id, response of the one that finished first, or nil. Each comes once. For a
+   call that was carried: id, its step. */
+static int http_finished(lua_State *L) {
+  cdfw_http *http = check_http(L);
+  bool begun = false;
+  int results = 0;
+  lua_settop(L, 1);
+  for (cdfw_transfer *transfer;
+       results == 0 && (transfer = cdfw_engine_take(&http->engine)) != NULL;) {
+    int64_t id = transfer->id;
+    bool carried = transfer->response == &transfer->answer;
+    push_response(L, transfer);
+    carriage c = {http, transfer, id};
+    if (carried && !leads_to_lua(L, &c)) {
+      begun = true;
+      continue;
+    }
+    rest(&c);
+    lua_pushinteger(L, (lua_Integer)id);
+    lua_insert(L, -2);
+    results = 2;
+  }
+  if (begun) cdfw_engine_send(&http->engine);
+  return results;
 }
 
 /* http:cancel(id) → whether there was such a request. It is given up and will not be handed out. */
@@ -192,6 +287,9 @@ static int http_close(lua_State *L) {
   if (!http->open) return 0;
   http->open = false;
   cdfw_engine_close(&http->engine);
+  cdfw_request_free(&http->request);
+  lua_newtable(L); /* nobody waits for the calls any more */
+  cdfw_setuservalue(L, 1);
   return 0;
 }
 
@@ -207,6 +305,7 @@ static int http_tostring(lua_State *L) {
 /* }==== */
 
 static const luaL_Reg http_methods[] = {{"submit", http_submit},
+                                        {"carry", http_carry},
                                         {"step", http_step},
                                         {"wait", http_wait},
                                         {"finished", http_finished},

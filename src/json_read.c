@@ -29,12 +29,15 @@
 enum { LONG_INTEGER = 16 /* digits from which a double may not be exact */ };
 
 typedef struct scan {
+  lua_State *L;
   const char *text, *end;
   const char *at;       /* the next character */
   const char *copied;   /* up to here the text is in `changed` */
-  cdfw_buffer *changed; /* the text with stand-ins; empty when there is none */
+  cdfw_buffer *changed; /* the text with stand-ins, on the stack; NULL when there is none */
   size_t values;        /* that were seen, members' names among them */
   size_t depth;         /* arrays and objects around the next character */
+  bool strips;          /* nulls may be left out */
+  bool mends;           /* something was seen that lua-cjson does not keep as it should be */
   const char *problem;
 } scan;
 
@@ -63,6 +66,9 @@ static bool scan_step(scan *s) {
 /* Changes the text from `from` to where the scan is. */
 static void change(scan *s, const char *from, const char *before, const char *kept,
                    const char *after) {
+  if (s->changed == NULL)
+    s->changed = cdfw_scratch_push(s->L, 3 * (size_t)(s->end - s->text) + 1, true);
+  s->mends = true;
   cdfw_buffer_add(s->changed, s->copied, (size_t)(from - s->copied));
   cdfw_buffer_adds(s->changed, before);
   cdfw_buffer_add(s->changed, kept, (size_t)(s->at - kept));
@@ -123,16 +129,20 @@ static bool scan_number(scan *s) {
   if (!zero && !scan_digits(s)) return false;
   const char *end = s->at;
   if (!scan_rest_of_number(s)) return false;
+  /* Whole numbers come as floats, and those out of range as infinite ones. */
+  if (CDFW_HAS_INTEGERS || s->at > end) s->mends = true;
   if (s->at == end && end - first >= LONG_INTEGER) change(s, start, "[\"\xff", start, "\"]");
   return true;
 }
 
 static bool scan_word(scan *s) {
+  enum { NULL_WORD = 2 };
   static const char *const words[] = {"true", "false", "null"};
   for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
     size_t length = strlen(words[i]);
     if (length > (size_t)(s->end - s->at) || memcmp(s->at, words[i], length) != 0) continue;
     s->at += length;
+    if (i == NULL_WORD && s->strips) s->mends = true;
     return true;
   }
   return scan_fail(s, "unexpected character");
@@ -171,7 +181,7 @@ static bool scan_text(scan *s) {
     return scan_fail(s, "begins with a byte order mark");
   while (s->at < s->end)
     if (!scan_token(s)) return false;
-  if (s->changed->length > 0) cdfw_buffer_add(s->changed, s->copied, (size_t)(s->end - s->copied));
+  if (s->changed != NULL) cdfw_buffer_add(s->changed, s->copied, (size_t)(s->end - s->copied));
   return true;
 }
 
@@ -196,6 +206,7 @@ static int make_decoder(lua_State *L) {
   lua_getglobal(L, "require");
   lua_pushliteral(L, "cjson");
   lua_call(L, 1, 1);
+  cdfw_json_adopt_mark(L, -1);
   lua_getfield(L, -1, "new");
   lua_call(L, 0, 1);
   lua_getfield(L, -1, "decode_max_depth");
@@ -378,14 +389,11 @@ static bool mend(lua_State *L, bool strip) {
   return true;
 }
 
-/* Puts the value on top into a table, so that a lone number or [] is mended like any other. */
+/* Mends the value on top, which is no member of a table. */
 static bool mend_whole(lua_State *L, bool strip) {
-  lua_createtable(L, 1, 0);
+  lua_pushnil(L);
   lua_insert(L, -2);
-  lua_rawseti(L, -2, 1);
-  if (!mend(L, strip)) return false;
-  lua_rawgeti(L, -1, 1);
-  return true;
+  return mend_value(L, strip);
 }
 
 /* }==== */
@@ -399,7 +407,7 @@ static bool leave(lua_State *L, int top, bool result) {
 
 /* Reads the text that was found good, by way of stand-ins where it has any. [-0, +1] */
 static bool read_text(lua_State *L, const scan *s) {
-  if (s->changed->length == 0) return decode(L, s->text, (size_t)(s->end - s->text));
+  if (s->changed == NULL) return decode(L, s->text, (size_t)(s->end - s->text));
   if (decode(L, s->changed->data, s->changed->length)) return true;
   /* Once more, for a position in the text as it came. */
   lua_pop(L, 1);
@@ -410,18 +418,18 @@ static bool read_text(lua_State *L, const scan *s) {
 bool cdfw_json_read(lua_State *L, const char *text, size_t length, int flags) {
   int top = lua_gettop(L);
   if (!lua_checkstack(L, LUA_MINSTACK)) luaL_error(L, "not enough memory");
-  cdfw_buffer *changed = cdfw_scratch_push(L, 3 * length + 1, true);
-  scan s = {text, text + length, text, text, changed, 0, 0, NULL};
+  scan s = {.L = L, .text = text, .end = text + length, .at = text, .copied = text};
+  s.strips = (flags & CDFW_JSON_STRIP_NULLS) != 0;
   if (!scan_text(&s)) {
     push_problem(L, &s);
     return leave(L, top, false);
   }
-  if (changed->state != CDFW_BUFFER_OK) luaL_error(L, "not enough memory");
+  if (s.changed != NULL && s.changed->state != CDFW_BUFFER_OK) luaL_error(L, "not enough memory");
   bool read = read_text(L, &s);
-  if (read && !mend_whole(L, (flags & CDFW_JSON_STRIP_NULLS) != 0)) {
+  if (read && s.mends && !mend_whole(L, s.strips)) {
     lua_pushliteral(L, "not JSON that can be kept: a number is out of range");
     read = false;
   }
-  cdfw_buffer_free(changed);
+  if (s.changed != NULL) cdfw_buffer_free(s.changed);
   return leave(L, top, read);
 }

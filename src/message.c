@@ -25,6 +25,14 @@ void cdfw_request_free(cdfw_request *request) {
   cdfw_buffer_free(&request->body);
 }
 
+void cdfw_request_clear(cdfw_request *request) {
+  cdfw_buffer_clear(&request->url);
+  cdfw_buffer_clear(&request->headers);
+  cdfw_buffer_clear(&request->body);
+  request->method = "GET";
+  request->private_url = request->has_body = false;
+}
+
 void cdfw_response_init(cdfw_response *response, size_t max_body) {
   memset(response, 0, sizeof *response);
   cdfw_buffer_init(&response->headers, CDFW_MAX_HEADERS, true);

@@ -35,17 +35,23 @@ typedef enum cdfw_failure {
 
 typedef struct cdfw_response {
   cdfw_failure failure;
-  bool sent;           /* with a failure: some of the request may have reached the server */
-  int status;          /* of the final answer; 0 with a failure before the status line */
-  cdfw_buffer headers; /* of the final answer, as in the request */
-  cdfw_buffer body;    /* undone of Content-Encoding */
-  char detail[256];    /* with a failure: the transport's words, with nothing secret in them */
+  bool sent;            /* with a failure: some of the request may have reached the server */
+  bool connected;       /* with a failure: a connection was ready for the request */
+  int status;           /* of the final answer; 0 with a failure before the status line */
+  cdfw_buffer headers;  /* of the final answer, as in the request */
+  cdfw_buffer body;     /* undone of Content-Encoding */
+  char detail[256];     /* with a failure: the transport's words, with nothing secret in them */
+  char proxy[128];      /* with a failure: host and port of the proxy in between; empty: none */
+  const char *proxy_by; /* who names it: "https_proxy", "proxy"; a literal */
+  bool beyond_proxy;    /* it made the way to the server, and what failed was behind it */
 } cdfw_response;
 
 enum { CDFW_MAX_URL = 16 * 1024, CDFW_MAX_HEADERS = 64 * 1024, CDFW_MAX_BODY = 64 * 1024 * 1024 };
 
 void cdfw_request_init(cdfw_request *request);
 void cdfw_request_free(cdfw_request *request);
+/* Makes it as it was at first (and wipes it), to be filled again. */
+void cdfw_request_clear(cdfw_request *request);
 void cdfw_response_init(cdfw_response *response, size_t max_body);
 void cdfw_response_free(cdfw_response *response);
 

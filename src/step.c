@@ -42,15 +42,27 @@ static bool note_token(cdfw_call *call) {
                          call->client->auth.token.length);
 }
 
-/* [-0, +1] */
-static void push_request(lua_State *L, cdfw_call *call, double now) {
-  cdfw_request *request = cdfw_request_push(L);
+static void note_use(cdfw_call *call, double now) {
+  if (call->first_use != 0) return;
+  call->first_use = now;
+  call->owner = (long)getpid();
+}
+
+/* Fills an empty request. [-0, +0] */
+static void build_request(lua_State *L, cdfw_call *call, cdfw_request *request, double now) {
+  if (call->op.is.phase == CDFW_PHASE_CALL) note_use(call, now);
+  if (call->op.is.phase == CDFW_PHASE_LOOK) note_look(call);
   request->timeout = cdfw_op_attempt_timeout(&call->op, now);
   request->connect_timeout = fmin(request->timeout, call->client->connect_timeout);
   request->max_response_size = call->client->max_response_size;
   cdfw_need(L, cdfw_message_add_missing(&request->headers, &call->client->agent,
                                         cdfw_requests_given_headers(call)) &&
                    cdfw_requests_build(call, request) && note_token(call));
+}
+
+/* [-0, +1] */
+static void push_request(lua_State *L, cdfw_call *call, double now) {
+  build_request(L, call, cdfw_request_push(L), now);
   cdfw_getuservalue(L, 1);
   lua_pushvalue(L, -2);
   lua_rawseti(L, -2, CDFW_CALL_REQUEST);
@@ -140,12 +152,6 @@ static void keep_error(lua_State *L, cdfw_call *call, const cdfw_response *respo
   lua_pop(L, 1);
 }
 
-static void note_use(cdfw_call *call, double now) {
-  if (call->first_use != 0) return;
-  call->first_use = now;
-  call->owner = (long)getpid();
-}
-
 /* The id of a session that was left alone for a new one, for the caller to be told of; or nil.
    [-0, +1] */
 static void push_surplus(lua_State *L, cdfw_call *call) {
@@ -171,8 +177,6 @@ static int return_action(lua_State *L, cdfw_call *call, cdfw_action action,
   if (call->op.is.keeps_error) keep_error(L, call, response, now);
   switch (action) {
     case CDFW_ACTION_HTTP:
-      if (call->op.is.phase == CDFW_PHASE_CALL) note_use(call, now);
-      if (call->op.is.phase == CDFW_PHASE_LOOK) note_look(call);
       push_request(L, call, now);
       break;
     case CDFW_ACTION_SLEEP:
@@ -216,6 +220,7 @@ static void note_wall(cdfw_call *call, double now, double wall) {
 
 /* What time it is for CDF. Read only where it is needed, for a look. */
 static void note_date(cdfw_call *call, const cdfw_response *response, double now) {
+  if (call->op.plan.look == CDFW_LOOK_NOT) return;
   if (call->first_use != 0 && call->clocks.cdf >= 0) return;
   const char *date = cdfw_message_find_header(&response->headers, "date");
   double time = date != NULL ? cdfw_policy_http_date(date) : -1;
@@ -231,12 +236,10 @@ static bool is_gone(const cdfw_call *call, const cdfw_outcome *outcome) {
          (outcome->status == 404 || (outcome->status == 400 && outcome->missing));
 }
 
-/* step("answer", now, wall, response) */
-static int step_answer(lua_State *L, cdfw_call *call, double now) {
+/* What follows from an answer. On the top then: the result, or what is wrong with it. [-0, +1] */
+static cdfw_action take_answer(lua_State *L, cdfw_call *call, const cdfw_response *response,
+                               double now, double wall) {
   cdfw_outcome outcome;
-  double wall = luaL_checknumber(L, 4);
-  const cdfw_response *response = cdfw_answer_check(L, 5, call);
-  free_request(L);
   cdfw_answer_outcome(L, call, response, wall, &outcome);
   note_wall(call, now, wall);
   if (call->op.is.phase != CDFW_PHASE_TOKEN) note_date(call, response, now);
@@ -250,9 +253,17 @@ static int step_answer(lua_State *L, cdfw_call *call, double now) {
     if (call->op.is.phase == CDFW_PHASE_LOOK && !outcome.found && begins_too_late(call))
       outcome.more = true;
   }
-  /* On the top now: the result, or what is wrong with it; a token request has none. */
   cdfw_action action = cdfw_op_step(&call->op, CDFW_EVENT_ANSWER, &outcome, now);
   if (action == CDFW_ACTION_DONE && call->op.plan.token_only) push_token_result(L, call, now);
+  return action;
+}
+
+/* step("answer", now, wall, response) */
+static int step_answer(lua_State *L, cdfw_call *call, double now) {
+  double wall = luaL_checknumber(L, 4);
+  const cdfw_response *response = cdfw_answer_check(L, 5, call);
+  free_request(L);
+  cdfw_action action = take_answer(L, call, response, now, wall);
   int results = return_action(L, call, action, response, NULL, now);
   cdfw_response_free(lua_touserdata(L, 5));
   return results;
@@ -279,11 +290,17 @@ static int step_token(lua_State *L, cdfw_call *call, double now) {
   return return_action(L, call, action, NULL, message, now);
 }
 
-/* step("start", now, wall): the wall clock is this machine's unless told. */
-static int step_start(lua_State *L, cdfw_call *call, double now) {
-  note_wall(call, now, luaL_optnumber(L, 4, cdfw_clock_wall()));
+/* [-0, +0], or [-0, +1] where there is a result already */
+static cdfw_action begin(lua_State *L, cdfw_call *call, double now, double wall) {
+  note_wall(call, now, wall);
   cdfw_action action = cdfw_op_step(&call->op, CDFW_EVENT_START, NULL, now);
   if (action == CDFW_ACTION_DONE) push_token_result(L, call, now);
+  return action;
+}
+
+/* step("start", now, wall): the wall clock is this machine's unless told. */
+static int step_start(lua_State *L, cdfw_call *call, double now) {
+  cdfw_action action = begin(L, call, now, luaL_optnumber(L, 4, cdfw_clock_wall()));
   return return_action(L, call, action, NULL, NULL, now);
 }
 
@@ -295,6 +312,12 @@ static int step_plain(lua_State *L, cdfw_call *call, cdfw_event event, double no
   cdfw_action action = cdfw_op_step(&call->op, event, NULL, now);
   if (action == CDFW_ACTION_DONE) push_token_result(L, call, now);
   return return_action(L, call, action, NULL, message, now);
+}
+
+static void check_turn(lua_State *L, const cdfw_call *call, bool starts) {
+  if (starts != (call->op.is.deadline == 0))
+    luaL_error(L, "a call is started once, before all other steps");
+  if (call->op.is.over) luaL_error(L, "the call is over");
 }
 
 /* call:step(event, now, …) → action, value, phase, denied (a token was refused before), the id of a
@@ -313,9 +336,7 @@ static int call_step(lua_State *L) {
   cdfw_call *call = cdfw_call_check(L);
   int event = luaL_checkoption(L, 2, NULL, events);
   double now = luaL_checknumber(L, 3);
-  if ((event == CDFW_EVENT_START) != (call->op.is.deadline == 0))
-    return luaL_error(L, "a call is started once, before all other steps");
-  if (call->op.is.over) return luaL_error(L, "the call is over");
+  check_turn(L, call, event == CDFW_EVENT_START);
   bool of_token = event == CDFW_EVENT_TOKEN || event == CDFW_EVENT_TOKEN_FAILED;
   if (of_token && call->op.plan.auth == NULL) return luaL_error(L, "the call needs no token");
   switch ((cdfw_event)event) {
@@ -328,6 +349,19 @@ static int call_step(lua_State *L) {
     default:
       return step_plain(L, call, (cdfw_event)event, now);
   }
+}
+
+int cdfw_step_carried(lua_State *L, cdfw_call *call, const cdfw_response *response,
+                      cdfw_request *request) {
+  double now = cdfw_clock_monotonic(), wall = cdfw_clock_wall();
+  check_turn(L, call, response == NULL);
+  cdfw_action action =
+      response == NULL ? begin(L, call, now, wall) : take_answer(L, call, response, now, wall);
+  if (action != CDFW_ACTION_HTTP || call->op.is.phase == CDFW_PHASE_TOKEN)
+    return return_action(L, call, action, response, NULL, now);
+  if (call->op.is.keeps_error) keep_error(L, call, response, now);
+  build_request(L, call, request, now);
+  return 0;
 }
 
 /* call:assertion(text) → what is wrong with the text, or nothing: proves who the client is in the

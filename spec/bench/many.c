@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What `many.lua` is measured against: as many runs (POST a session, then POST a run), as many at a
  * time, in plain C over one libcurl multi handle.
- * `many URL TOKEN CA_FILE RUNS CONCURRENCY CONNECTIONS` → "cpu wall" in seconds. */
+ * `many URL TOKEN CA_FILE RUNS CONCURRENCY CONNECTIONS` → "cpu wall peak": seconds, and
+ * KiB that the process has grown by at most. */
 #define _POSIX_C_SOURCE 200809L
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 
-enum { MOST = 1000, ROOM = 8192 };
+enum { ROOM = 4096 };
 
 typedef struct run {
   CURL *easy;
@@ -18,7 +20,6 @@ typedef struct run {
   char answer[ROOM], body[ROOM];
 } run;
 
-static run runs[MOST];
 static const char *base_url;
 static int left, failed;
 
@@ -89,12 +90,37 @@ static void prepare(run *one, struct curl_slist *headers, const char *ca_file) {
   if (ca_file[0] != '\0') curl_easy_setopt(one->easy, CURLOPT_CAINFO, ca_file);
   curl_easy_setopt(one->easy, CURLOPT_PIPEWAIT, 1L);
   curl_easy_setopt(one->easy, CURLOPT_NOSIGNAL, 1L);
+  curl_easy_setopt(one->easy, CURLOPT_ACCEPT_ENCODING, "");
+  curl_easy_setopt(one->easy, CURLOPT_TIMEOUT_MS, 60000L);
+}
+
+/* The same as the library sends. */
+static struct curl_slist *make_headers(const char *token) {
+  static const char *const fixed[] = {"User-Agent: cdfworkflow/bench (plain C)",
+                                      "Content-Type: application/json",
+                                      "Accept: application/json",
+                                      "cdf-version: 20230101",
+                                      "x-cdp-app: cdfworkflow",
+                                      "x-cdp-sdk: cdfworkflow:bench",
+                                      "Expect:"};
+  char line[4096];
+  snprintf(line, sizeof line, "Authorization: Bearer %s", token);
+  struct curl_slist *headers = curl_slist_append(NULL, line);
+  for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+    headers = curl_slist_append(headers, fixed[i]);
+  return headers;
+}
+
+static long peak_kib(void) {
+  struct rusage usage;
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_maxrss;
 }
 
 int main(int argc, char **argv) {
   if (argc != 7) return 2;
   int concurrency = atoi(argv[5]), running = 1, queued;
-  char authorization[4096];
+  run *runs = calloc((size_t)concurrency, sizeof *runs);
   base_url = argv[1];
   left = atoi(argv[4]);
   curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -103,9 +129,8 @@ int main(int argc, char **argv) {
   curl_multi_setopt(multi, CURLMOPT_MAX_HOST_CONNECTIONS, atol(argv[6]));
   curl_multi_setopt(multi, CURLMOPT_MAXCONNECTS, atol(argv[6]));
   curl_multi_setopt(multi, CURLMOPT_MAX_CONCURRENT_STREAMS, 1000L);
-  snprintf(authorization, sizeof authorization, "Authorization: Bearer %s", argv[2]);
-  struct curl_slist *headers = curl_slist_append(NULL, authorization);
-  headers = curl_slist_append(headers, "Content-Type: application/json");
+  struct curl_slist *headers = make_headers(argv[2]);
+  long before = peak_kib();
   double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
   for (int i = 0; i < concurrency && left > 0; i++, left--) {
     prepare(&runs[i], headers, argv[3]);
@@ -118,6 +143,7 @@ int main(int argc, char **argv) {
       if (message->msg == CURLMSG_DONE) proceed(multi, message->easy_handle), running++;
     if (running > 0) curl_multi_poll(multi, NULL, 0, 100, NULL);
   }
-  printf("%.4f %.4f\n", seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu, seconds(CLOCK_MONOTONIC) - wall);
+  printf("%.4f %.4f %ld\n", seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu,
+         seconds(CLOCK_MONOTONIC) - wall, peak_kib() - before);
   return failed > 0;
 }

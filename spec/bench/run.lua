@@ -22,7 +22,7 @@ local cdf = require "cdfworkflow"
 local now = require("cdfworkflow.core").now
 local client = assert(cdf.client {
   project = "p",
-  base_url = arg[2]:match "^(.*)/api/v1/projects/p$",
+  base_url = arg[2],
   credentials = cdf.credentials { token = arg[3] },
 })
 local options = { input = { a = 1, b = 2 } }

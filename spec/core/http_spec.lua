@@ -257,3 +257,93 @@ describe("a kept connection", function()
     end)
   end
 end)
+
+describe("a call that is carried", function()
+  local SESSION = [['{"items":[{"id":1,"nonce":"abc"}]}']]
+  local EXECUTION = [['{"id":"e","workflowExternalId":"foo","version":"1","status":"RUNNING"}']]
+
+  local function client_of(url, credentials)
+    return assert(core.client { project = "p", base_url = url, credentials = core.credentials(credentials) })
+  end
+
+  --- A server that counts on each connection, and answers a session, then `answer`.
+  local function serve_run(answer)
+    return serve(([[
+      for request in function() return read(connection) end do
+        if request.path:find "/sessions$" then reply(connection, 200, %s) else %s end
+      end
+    ]]):format(SESSION, answer))
+  end
+
+  it("goes from request to request by itself, and comes back under one id with what call:step would give", function()
+    local server, http = serve_run("reply(connection, 202, " .. EXECUTION .. ")"), new()
+    local call = assert(core.run(client_of(server.url, { token = TOKEN }), "foo", "1"))
+    local id = http:carry(call)
+    assert.equal(1, http:pending())
+    local step, finished = finish(http)
+    assert.equal(id, finished)
+    assert.same({ "done", { id = "e", workflowExternalId = "foo", version = "1", status = "RUNNING" }, "call", false },
+      step)
+    assert.equal(0, http:pending())
+    assert.is_nil((http:finished()))
+  end)
+
+  it("comes back at once where Lua must give a token first", function()
+    local http = new()
+    local call = assert(core.run(client_of("http://127.0.0.1:1", { token = function() end }), "foo", "1"))
+    local id, step = http:carry(call)
+    assert.is_nil(id)
+    assert.same({ "token", "function" }, { step[1], type(step[2]) })
+    assert.equal(0, http:pending())
+  end)
+
+  it("comes back with what Lua has to wait for, and with an error", function()
+    local server, http = serve [[
+      for request in function() return read(connection) end do
+        reply(connection, request.path:find "/busy$" and 429 or 404, '{"error":{"code":404,"message":"no"}}')
+      end
+    ]], new()
+    local client = client_of(server.url, { token = TOKEN })
+    local function step_of(path)
+      http:carry(assert(core.request(client, "GET", path)))
+      return finish(http)
+    end
+    local step = step_of "/busy"
+    assert.same({ "sleep", "number", "call" }, { step[1], type(step[2]), step[3] })
+    step = step_of "/nothing"
+    assert.same({ "error", "api", 404 }, { step[1], step[2].kind, step[2].status })
+  end)
+
+  it("tells what a step raises to whoever waits for it", function()
+    local server, http = serve_run("reply(connection, 202, " .. EXECUTION .. ")"), new()
+    local call = assert(core.run(client_of(server.url, { token = TOKEN }), "foo", "1"))
+    local id = http:carry(call)
+    local none, again = http:carry(call)
+    assert.is_nil(none)
+    assert.same({ "raised", "a call is started once, before all other steps" }, again)
+    call:drop()
+    local step, finished = finish(http)
+    assert.equal(id, finished)
+    assert.same({ "raised", "the call is over" }, step)
+  end)
+
+  it("can be cancelled, and is let go of then and when the object is closed", function()
+    local server = serve "read(connection) sleep(5)"
+    local http = new()
+    local calls = setmetatable({}, { __mode = "k" })
+    local function carry()
+      local call = assert(core.run(client_of(server.url, { token = TOKEN }), "foo", "1"))
+      calls[call] = true
+      return http:carry(call)
+    end
+    assert.is_true(http:cancel(carry()))
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(calls))
+    carry()
+    http:close()
+    collectgarbage()
+    collectgarbage()
+    assert.is_nil(next(calls))
+  end)
+end)

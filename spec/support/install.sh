@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `fuzz`, `fresh`.
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`,
+# `fresh`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -34,6 +35,8 @@ luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted
 lua-luv               | lua5.4 -e 'require "luv"'
+lua-socket            | lua5.4 -e 'require "socket"'
+neovim                | command -v nvim
 lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
@@ -50,6 +53,10 @@ haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
 nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
+redis-tools           | command -v redis-cli && command -v redis-check-rdb
+lua-redis             | test -e /usr/share/lua/5.3/redis.lua && test -e /usr/share/lua/5.1/redis.lua
+lua-socket            | lua5.4 -e 'require "socket"'
+lua-nginx-redis       | test -e /usr/share/lua/5.1/nginx/redis.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 scdoc                 | command -v scdoc
@@ -78,6 +85,13 @@ valgrind_needs() {
   cat <<'LIST'
 valgrind              | command -v valgrind
 libc6-dbg             | valgrind -q true
+LIST
+}
+
+bench_needs() {
+  valgrind_needs
+  cat <<'LIST'
+lua-curl              | lua5.1 -e 'require "curl"'
 LIST
 }
 
@@ -135,7 +149,7 @@ install_node_modules() { # folder
 
 install_packages "$1"
 case $1 in
-  test | valgrind)
+  test | valgrind | bench)
     (install_node_modules .)
     (install_node_modules oidc)
     ;;

@@ -36,6 +36,12 @@ location = /api/v1/projects/p/sessions {
     ngx.print(('{"items":[{"id":%%d,"status":"READY","nonce":"secret-nonce-%%d"}]}'):format(n, n))
   }
 }
+location = /api/v1/projects/p/workflows/executions/list {
+  content_by_lua_block {
+    ngx.req.discard_body()
+    ngx.print '{"items":[]}'
+  }
+}
 location = /api/v1/projects/p/hangs { content_by_lua_block { ngx.sleep(3600) } }
 location ~ ^/api/v1/projects/p/workflows/(?<workflow>[^/]+)/versions/[^/]+/run$ {
   content_by_lua_block {
@@ -85,7 +91,7 @@ local function certificate()
 end
 
 --- Starts it. options: `delay` in seconds of each answer (0.2), `token_delay` (the same), `tls` for TLS with HTTP/2,
---- `streams` at once on one HTTP/2 connection, `workers`.
+--- `streams` at once on one HTTP/2 connection, `workers`, `reuseport` so that each of these gets as many connections.
 ---@param options? table
 ---@return spec.SlowCdf
 function slow_cdf.start(options)
@@ -97,7 +103,7 @@ function slow_cdf.start(options)
     http = "lua_shared_dict counts 1m;" .. (options.tls
       and ("ssl_certificate pem; ssl_certificate_key pem; http2_max_concurrent_streams %d;"):format(
         options.streams or 128) or ""),
-    listen = options.tls and "ssl http2" or "",
+    listen = (options.tls and "ssl http2" or "") .. (options.reuseport and " reuseport" or ""),
     server = SERVER:format(options.token_delay or delay, delay, delay),
     files = { pem = pem or "" },
   }

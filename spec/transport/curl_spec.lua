@@ -29,7 +29,7 @@ describe("the transport of plain scripts", function()
     local transport = client.transport
     local handle = transport.handle
     transport.handle = {
-      submit = function(_, request) return handle:submit(request) end,
+      carry = function(_, call) return handle:carry(call) end,
       wait = function()
         transport.handle = handle
         error("interrupted!", 0)

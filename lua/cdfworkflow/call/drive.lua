@@ -10,8 +10,10 @@ local protected = require "cdfworkflow.call.protected"
 local drive = {}
 
 local function start(call, client)
-  local errand = client.transport.sees_who_waits and Errand.new(call, client) or nil
-  return carry.on(call, client, errand, call:step("start", client.transport:now(), core.time()))
+  local transport = client.transport
+  if transport.carry and not client.on_event then return carry.on(call, client, nil, transport:carry(call)) end
+  local errand = transport.sees_who_waits and Errand.new(call, client) or nil
+  return carry.on(call, client, errand, call:step("start", transport:now(), core.time()))
 end
 
 --- Why the transport cannot make a call here and now: kind "invalid", or "throttled" where there are too many.

@@ -63,14 +63,25 @@ local function wait_for(self, id)
   return response
 end
 
-function Curl:http(request)
-  local id = self.handle:submit(request)
+--- What came of a transfer.
+local function await(self, id)
   if gather.is_inside() then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
   self.waiting[id] = true
   local ok, response = pcall(wait_for, self, id)
   if ok then return response end
   self:forget(id) -- an interrupt
   error(response, 0)
+end
+
+function Curl:http(request) return await(self, self.handle:submit(request)) end
+
+--- Carries a call on, from its start, for as long as it needs nothing but requests. Then it gives what `call:step`
+--- would.
+function Curl:carry(call)
+  local id, step = self.handle:carry(call)
+  if id then step = await(self, id) end
+  if step[1] == "raised" then error(step[2], 0) end
+  return step[1], step[2], step[3], step[4], step[5]
 end
 
 function Curl:sleep(seconds)
