@@ -251,6 +251,7 @@ LUA_VERSION ?= 5.4
 LUA = $(if $(filter luajit,$(LUA_VERSION)),luajit,lua$(LUA_VERSION))
 LUA_FOLDER = lua/$(if $(filter luajit,$(LUA_VERSION)),5.1,$(LUA_VERSION))
 TARGET = $(DESTDIR)$(PREFIX)
+LIB = lib
 
 .PHONY: install install-modules install-programs
 install: install-modules install-programs
@@ -272,7 +273,7 @@ endef
 
 install-modules:
 	$(STEP) build LUAS=$(LUA_VERSION)
-	$(call modules,$(BUILD)/$(LUA_VERSION),$(TARGET)/lib/$(LUA_FOLDER),$(TARGET)/share/$(LUA_FOLDER))
+	$(call modules,$(BUILD)/$(LUA_VERSION),$(TARGET)/$(LIB)/$(LUA_FOLDER),$(TARGET)/share/$(LUA_FOLDER))
 
 # The programs know this Lua, and where they are also when a link leads to them.
 PROGRAMS := lua/cdfworkflow/program/bin/cdfworkflow lua/cdfworkflow/simulator/bin/cdfworkflow-sim

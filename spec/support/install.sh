@@ -41,6 +41,7 @@ lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
+dpkg-dev              | command -v dpkg-buildflags
 python3               | command -v python3
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
