@@ -15,9 +15,9 @@
 #   make soak       spec/soak: 100,000 runs with faults
 #   make queue      spec/campaign/queue.sh: queues whose processes are killed, whose disk is full, whose link is down
 #   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
+#   make redis      spec/campaign: a queue in Redis, whose drains are killed and frozen, and Redis too (SEED=2: other
+#                   chances); some twelve minutes
 #   make torture    spec/torture: every allocation failed once
-#   make campaign   spec/campaign: processes and servers killed and frozen by chance, and every delivery once; some
-#                   15 minutes (CAMPAIGN="redis_queue": one of them; SEED=2: other chances)
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
 #   make reference  all public functions and types, as HTML and as Markdown, into build/reference
@@ -54,6 +54,7 @@ endif
 SOURCES := $(wildcard src/*.c)
 C_FILES = $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS := $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
 
 .PHONY: build
 build: $(if $(SOURCES),$(LUAS:%=$(BUILD)/%/cdfworkflow/core.so))
@@ -82,7 +83,7 @@ define lua_rules
 $(BUILD)/$(1)/cdfworkflow/core.so: $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@mkdir -p $$(@D)
 	@echo "LD  $$@"
-	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ $(CURL_LIBS)
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: src/%.c | libcurl
@@ -91,7 +92,7 @@ $(BUILD)/$(1)/%.o: src/%.c | libcurl
 # The rooms that know no Lua, opened to their specs.
 $(BUILD)/$(1)/rooms.so: $(BUILD)/$(1)/rooms.o $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@echo "LD  $$@"
-	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ $(CURL_LIBS)
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: spec/support/%.c
@@ -198,11 +199,11 @@ gateway:
 	$(STEP) build LUAS="5.4 5.3 luajit"
 	@spec/campaign/gateway.sh
 
-.PHONY: campaign
-campaign:
+.PHONY: redis
+redis:
 	@spec/support/install.sh test
 	$(STEP) build
-	@SEED="$(SEED)" spec/campaign/run.sh $(CAMPAIGN)
+	@SEED="$(SEED)" spec/campaign/redis_queue.sh
 
 .PHONY: model
 model:
@@ -222,6 +223,12 @@ page:
 	@spec/support/install.sh test
 	$(STEP) build LUAS=5.4
 	@spec/page_screenshot.sh
+
+# WAYS="deb make" and LUAS="5.4 5.1" choose.
+.PHONY: fresh
+fresh:
+	@spec/support/install.sh fresh
+	@spec/fresh/run.sh "$(WAYS)" "$(if $(filter file,$(origin LUAS)),,$(LUAS))"
 
 fuzz:
 	@spec/support/install.sh fuzz
@@ -305,7 +312,7 @@ OWN_LIBDIR = $(filter-out /lib% /usr/lib%,$(CURL_LIBDIR))
 .PHONY: rock rock-install
 rock:
 	@rm -rf $(BUILD)/rock
-	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" \
+	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" CURL_LIBS=-lcurl \
 	  LDFLAGS="-L$(CURL_LIBDIR) $(OWN_LIBDIR:%=-Wl,-rpath,%)"
 
 rock-install:
@@ -325,8 +332,14 @@ define rock_program
   else echo "$$there starts $$starts, and stays" >&2; fi
 endef
 
-# The rockspec of this version, for the public address (homepage, issues, source).
 VERSION := $(shell sed -n 's/^\#define CDFW_VERSION "\(.*\)"/\1/p' src/client.h)
+
+# LuaJIT loads what is built for 5.1.
+.PHONY: deb
+deb:
+	@packaging/deb.sh $(BUILD)/deb $(VERSION) "$(strip $(filter-out luajit,$(LUAS)))" $(ADDRESS)
+
+# The rockspec of this version, for the public address (homepage, issues, source).
 .PHONY: rockspec
 rockspec:
 	@test -n "$(ADDRESS)" || { echo "Its public address is missing: make rockspec ADDRESS=https://..." >&2; exit 1; }

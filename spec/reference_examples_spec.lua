@@ -3,6 +3,8 @@
 -- Runs on: 5.4
 
 local cdf = require "cdfworkflow"
+local gateway = require "cdfworkflow.gateway"
+local gateway_world = require "gateway_world"
 local shell = require "shell"
 local simulator = require "cdfworkflow.simulator"
 
@@ -29,6 +31,27 @@ local function new_sim(state)
     requests = { ["POST /timeseries/data"] = {} },
   }
 end
+
+--- What the gateway's hosts have of their servers, where these are not; the gateway's settings in the environment.
+local function gateway_things(client)
+  local shared = gateway_world.memory()
+  local function nothing() end
+  rawset(_G, "ngx", {
+    shared = { cdfworkflow = shared }, timer = { at = nothing }, worker = { id = nothing }, header = {}, log = nothing,
+    req = { get_method = function() return "GET" end, get_headers = function() return {} end },
+    var = { request_uri = "/health" }, print = nothing,
+  })
+  rawset(_G, "core", { register_service = nothing, register_action = nothing, register_task = nothing })
+  local host = { shared = shared, log = nothing, spawn = nothing }
+  return gateway, host, assert(gateway.new({
+    workflows = { report = "1" }, secret = "a-secret-of-16-letters", client = client,
+  }, host))
+end
+
+local SETTINGS = {
+  GATEWAY_SECRET = "a-secret-of-16-letters", CDF_PROJECT = "p", CDF_URL = "https://cdf.example",
+  LOGIN_FLOW = "token", CDF_TOKEN = "t",
+}
 
 local function client_of(sim)
   return assert(cdf.client {
@@ -90,6 +113,7 @@ local function new_world()
   for name, thing in pairs(things) do world[name] = thing end
   world.sim = new_sim(assert(cdf.decode(stored)))
   world.client = client_of(world.sim)
+  world.gateway, world.host, world.webhook = gateway_things(world.client)
   return world, printed
 end
 
@@ -123,12 +147,26 @@ local function kinds_of(name, code)
 end
 
 describe("an example of the reference", function()
-  teardown(function() shell.run("rm -r " .. folder) end)
+  local snapshot, settings
+
+  setup(function()
+    snapshot = assert:snapshot()
+    local getenv = os.getenv
+    stub(os, "getenv", function(name) return settings[name] or getenv(name) end)
+  end)
+
+  teardown(function()
+    snapshot:revert()
+    rawset(_G, "ngx", nil)
+    rawset(_G, "core", nil)
+    shell.run("rm -r " .. folder)
+  end)
 
   for _, example in ipairs(examples) do
     local name, code, errors = example[1], example[2], example[3]
 
     it("of " .. name .. " does what it says", function()
+      settings = name:find "^gateway" and SETTINGS or {}
       local world, printed = new_world()
       assert(load(code, "=" .. name, "t", world))()
       local said = said_of(code)

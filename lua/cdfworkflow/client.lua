@@ -7,6 +7,7 @@ local Files = require "cdfworkflow.api.files"
 local Functions = require "cdfworkflow.api.functions"
 local Schedules = require "cdfworkflow.api.schedules"
 local Sessions = require "cdfworkflow.api.sessions"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 local Tasks = require "cdfworkflow.api.tasks"
 local Triggers = require "cdfworkflow.api.triggers"
 local Versions = require "cdfworkflow.api.versions"
@@ -208,14 +209,9 @@ local function query_text(value)
 end
 
 local function add_query(path, query)
-  local names = {}
-  for name in pairs(query or {}) do
-    names[#names + 1] = name
-  end
-  if not names[1] then return path end
-  table.sort(names)
+  if not query or next(query) == nil then return path end
   local parts = {}
-  for i, name in ipairs(names) do
+  for i, name in ipairs(sorted_keys(query)) do
     parts[i] = core.form(name) .. "=" .. core.form(query_text(query[name]))
   end
   return path .. (path:find("?", 1, true) and "&" or "?") .. table.concat(parts, "&")

@@ -58,6 +58,16 @@ describe("a delivery with a key", function()
     assert.matches('"outcome":"replayed".*"execution":"' .. first.id:gsub("%-", "%%-"), world:all_log())
   end)
 
+  it("can be asked for by its key", function()
+    local _, first = ask "delivery/1"
+    local status, shown = world:ask { method = "GET", path = "/runs/daily-report/delivery%2F1" }
+    assert.equal(200, status)
+    assert.equal(first.id, shown.id)
+    assert.equal("delivery/1", shown.delivery)
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/daily-report/another" }))
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/a%2Fb/delivery%2F1" }))
+  end)
+
   it("must have a key that CDF takes", function()
     for _, key in ipairs { "", ("x"):rep(256), "a\tb" } do assert_refused(400, "invalid", key) end
     assert.equal(400, (world:ask { body = "{}", headers = { ["idempotency-key"] = { "k", "k" } } }))
@@ -298,6 +308,13 @@ describe("a delivery with a key", function()
   describe("in a Redis", function()
     local snapshot, id, problem, memories
 
+    --- The watch over the memory is left out: it goes on for ever.
+    local function restart()
+      world:start(nil, { redis = { host = "127.0.0.1" } })
+      world.tasks = { world.tasks[1] }
+      world:run_tasks()
+    end
+
     --- A Redis that can lose its memory.
     local function fake()
       return { memory = function()
@@ -311,7 +328,7 @@ describe("a delivery with a key", function()
     before_each(function()
       snapshot, id, problem, memories = assert:snapshot(), "first", nil, {}
       stub(require "cdfworkflow.store.redis", "new", fake)
-      world:restart(nil, { redis = { host = "127.0.0.1" } })
+      restart()
     end)
 
     after_each(function() snapshot:revert() end)
@@ -339,9 +356,23 @@ describe("a delivery with a key", function()
       local headers, message = assert_refused(503, "lost", "k2") -- another host may be at this one
       assert.equal("20", headers["retry-after"])
       assert.matches("lost a short while ago", message)
-      world.memory:passes(116)
+      memories.second:passes(116)
       assert.equal(202, (ask "k2"))
       assert.equal(2, world:count())
+    end)
+
+    it("waits for another host's attempt where this one has started after Redis lost its memory", function()
+      id = "second"
+      world:start(world.memory, { redis = { host = "127.0.0.1" } })
+      local watch = coroutine.create(world.tasks[2])
+      function world.here.client._sleep() coroutine.yield() end
+      assert(coroutine.resume(watch)) -- a host that was there before has noticed
+      restart()
+      assert_refused(503, "lost", "k")
+      memories.second:passes(114)
+      assert_refused(503, "lost", "k")
+      memories.second:passes(2)
+      assert.equal(202, (ask "k"))
     end)
   end)
 end)

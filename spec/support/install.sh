@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`.
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`,
+# `fresh`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -34,6 +35,8 @@ luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted
 lua-luv               | lua5.4 -e 'require "luv"'
+lua-socket            | lua5.4 -e 'require "socket"'
+neovim                | command -v nvim
 lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
@@ -97,6 +100,14 @@ fuzz_needs() {
   cat <<'LIST'
 clang                 | command -v clang
 libclang-rt-14-dev    | test -e "$(clang --print-file-name="libclang_rt.fuzzer-$(uname -m).a")"
+LIST
+}
+
+fresh_needs() {
+  cat <<'LIST'
+debootstrap           | PATH=$PATH:/usr/sbin command -v debootstrap
+iproute2              | PATH=$PATH:/sbin command -v ip
+util-linux            | command -v unshare
 LIST
 }
 

@@ -50,9 +50,11 @@ local function body_of(request)
 end
 
 --- The request id of a key: the key itself, and before it who sent it, where there are several who may.
-local function request_id(caller, key)
+function delivery.request_id(caller, key)
   return caller == "" and key or caller .. ":" .. key
 end
+
+local request_id = delivery.request_id
 
 local function key_of(request, caller)
   local key = request.headers["idempotency-key"]

@@ -61,13 +61,15 @@ local function is_ending() return tonumber(core.get_info().Stopping) == 1 end
 --- For a file that HAProxy loads (`lua-load`): makes the gateway and registers it as the service and the action
 --- `lua.cdfworkflow`; or raises with what is missing or wrong, so that HAProxy does not start. What is not in the
 --- settings is read from the environment.
+---
+---     require("cdfworkflow.gateway.haproxy").start { workflows = { ["daily-report"] = "1" } }
 ---@param settings? cdfworkflow.gateway.Settings
 function haproxy.start(settings)
   local here, err = gateway.new(settings or {}, {
     shared = Memory.new(), spawn = spawn, is_ending = is_ending,
     log = function(level, text) core.log(LEVELS[level], text) end,
   })
-  if not here then error(tostring(err), 0) end
+  if not here then error("cdfworkflow.gateway: " .. err.message, 0) end
   core.register_service("cdfworkflow", "http", function(applet) serve(here, applet) end)
   core.register_action("cdfworkflow", { "http-req" }, function(txn) act(here, txn) end)
   core.register_task(function() here:begin() end)

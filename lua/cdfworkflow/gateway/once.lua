@@ -10,7 +10,6 @@ local protected = require "cdfworkflow.call.protected"
 ---@field client cdfworkflow.Client
 ---@field bind fun(): table|nil, string? the memory as it is now, or why it cannot be reached: `get`, `set`, `add` as of
 ---  ngx.shared
----@field is_lost fun(): boolean whether another memory was lost just now, while others went on
 ---@field last_day cdfworkflow.gateway.LastDay
 ---@field log fun(level: "info"|"error", text: string)
 local Once = {}
@@ -213,11 +212,23 @@ function Once:first(one)
   local reach = 2 * (Once.TIMEOUT + Once.DEAD)
   local ok, execution, err = protected(self.find, self, one, now() - reach * 1000)
   if ok and execution then return self:settled(one, execution, true) end
-  if ok and not err and not self.is_lost() then return self:run(one, reach) end
+  local lost = one.memory:get "lost" -- another memory was, a short while ago, and hosts went on
+  if ok and not err and not lost then return self:run(one, reach) end
   one.memory:set(name_of(one), nil)
   if ok and not err then return refused "lost" end
   if not ok then error(execution, 0) end
   return failed(err)
+end
+
+--- The execution of a delivery, as far as it is known here.
+---@param workflow string
+---@param id string the request id
+---@return string|nil execution its id
+function Once:execution_of(workflow, id)
+  local memory = self.bind()
+  local text = memory and memory:get(name_of { workflow = workflow, id = id })
+  local mark = text and read_mark(tostring(text))
+  return mark and mark.state == "run" and mark.value or nil
 end
 
 --- Starts the run of a delivery, unless an earlier one with its id has.

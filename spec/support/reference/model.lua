@@ -34,6 +34,7 @@ local function behind_door(fn)
     local name, value = debug.getupvalue(fn, i)
     if not name then return fn end
     if name == "fn" then return value end
+    if name == "enter" then return behind_door(value) end
   end
 end
 
@@ -154,6 +155,23 @@ function model.public_types(read)
   return sorted(names)
 end
 
+--- The gateway and its hosts, which look for what their servers have when they are loaded.
+local function add_gateway(found)
+  rawset(_G, "ngx", {})
+  rawset(_G, "core", {})
+  local gateway = require "cdfworkflow.gateway"
+  for _, place in ipairs {
+    { "gateway", ".", "cdfworkflow.gateway", gateway },
+    { "webhook", ":", "cdfworkflow.gateway.Gateway", gateway.class },
+    { "gateway.nginx", ".", "cdfworkflow.gateway.nginx", require "cdfworkflow.gateway.nginx" },
+    { "gateway.haproxy", ".", "cdfworkflow.gateway.haproxy", require "cdfworkflow.gateway.haproxy" },
+  } do
+    found[#found + 1] = place
+  end
+  rawset(_G, "ngx", nil)
+  rawset(_G, "core", nil)
+end
+
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
 local function places()
   local cdf, simulator = require(MODULES[1]), require(MODULES[2])
@@ -175,6 +193,7 @@ local function places()
   end
   return found, function(types)
     namespaces("client", client, "cdfworkflow.Client", types)
+    add_gateway(found)
     found[#found + 1] = { "simulator", ".", "cdfworkflow.simulator", simulator }
     found[#found + 1] = { "sim", ":", "cdfworkflow.simulator.Simulator", getmetatable(simulator.new {}).__index }
   end
