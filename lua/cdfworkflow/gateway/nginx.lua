@@ -8,13 +8,12 @@ local gateway = require "cdfworkflow.gateway"
 ---@class cdfworkflow.gateway.nginx
 local nginx = {}
 
-local LEVELS = { info = ngx.NOTICE, error = ngx.ERR }
 local DICTIONARY = "cdfworkflow"
 
 ---@type cdfworkflow.gateway.Gateway|nil
 local here
 
-local function log(level, text) ngx.log(LEVELS[level], text) end
+local function log(level, text) ngx.log(level == "error" and ngx.ERR or ngx.NOTICE, text) end
 
 --- Lua code of nginx's cannot wait everywhere; timers can, and one of no delay begins in a worker that ends, too.
 local function spawn(fn) return ngx.timer.at(0, fn) end
