@@ -38,6 +38,7 @@ function drive.run(call, client)
   local ok, result, err = protected(start, call, client)
   if ok then return result, err end
   call:leave() -- an interrupt, or an error of the caller's own code: nobody is to wait for this call's token
+  if client.transport.carry then client.transport:forget(call) end
   return interrupt.pass_on(result)
 end
 

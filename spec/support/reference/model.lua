@@ -34,6 +34,7 @@ local function behind_door(fn)
     local name, value = debug.getupvalue(fn, i)
     if not name then return fn end
     if name == "fn" then return value end
+    if name == "enter" then return behind_door(value) end
   end
 end
 
