@@ -34,7 +34,8 @@ function nginx.init(settings)
   if not here then error("cdfworkflow.gateway: " .. err.message, 0) end
 end
 
-local NONE = 'nginx.conf: init_by_lua_block must call require("cdfworkflow.gateway.nginx").init(), and lua_code_cache be on'
+local NONE = 'nginx.conf: init_by_lua_block must call require("cdfworkflow.gateway.nginx").init(), and '
+  .. "lua_code_cache be on"
 
 local function made() return here or error(NONE, 0) end
 
