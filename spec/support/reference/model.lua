@@ -155,10 +155,7 @@ function model.public_types(read)
   return sorted(names)
 end
 
---- The gateway and its hosts, which look for what their servers have when they are loaded.
 local function add_gateway(found)
-  rawset(_G, "ngx", {})
-  rawset(_G, "core", {})
   local gateway = require "cdfworkflow.gateway"
   for _, place in ipairs {
     { "gateway", ".", "cdfworkflow.gateway", gateway },
@@ -168,8 +165,6 @@ local function add_gateway(found)
   } do
     found[#found + 1] = place
   end
-  rawset(_G, "ngx", nil)
-  rawset(_G, "core", nil)
 end
 
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
