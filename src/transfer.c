@@ -50,6 +50,8 @@ static void set_comforts(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   /* The least there is: each transfer that waits has one, and it is wiped each time. */
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+  /* Likewise, and most answers are smaller still. */
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
 #if CURL_AT_LEAST_VERSION(7, 87, 0)
   /* A slow name server must not hold up a timeout. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
