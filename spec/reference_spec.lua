@@ -66,9 +66,9 @@ describe("the reference", function()
     local markdown = read(folder .. "/reference.md")
     local list = markdown:match "\n### `client%.workflows%.triggers:list%(opts%)`\n(.-)\n<a id"
     assert.truthy(list:find("| `opts.limit` | `integer\\|nil` | 25 |", 1, true), list)
-    assert.truthy(list:find("| `err` | `cdfworkflow.Error?` | of any kind |", 1, true), list)
+    assert.truthy(list:find('| `err` | `cdfworkflow.Error?` | of any kind but "ambiguous" |', 1, true), list)
     local wait = markdown:match "\n### `client%.workflows%.executions:wait%(execution, opts%)`\n(.-)\n<a id"
-    assert.truthy(wait:find('| `err` | `cdfworkflow.Error?` | kind "timeout" when', 1, true), wait)
+    assert.truthy(wait:find('| `err` | `cdfworkflow.Error?` | of any kind but "ambiguous"; "timeout"', 1, true), wait)
     assert.truthy(wait:find("| `opts.timeout` | `number\\|nil` | 90000 |", 1, true), wait)
     local watch = markdown:match "\n### `client%.workflows%.executions:watch%(execution, opts%)`\n(.-)\n<a id"
     assert.truthy(watch:find("```lua\nfor event in client.workflows.executions:watch(execution) do", 1, true), watch)
@@ -99,6 +99,7 @@ describe("the reference", function()
     assert.equal("function", type(assert(load(read(folder .. "/meta/cdfworkflow/simulator.lua")))().new))
     assert.truthy(text:find("---@field triggers cdfworkflow.Triggers\n", 1, true))
     assert.truthy(text:find("\nfunction Triggers:history(trigger, opts) end\n", 1, true))
+    assert.truthy(text:find('---\n--- ```lua\n--- assert(client:resume "nightly")\n--- ```\n---@param', 1, true))
     assert.truthy(text:find('\n---@class cdfworkflow.Error .-\n%-%-%-@field kind "invalid"|"auth"|'))
   end)
 end)
@@ -143,9 +144,13 @@ describe("the check of annotations", function()
       "client.workflows:retrieve: @param external_id is lacking\n" },
     ["a result"] = { "definition/graph.lua", "---@return string picture without a line end at its end\n", "",
       "cdf.graph: @return is lacking\n" },
-    ["an error"] = { "api/workflows.lua", "|nil stored\n---@return cdfworkflow.Error? err\n", "|nil stored\n",
+    ["an error"] = { "api/workflows.lua",
+      "|nil stored\n---@return cdfworkflow.Error? err of any kind but \"ambiguous\"\n",
+      "|nil stored\n",
       "client.workflows:upsert: @return cdfworkflow.Error? err is lacking\n" },
-    ["the text"] = { "api/triggers.lua", "--- Deletes one trigger.\n", "",
+    ["the kinds of an error"] = { "api/workflows.lua", ' err of any kind but "ambiguous"', " err",
+      "client.workflows:upsert: @return cdfworkflow.Error? does not say of which kind\n" },
+    ["the text"] = { "api/triggers.lua", "--- Deletes one trigger.\n---\n", "",
       "client.workflows.triggers:delete: nothing says what it does\n" },
     ["a type"] = { "api/triggers.lua", "cdfworkflow.TriggerRun[]|nil", "cdfworkflow.Triggered[]|nil",
       "client.workflows.triggers:history: the type cdfworkflow.Triggered is nowhere\n" },
@@ -157,6 +162,13 @@ describe("the check of annotations", function()
     ["an option that is in the table only"] = { "api/workflows.lua", "options.of { paging.LIMIT }",
       'options.of { paging.LIMIT, { "newest", check.boolean } }',
       "client.workflows:list: opts.newest is taken, and not annotated\n" },
+    ["an example"] = { "api/triggers.lua", '---     assert(client.workflows.triggers:delete "nightly")\n', "",
+      "client.workflows.triggers:delete: an example is lacking\n" },
+    ["an example of its own"] = {
+      "api/triggers.lua", 'assert(client.workflows.triggers:delete "nightly")', "client:run()",
+      "client.workflows.triggers:delete: the example is another's\n" },
+    ["an example that is Lua"] = { "api/triggers.lua", 'triggers:delete "nightly")', 'triggers:delete "nightly"',
+      "client.workflows.triggers:delete: the example:1: ')' expected near <eof>\n" },
     ["whether an option must be there"] = { "api/schedule.lua", "---@field cron string", "---@field cron? string",
       "client:schedule: opts.cron is required, and annotated otherwise\n" },
   } do

@@ -160,6 +160,8 @@ void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_respons
   memset(outcome, 0, sizeof *outcome);
   outcome->failure = response->failure;
   outcome->sent = response->sent;
+  outcome->connected =
+      response->failure == CDFW_FAILURE_NONE || response->sent || response->connected;
   outcome->status = response->status;
   outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
   outcome->retry_after = asked != NULL ? cdfw_policy_retry_after(

@@ -25,6 +25,8 @@ int cdfw_option_get(lua_State *L, int options, const char *name) {
   return lua_type(L, -1);
 }
 
+/* Whoever says how long a call may take means it, also where the server was never reached, unless
+   `patient` is false: the time is the library's own. */
 void cdfw_option_timeout(lua_State *L, int options, cdfw_call *call) {
   int type = cdfw_option_get(L, options, "timeout");
   if (type != LUA_TNIL) {
@@ -32,6 +34,9 @@ void cdfw_option_timeout(lua_State *L, int options, cdfw_call *call) {
     if (type != LUA_TNUMBER || !(timeout > 0 && timeout <= longest_timeout))
       luaL_error(L, "timeout must be a number of seconds above 0 and at most 604800");
     call->op.plan.timeout = timeout;
+    bool told = cdfw_option_get(L, options, "patient") == LUA_TNIL || lua_toboolean(L, -1);
+    call->op.plan.is_patient = call->op.plan.is_patient || told;
+    lua_pop(L, 1);
   }
   lua_pop(L, 1);
 }

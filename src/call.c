@@ -64,6 +64,8 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   call->op.plan.random_state = &client->random_state;
   call->op.plan.timeout = client->timeout;
   call->op.plan.max_retries = client->max_retries;
+  call->op.plan.reached = &client->reached;
+  call->op.plan.is_patient = client->is_patient;
   call->op.plan.token_by_function = client->credentials->kind == CDFW_CREDENTIALS_FUNCTION;
   call->op.plan.token_is_fixed = client->credentials->kind == CDFW_CREDENTIALS_TOKEN;
   return call;

@@ -11,12 +11,22 @@
 
 enum { SHOWN_PATH = 120 /* characters of a path that errors show */ };
 
-/* "POST /workflows/foo/versions/1/run", "POST /sessions" or "the token request". [-0, +1] */
+/* [-0, +1] */
+static const char *push_token_request(lua_State *L, const cdfw_call *call) {
+  const char *url = cdfw_buffer_text(&call->client->credentials->token_url);
+  lua_pushliteral(L, "the token request to ");
+  lua_pushlstring(L, url, cdfw_message_shown(url, false));
+  lua_concat(L, 2);
+  return lua_tostring(L, -1);
+}
+
+/* "POST /workflows/foo/versions/1/run", "POST /sessions" or "the token request to https://…".
+   [-0, +1] */
 static const char *push_what(lua_State *L, const cdfw_call *call) {
   size_t length;
   const char *path = cdfw_call_shown(call, &length);
   if (call->op.is.phase == CDFW_PHASE_TOKEN && !call->op.is.in_doubt)
-    return lua_pushfstring(L, "the token request");
+    return push_token_request(L, call);
   if (call->op.is.phase == CDFW_PHASE_SESSION && !call->op.is.in_doubt)
     return lua_pushfstring(L, "POST /sessions");
   lua_pushfstring(L, "%s ", call->method);
@@ -59,24 +69,83 @@ static const char *failure_words(cdfw_failure failure) {
   return words[failure];
 }
 
-/* Only where nobody that is trusted vouches for a certificate does another authority help. */
-static const char *failure_hint(const cdfw_response *response) {
-  static const char *const signs[] = {"issuer", "self-signed", "self signed",
-                                      "verification failed"};
-  if (response->failure != CDFW_FAILURE_TLS) return "";
-  for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-    if (strstr(response->detail, signs[i]) != NULL)
-      return "; if the certificate comes from a private authority, name its file in ca_file";
-  return "";
+/* Given up before its time, since nobody has ever answered there. */
+static bool is_lost_on_stranger(const cdfw_call *call) {
+  return call->op.is.is_stranger && call->op.is.ending == CDFW_ENDING_OUTCOME;
+}
+
+static bool says_any_of(const char *words, const char *const *signs) {
+  for (; *signs != NULL; signs++)
+    if (strstr(words, *signs) != NULL) return true;
+  return false;
+}
+
+/* Which option says where the request goes. */
+static const char *place_option(const cdfw_call *call) {
+  return call->op.is.phase == CDFW_PHASE_TOKEN ? "token_url" : "base_url";
+}
+
+/* Only where nobody that is trusted vouches for a certificate does another authority help. [-0, +1]
+ */
+static const char *push_tls_hint(lua_State *L, const cdfw_call *call, const char *words) {
+  static const char *const no_issuer[] = {"issuer", "self-signed", "self signed",
+                                          "verification failed", NULL};
+  static const char *const other_name[] = {"does not match", "no alternative certificate", NULL};
+  static const char *const no_tls[] = {"speaks no TLS", "TLS handshake", NULL};
+  static const char *const no_file[] = {"no use of its certificates", NULL};
+  static const char *const no_date[] = {"has expired", "not yet valid", "not yet activated", NULL};
+  if (says_any_of(words, no_file))
+    return lua_pushfstring(L,
+                           "; ca_file must be a file of certificates in PEM form that can be read");
+  if (says_any_of(words, other_name))
+    return lua_pushfstring(L, "; the certificate is for another name: check the host in %s",
+                           place_option(call));
+  if (says_any_of(words, no_tls))
+    return lua_pushfstring(L, "; check that %s names a port with TLS", place_option(call));
+  if (!says_any_of(words, no_date) && says_any_of(words, no_issuer))
+    return lua_pushfstring(
+        L, "; if the certificate comes from a private authority, name its file in ca_file");
+  return lua_pushfstring(L, "");
+}
+
+/* [-0, +1] */
+static const char *push_failure_hint(lua_State *L, const cdfw_call *call,
+                                     const cdfw_response *response) {
+  if (response->proxy[0] != '\0' && !response->beyond_proxy)
+    return lua_pushfstring(L, "; check %s, or except the host by NO_PROXY", response->proxy_by);
+  const char *tls = push_tls_hint(L, call, response->detail);
+  if (*tls != '\0' && !response->connected) return tls;
+  if (is_lost_on_stranger(call))
+    return lua_pushfstring(L, "; this client has never reached it, so check %s",
+                           place_option(call));
+  return lua_pushfstring(L, "");
+}
+
+/* What happened, with the proxy that it happened at or behind. [-0, +1] */
+static const char *push_failure_words(lua_State *L, const cdfw_response *response) {
+  const char *words = failure_words(response->failure);
+  if (response->proxy[0] == '\0') return lua_pushfstring(L, "%s", words);
+  lua_pushfstring(L, "the proxy %s (%s)", response->proxy, response->proxy_by);
+  const char *proxy = lua_tostring(L, -1);
+  if (response->failure == CDFW_FAILURE_PROXY)
+    lua_pushfstring(L, "%s refused", proxy);
+  else if (response->failure == CDFW_FAILURE_RESOLVE)
+    lua_pushfstring(L, "the name of %s was not found", proxy);
+  else if (!response->beyond_proxy)
+    lua_pushfstring(L, "%s to %s", words, proxy);
+  else
+    lua_pushfstring(L, "%s, by way of %s", words, proxy);
+  lua_remove(L, -2);
+  return lua_tostring(L, -1);
 }
 
 /* [-0, +1] */
 static void push_failure_error(lua_State *L, const cdfw_call *call, const cdfw_response *response) {
-  const char *what = push_what(L, call);
   bool detailed = response->detail[0] != '\0';
-  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s", what,
-                  failure_words(response->failure), detailed ? " (" : "", response->detail,
-                  detailed ? ")" : "", failure_hint(response));
+  const char *what = push_what(L, call), *words = push_failure_words(L, response);
+  cdfw_error_push(L, failure_kind(response->failure), "%s: %s%s%s%s%s", what, words,
+                  detailed ? " (" : "", response->detail, detailed ? ")" : "",
+                  push_failure_hint(L, call, response));
 }
 
 static const char *answer_kind(const cdfw_call *call, int status) {
@@ -90,15 +159,35 @@ static bool is_exchange(const cdfw_call *call) {
   return strstr(cdfw_buffer_text(&call->session_body), "\"tokenExchange\"") != NULL;
 }
 
-static const char *answer_hint(const cdfw_call *call, int status) {
+static const char *token_hint(const cdfw_call *call, int status) {
   bool secret = cdfw_credentials_has_pair(call->client->credentials);
-  if (call->op.is.phase == CDFW_PHASE_TOKEN && status >= 500) return "";
-  if (call->op.is.phase == CDFW_PHASE_TOKEN)
-    return secret ? "; check client_id, client_secret, token_url and scopes"
-                  : "; check client_id, token_url and scopes, and that the provider knows the "
-                    "certificate or the issuer of the assertion";
+  if (status >= 500) return "";
+  if (status < 400) return "; redirects are never followed, check token_url";
+  if (status == 404 || status == 405) return "; nobody gives tokens there, check token_url";
+  return secret ? "; check client_id, client_secret, token_url and scopes"
+                : "; check client_id, token_url and scopes, and that the provider knows the "
+                  "certificate or the issuer of the assertion";
+}
+
+/* [-0, +1] */
+static const char *push_denial_hint(lua_State *L, const cdfw_call *call) {
+  const cdfw_client *client = call->client;
+  const char *project = cdfw_buffer_text(&client->project);
+  if (client->credentials->kind != CDFW_CREDENTIALS_CLIENT)
+    return lua_pushfstring(L,
+                           "; check the token: it may have ended, be for another cluster than %s, "
+                           "or give no access to the project %s",
+                           cdfw_buffer_text(&client->base_url), project);
+  return lua_pushfstring(L, "; check the credentials, and that they give access to the project %s",
+                         project);
+}
+
+/* May leave something on the stack. */
+static const char *answer_hint(lua_State *L, const cdfw_call *call, int status) {
+  if (call->op.is.phase == CDFW_PHASE_TOKEN) return token_hint(call, status);
   if (status >= 300 && status < 400) return "; redirects are never followed, check base_url";
-  if (status == 401) return "; check the credentials, and that they give access to the project";
+  if (status == 401) return push_denial_hint(L, call);
+  if (!call->op.is.last.own && (status == 404 || status == 405)) return "; check base_url";
   if (status == 403 && call->op.is.phase == CDFW_PHASE_SESSION)
     return "; the credentials need the capability sessionsAcl CREATE";
   if (status == 400 && call->op.is.phase == CDFW_PHASE_SESSION && is_exchange(call))
@@ -182,7 +271,7 @@ static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_re
   const char *text = lua_tostring(L, -1);
   cdfw_error_push(L, answer_kind(call, status), "%s was answered with %d%s%s%s", push_what(L, call),
                   status, text != NULL ? ": " : "", text != NULL ? text : nobody_words(call),
-                  answer_hint(call, status));
+                  answer_hint(L, call, status));
   copy_members(L, details);
 }
 
@@ -190,8 +279,10 @@ static void push_status_error(lua_State *L, const cdfw_call *call, const cdfw_re
 static void push_unreadable_error(lua_State *L, const cdfw_call *call, int status) {
   const char *problem = lua_tostring(L, -1);
   const char *what = push_what(L, call);
-  cdfw_error_push(L, "protocol", "%s was answered with %d, but the answer cannot be used: %s", what,
-                  status, problem != NULL ? problem : "no reason");
+  bool is_page = problem != NULL && strncmp(problem, "not JSON", strlen("not JSON")) == 0;
+  cdfw_error_push(L, "protocol", "%s was answered with %d, but the answer cannot be used: %s%s%s",
+                  what, status, problem != NULL ? problem : "no reason", is_page ? "; check " : "",
+                  is_page ? place_option(call) : "");
 }
 
 /* What put the call in doubt; `problem` is what is wrong with a success. May leave something on the
@@ -294,6 +385,10 @@ void cdfw_call_error_finish(lua_State *L, const cdfw_call *call, double now) {
     bool open = call->op.is.ending == CDFW_ENDING_AMBIGUOUS;
     lua_pushboolean(L, open ? call->op.plan.repeat == CDFW_REPEAT_SAFE : passing);
     lua_setfield(L, -2, "retryable");
+  }
+  if (is_lost_on_stranger(call)) {
+    lua_pushboolean(L, 1);
+    lua_setfield(L, -2, "never_reached");
   }
   lua_pushinteger(L, (lua_Integer)call->op.is.attempts);
   lua_setfield(L, -2, "attempts");

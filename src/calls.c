@@ -42,6 +42,7 @@ int cdfw_calls_upload(lua_State *L) {
   cdfw_call *call = cdfw_call_push(L, CLIENT);
   /* The upload URL is itself the permission, and its host may belong to somebody else. */
   call->op.plan.auth = NULL;
+  call->op.plan.reached = NULL;
   call->op.plan.is_upload = true;
   call->method = "PUT";
   call->result = CDFW_RESULT_NOTHING;

@@ -112,6 +112,7 @@ static int read_base_url(lua_State *L, cdfw_client *client) {
   if (url == NULL) return luaL_error(L, "client: base_url is missing");
   const char *problem = cdfw_text_url_problem(url, length);
   if (problem == NULL && memchr(url, '?', length) != NULL) problem = "must have no query";
+  if (problem == NULL && strstr(url, "/api/v1") != NULL) problem = "must end before /api/v1";
   if (problem != NULL) return cdfw_error_problem(L, "base_url", problem);
   if (!cdfw_buffer_add(&client->base_url, url, length)) luaL_error(L, "not enough memory");
   return 0;
@@ -188,6 +189,8 @@ int cdfw_client_new(lua_State *L) {
   client->timeout = get_number(L, "timeout", 0.001, longest_timeout);
   client->connect_timeout = get_number(L, "connect_timeout", 0.001, longest_timeout);
   client->max_retries = (unsigned)get_number(L, "max_retries", 0, MOST_RETRIES);
+  lua_getfield(L, 1, "patient");
+  client->is_patient = lua_toboolean(L, -1) != 0;
   client->max_response_size = (size_t)get_number(L, "max_response_size", 1, CDFW_MAX_BODY);
   take_fixed_token(L, client);
   lua_settop(L, 2);

@@ -9,7 +9,7 @@
 #include "auth.h"
 #include "compat.h"
 #include "credentials.h"
-#include "policy.h"
+#include "op.h"
 
 #define CDFW_VERSION "0.1.0"
 
@@ -21,15 +21,17 @@ typedef struct cdfw_client {
   double timeout;         /* seconds, one call with everything it takes */
   double connect_timeout; /* seconds */
   unsigned max_retries;
+  bool is_patient;                     /* also with a server that was never reached */
   size_t max_response_size;            /* bytes */
   const cdfw_credentials *credentials; /* kept alive by the user value */
   cdfw_auth auth;
   cdfw_budget budget;
+  cdfw_reached reached;
   uint64_t random_state;
 } cdfw_client;
 
 /* Lua: core.client{ project =, base_url =, credentials =, client_name =, timeout =,
-   connect_timeout =, max_retries =, max_response_size = } → client | nil, err */
+   connect_timeout =, max_retries =, max_response_size =, patient = } → client | nil, err */
 int cdfw_client_new(lua_State *L);
 cdfw_client *cdfw_client_check(lua_State *L, int index);
 /* The credentials' Lua function of the client at `index`. [-0, +1] */

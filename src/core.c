@@ -8,13 +8,16 @@
 #include "clock.h"
 #include "compat.h"
 #include "credentials.h"
+#include "digest.h"
 #include "error.h"
+#include "folder.h"
 #include "http.h"
 #include "interrupt.h"
 #include "json.h"
 #include "library.h"
 #include "object.h"
 #include "run.h"
+#include "stay.h"
 #include "step.h"
 #include "terminal.h"
 
@@ -44,6 +47,22 @@ static int core_http_date(lua_State *L) {
   return 1;
 }
 
+/* core.sha256(text) → 64 hexadecimal digits */
+static int core_sha256(lua_State *L) {
+  static const char digits[] = "0123456789abcdef";
+  size_t length;
+  const char *text = luaL_checklstring(L, 1, &length);
+  unsigned char digest[CDFW_DIGEST_SIZE];
+  char hex[2 * CDFW_DIGEST_SIZE];
+  cdfw_digest_sha256(text, length, digest);
+  for (size_t i = 0; i < CDFW_DIGEST_SIZE; i++) {
+    hex[2 * i] = digits[digest[i] >> 4];
+    hex[2 * i + 1] = digits[digest[i] & 15];
+  }
+  lua_pushlstring(L, hex, sizeof hex);
+  return 1;
+}
+
 static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"assertion", cdfw_client_assertion},
                                      {"auth", cdfw_calls_auth},
@@ -55,6 +74,7 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"describe", cdfw_credentials_describe},
                                      {"encode", cdfw_json_encode},
                                      {"error", cdfw_error_new},
+                                     {"folder", cdfw_folder_open},
                                      {"form", cdfw_arguments_form},
                                      {"handle_signals", cdfw_interrupt_handle},
                                      {"hold_streams", cdfw_terminal_hold},
@@ -70,6 +90,7 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"run", cdfw_run_run},
                                      {"segment", cdfw_arguments_segment},
                                      {"session", cdfw_calls_session},
+                                     {"sha256", core_sha256},
                                      {"terminal", cdfw_terminal_size},
                                      {"time", core_time},
                                      {"token", cdfw_client_token},
@@ -77,11 +98,19 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"upload", cdfw_calls_upload},
                                      {NULL, NULL}};
 
+/* Raises where the promises cannot be kept in this process. */
+static void check_surroundings(lua_State *L) {
+  char problem[256];
+  const char *reason;
+  cdfw_checkversion(L);
+  if (!cdfw_library_fits(problem, sizeof problem)) luaL_error(L, "%s", problem);
+  if (!cdfw_stay(&reason)) luaL_error(L, "cdfworkflow cannot keep itself loaded: %s", reason);
+}
+
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L);
 
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
-  char problem[256];
-  if (!cdfw_library_fits(problem, sizeof problem)) return luaL_error(L, "%s", problem);
+  check_surroundings(L);
   cdfw_json_open(L);
   cdfw_error_open(L);
   cdfw_object_open(L);
@@ -89,6 +118,7 @@ CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
   cdfw_client_open(L);
   cdfw_step_open(L);
   cdfw_http_open(L);
+  cdfw_folder_classes(L);
   cdfw_newlib(L, functions);
   cdfw_json_push_null(L);
   lua_setfield(L, -2, "null");

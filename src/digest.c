@@ -98,6 +98,13 @@ static void finish(sha256 *hash, unsigned char out[CDFW_DIGEST_SIZE]) {
 
 /* }==== */
 
+void cdfw_digest_sha256(const char *text, size_t length, unsigned char out[CDFW_DIGEST_SIZE]) {
+  sha256 hash;
+  start(&hash);
+  update(&hash, text, length);
+  finish(&hash, out);
+}
+
 /* {==== HMAC ==== */
 
 typedef struct hmac {

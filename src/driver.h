@@ -25,6 +25,7 @@ typedef struct cdfw_socket cdfw_socket;
 typedef struct cdfw_driver {
   void *multi;           /* CURLM */
   unsigned idle_records; /* in this turn, since something of an answer came; its users count */
+  bool stirred;          /* the latest wait found something, or cannot tell */
 #if CDFW_HAS_EPOLL
   bool open;            /* the descriptors are there */
   int epoll;            /* holds the sockets and the alarm */

@@ -240,6 +240,7 @@ bool cdfw_driver_wait(cdfw_driver *driver, double end, const void *before) {
     count = epoll_wait(driver->epoll, driver->events, CDFW_DRIVER_BATCH, wait);
   }
   driver->event_count = count > 0 ? count : 0;
+  driver->stirred = count > 0;
   return count < 0 && errno == EINTR;
 }
 

@@ -50,6 +50,7 @@ bool cdfw_driver_wait(cdfw_driver *driver, double end, const void *before) {
   sigset_t held;
   double wait = end > 0 ? (end - cdfw_driver_now()) * 1e3 : 0;
   int milliseconds = !(wait > 0) ? 0 : wait < LONG_WAIT ? (int)wait + 1 : LONG_WAIT;
+  driver->stirred = true;
   if (before != NULL) {
     sigset_t let = *(const sigset_t *)before;
     sigaddset(&let, SIGPIPE); /* of ours, perhaps, and pending */

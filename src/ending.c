@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "flight.h"
+#include "proxy.h"
 
 enum { TOO_LARGE = 100 /* CURLE_TOO_LARGE, which headers before 8.6 do not know */ };
 
@@ -190,8 +191,11 @@ static void tell_tls(const cdfw_transfer *transfer, CURLcode code, cdfw_response
   else if (is_no_tls(transfer->words))
     snprintf(response->detail, sizeof response->detail, "what answers there speaks no TLS");
   else if (code == CURLE_SSL_CACERT_BADFILE)
-    snprintf(response->detail, sizeof response->detail, "ca_file cannot be used: %.200s",
+    snprintf(response->detail, sizeof response->detail, "no use of its certificates: %.200s",
              transfer->words);
+  else if (response->failure == CDFW_FAILURE_CONNECT)
+    snprintf(response->detail, sizeof response->detail,
+             "the connection ended in the TLS handshake");
 }
 
 static const char *words_of(const cdfw_transfer *transfer, CURLcode code) {
@@ -226,6 +230,8 @@ void cdfw_ending_conclude(cdfw_transfer *transfer, int outcome) {
   if (failure == CDFW_FAILURE_NONE) return;
   transfer->spent = transfer->spent || transfer->flight.begun;
   cdfw_ending_fail(transfer, failure, was_sent(transfer), words_of(transfer, code));
+  transfer->response->connected = transfer->flight.begun;
+  cdfw_proxy_note(transfer, code == CURLE_COULDNT_RESOLVE_PROXY);
   if (failure == CDFW_FAILURE_TOO_LARGE) tell_too_large(transfer->response);
   if (failure == CDFW_FAILURE_PROXY) tell_proxy(transfer, transfer->response);
   if (failure == CDFW_FAILURE_TLS || code == CURLE_SSL_CONNECT_ERROR)

@@ -135,7 +135,8 @@ static void leave_to_parent(cdfw_engine *engine) {
   engine->owner = 0;
 }
 
-/* The kept connection was dead, and nothing went out: that is no attempt. */
+/* The kept connection was dead, or the new one could not be made so; nothing went out, and that is
+   no attempt. */
 static bool begin_anew(cdfw_engine *engine, cdfw_transfer *transfer) {
   cdfw_transfer_renew(transfer, transfer->deadline - GRACE - cdfw_driver_now());
   if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) return false;
@@ -226,6 +227,7 @@ void cdfw_engine_close(cdfw_engine *engine) {
   close_multi(engine);
   cdfw_driver_close(&engine->driver);
   cdfw_signals_release(&signals);
+  cdfw_trust_free(&engine->trust);
   cdfw_buffer_free(&engine->settings.ca_file);
   cdfw_buffer_free(&engine->settings.proxy);
   cdfw_engine_init(engine);
@@ -236,7 +238,7 @@ void cdfw_engine_close(cdfw_engine *engine) {
 cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine) {
   if (engine->resting == NULL && cdfw_library_start()) {
     cdfw_transfer *transfer =
-        cdfw_transfer_new(&engine->settings, &engine->driver, &engine->connections);
+        cdfw_transfer_new(&engine->settings, &engine->trust, &engine->driver, &engine->connections);
     if (transfer != NULL) link_resting(engine, transfer);
   }
   return engine->resting;
@@ -288,11 +290,12 @@ void cdfw_engine_send(cdfw_engine *engine) {
     cdfw_driver_arm(&engine->driver, due_time(engine));
 }
 
-void cdfw_engine_step(cdfw_engine *engine) {
+bool cdfw_engine_step(cdfw_engine *engine) {
   leave_to_parent(engine);
-  if (engine->multi == NULL) return;
+  if (engine->multi == NULL) return false;
   cdfw_driver_wait(&engine->driver, 0, NULL);
-  turn(engine);
+  if (engine->driver.stirred || due_time(engine) <= cdfw_driver_now()) turn(engine);
+  return engine->driver.stirred;
 }
 
 static void sleep_for(double seconds) {

@@ -13,6 +13,7 @@ typedef struct cdfw_engine {
   void *multi;                  /* CURLM; NULL before the first submit and after close */
   cdfw_driver driver;           /* waits for it */
   cdfw_connections connections; /* what is known of them */
+  cdfw_trust trust;             /* where their certificates come from */
   pid_t owner;                  /* the process that made it; 0: none did */
   cdfw_transfer *running;       /* in the multi handle */
   cdfw_transfer *finished;      /* the oldest that waits to be taken */
@@ -39,8 +40,9 @@ int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *r
                           cdfw_response *response);
 /* Sends what was begun. */
 void cdfw_engine_send(cdfw_engine *engine);
-/* Does what can be done without waiting. */
-void cdfw_engine_step(cdfw_engine *engine);
+/* Does what can be done without waiting. → whether a socket stirred, which may need another look
+   soon; true where that is not known. */
+bool cdfw_engine_step(cdfw_engine *engine);
 /* Sends what was begun, and waits until something is finished, the time is over, a signal came, or
    a slice of time has passed, after which the caller's own signal handlers should get their turn.
    → whether a signal came */

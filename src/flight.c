@@ -142,6 +142,17 @@ static int on_progress(void *user, curl_off_t size, curl_off_t got, curl_off_t b
 
 /* {==== Sockets ==== */
 
+static int port_of(const struct sockaddr *address) {
+  union {
+    struct sockaddr_in four;
+    struct sockaddr_in6 six;
+  } known;
+  bool is_six = address->sa_family == AF_INET6;
+  if (!is_six && address->sa_family != AF_INET) return 0;
+  memcpy(&known, address, is_six ? sizeof known.six : sizeof known.four);
+  return ntohs(is_six ? known.six.sin6_port : known.four.sin_port);
+}
+
 static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct curl_sockaddr *to) {
   (void)purpose;
   cdfw_transfer *transfer = user;
@@ -149,6 +160,7 @@ static curl_socket_t on_open_socket(void *user, curlsocktype purpose, struct cur
   listen_to(transfer, transfer->tls);
   transfer->flight.opened[1] = transfer->flight.opened[0];
   transfer->flight.opened[0] = descriptor;
+  transfer->flight.to_port = port_of(&to->addr);
   if (descriptor >= 0) return descriptor;
   if (errno != EAFNOSUPPORT)
     transfer->flight.socket_errno = errno; /* without IPv6, IPv4 is tried */
@@ -162,13 +174,11 @@ static int on_close_socket(void *user, curl_socket_t descriptor) {
 static int local_port(int descriptor) {
   union {
     struct sockaddr any;
-    struct sockaddr_in four;
-    struct sockaddr_in6 six;
+    struct sockaddr_in6 room;
   } address;
   socklen_t length = sizeof address;
   memset(&address, 0, sizeof address);
-  if (getsockname(descriptor, &address.any, &length) != 0) return -1;
-  return ntohs(address.any.sa_family == AF_INET6 ? address.six.sin6_port : address.four.sin_port);
+  return getsockname(descriptor, &address.any, &length) == 0 ? port_of(&address.any) : -1;
 }
 
 static bool is_dead(int descriptor) {

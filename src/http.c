@@ -98,12 +98,13 @@ static int http_submit(lua_State *L) {
   return 1;
 }
 
-/* http:step() → whether responses wait to be taken. Never blocks. */
+/* http:step() → whether responses wait to be taken, whether anything stirred. Never blocks. */
 static int http_step(lua_State *L) {
   cdfw_http *http = check_http(L);
-  cdfw_engine_step(&http->engine);
+  bool stirred = cdfw_engine_step(&http->engine);
   lua_pushboolean(L, http->engine.finished != NULL);
-  return 1;
+  lua_pushboolean(L, stirred);
+  return 2;
 }
 
 /* http:wait(seconds) → whether responses wait to be taken. Blocks until one does or the time is

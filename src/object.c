@@ -226,6 +226,8 @@ static int response_index(lua_State *L) {
     lua_pushboolean(L, response->sent);
   else if (strcmp(key, "message") == 0 && failed)
     lua_pushstring(L, response->detail);
+  else if (strcmp(key, "proxy") == 0 && response->proxy[0] != '\0')
+    lua_pushfstring(L, "%s (%s)", response->proxy, response->proxy_by);
   else
     lua_pushnil(L);
   return 1;

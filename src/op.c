@@ -14,6 +14,9 @@ static const double refresh_patience = 10;
 static const double revoke_patience = 5;
 /* Between two looks at a token that another operation is fetching. */
 static const double join_interval = 0.01;
+/* For a server that was never reached: a setting is more likely to be wrong than the server down.
+ */
+static const double stranger_patience = 5, stranger_delay = 1;
 /* With less than this left, nothing more is begun that can be left. */
 static const double least_time = 1;
 
@@ -126,8 +129,9 @@ static cdfw_action fail(cdfw_op *op, cdfw_ending ending, double now) {
 
 /* {==== What comes next ==== */
 
-static cdfw_action request(cdfw_op *op, cdfw_phase phase) {
+static cdfw_action request(cdfw_op *op, cdfw_phase phase, double now) {
   op->is.phase = phase;
+  if (op->is.stranger_since == 0) op->is.stranger_since = now;
   op->is.attempts++;
   if (op->plan.auth != NULL) op->is.token_serial = op->plan.auth->serial;
   return CDFW_ACTION_HTTP;
@@ -140,9 +144,9 @@ static cdfw_action join(cdfw_op *op) {
   return CDFW_ACTION_JOIN;
 }
 
-static cdfw_action fetch_token(cdfw_op *op) {
+static cdfw_action fetch_token(cdfw_op *op, double now) {
   op->is.joining = false;
-  if (!op->plan.token_by_function) return request(op, CDFW_PHASE_TOKEN);
+  if (!op->plan.token_by_function) return request(op, CDFW_PHASE_TOKEN, now);
   op->is.phase = CDFW_PHASE_TOKEN;
   return CDFW_ACTION_TOKEN;
 }
@@ -153,12 +157,12 @@ static bool is_stale(const cdfw_op *op, double now) {
 
 static cdfw_action ask_session(cdfw_op *op, double now) {
   op->is.nonce_asked = now;
-  return request(op, CDFW_PHASE_SESSION);
+  return request(op, CDFW_PHASE_SESSION, now);
 }
 
 static cdfw_action ask_page(cdfw_op *op, double now) {
   cdfw_look_ask(&op->is.look, now);
-  return request(op, CDFW_PHASE_LOOK);
+  return request(op, CDFW_PHASE_LOOK, now);
 }
 
 /* The session is left alone: taking it back could end what runs with it. */
@@ -180,7 +184,7 @@ static cdfw_action send_call(cdfw_op *op, double now) {
     drop_nonce(op);
   }
   bool wanted = op->plan.wants_session && op->is.nonce == CDFW_NONCE_NONE;
-  return wanted ? ask_session(op, now) : request(op, CDFW_PHASE_CALL);
+  return wanted ? ask_session(op, now) : request(op, CDFW_PHASE_CALL, now);
 }
 
 static bool has_spare_token(const cdfw_op *op, double now) {
@@ -197,7 +201,7 @@ static cdfw_action proceed(cdfw_op *op, double now) {
     return rest(op, 0, now);
   switch (cdfw_auth_ask(auth, op, now, op->is.deadline)) {
     case CDFW_AUTH_FETCH:
-      return fetch_token(op);
+      return fetch_token(op, now);
     case CDFW_AUTH_WAIT:
       return join(op);
     default:
@@ -217,7 +221,9 @@ static cdfw_action look(cdfw_op *op, cdfw_look_aim aim, double now) {
 /* Another operation's fetch is over, or was given up. */
 static cdfw_action after_join(cdfw_op *op, double now) {
   const cdfw_auth *auth = op->plan.auth;
-  if (auth->fetches == op->is.joined_fetch || !auth->last_failed) return proceed(op, now);
+  bool may_try = op->plan.is_patient && !op->plan.reached->provider; /* the other one was not */
+  if (auth->fetches == op->is.joined_fetch || !auth->last_failed || may_try)
+    return proceed(op, now);
   op->is.joining = false;
   op->is.phase = CDFW_PHASE_TOKEN;
   return fail(op, CDFW_ENDING_JOINED, now);
@@ -258,7 +264,7 @@ static cdfw_action refuse(cdfw_op *op, double now) {
   if (!op->is.has_session_id || now >= op->is.deadline) return fail(op, CDFW_ENDING_OUTCOME, now);
   op->is.keeps_error = true;
   op->is.ending = doubtful(op, CDFW_ENDING_OUTCOME);
-  return request(op, CDFW_PHASE_REVOKE);
+  return request(op, CDFW_PHASE_REVOKE, now);
 }
 
 static cdfw_action give_up(cdfw_op *op, double now) {
@@ -268,14 +274,43 @@ static cdfw_action give_up(cdfw_op *op, double now) {
   return fail(op, CDFW_ENDING_OUTCOME, now);
 }
 
+/* Whether the client has reached the server of this phase before; NULL: it is one of CDF's telling.
+ */
+static bool *acquaintance(const cdfw_op *op) {
+  if (op->plan.reached == NULL) return NULL;
+  return op->is.phase == CDFW_PHASE_TOKEN ? &op->plan.reached->provider : &op->plan.reached->cdf;
+}
+
+static void note_reached(cdfw_op *op) {
+  bool *reached = acquaintance(op);
+  op->is.is_stranger = false;
+  if (!op->is.last.connected) return;
+  if (reached != NULL) *reached = true;
+  op->is.stranger_since = 0;
+}
+
+/* Whether the server that did not answer is one that has never been reached. */
+static bool is_on_stranger(const cdfw_op *op) {
+  const bool *reached = acquaintance(op);
+  cdfw_failure failure = op->is.last.failure;
+  bool absent = failure == CDFW_FAILURE_RESOLVE || failure == CDFW_FAILURE_CONNECT ||
+                failure == CDFW_FAILURE_TIMEOUT;
+  if (op->plan.is_patient || reached == NULL || *reached) return false;
+  return absent && !op->is.last.connected && !is_open_upsert(op);
+}
+
 static cdfw_action repeat(cdfw_op *op, double now) {
   double asked = op->is.last.retry_after;
   op->is.delay = cdfw_policy_delay(op->is.retries, asked, cdfw_random(op->plan.random_state));
+  op->is.is_stranger = is_on_stranger(op);
+  if (op->is.is_stranger) op->is.delay = fmin(op->is.delay, stranger_delay);
+  bool hopeless =
+      op->is.is_stranger && now + op->is.delay >= op->is.stranger_since + stranger_patience;
   bool late = now + op->is.delay >= op->is.deadline;
   op->is.out_of_time = late && asked <= 0;
   if (op->is.phase == CDFW_PHASE_TOKEN && has_spare_token(op, now)) return give_up(op, now);
   bool may = op->is.retries < op->plan.max_retries && cdfw_budget_spend(op->plan.budget);
-  if (late || (!may && !is_open_upsert(op))) return give_up(op, now);
+  if (late || hopeless || (!may && !is_open_upsert(op))) return give_up(op, now);
   op->is.retries++;
   return CDFW_ACTION_SLEEP;
 }
@@ -415,6 +450,7 @@ static cdfw_action after_answer(cdfw_op *op, const cdfw_outcome *outcome, double
   bool is_call = op->is.phase == CDFW_PHASE_CALL;
   if (op->is.phase == CDFW_PHASE_REVOKE) return finish(op, CDFW_ENDING_KEPT);
   op->is.last = *outcome;
+  note_reached(op);
   cdfw_reply reply = cdfw_policy_reply(is_call ? op->plan.repeat : CDFW_REPEAT_SAFE, outcome);
   if (reply == CDFW_REPLY_SUCCESS) return after_success(op, outcome, now);
   if (op->is.phase == CDFW_PHASE_LOOK && is_finding_out(op)) return after_lookless(op, reply, now);

@@ -81,6 +81,11 @@ typedef struct cdfw_transition {
 /* The table: what `reply` to an attempt with a nonce in that state means. */
 cdfw_transition cdfw_op_move(cdfw_reply reply, cdfw_nonce nonce);
 
+/* Which of its servers a client has ever had a connection to. */
+typedef struct cdfw_reached {
+  bool provider, cdf;
+} cdfw_reached;
+
 /* Fixed for the operation, set by its creator. */
 typedef struct cdfw_plan {
   cdfw_auth *auth; /* NULL: a call without access token */
@@ -96,6 +101,8 @@ typedef struct cdfw_plan {
   double look_back;       /* seconds before the start to look for it, before it is sent; 0: not */
   bool token_by_function; /* the token comes from Lua, not from a token URL */
   bool token_is_fixed;    /* a static token: a 401 is final */
+  cdfw_reached *reached;  /* of the client; NULL: the call goes elsewhere */
+  bool is_patient;        /* a server that was never reached gets as much time as others */
   double timeout;         /* seconds over everything */
   unsigned max_retries;
 } cdfw_plan;
@@ -105,14 +112,16 @@ typedef struct cdfw_progress {
   double started, deadline; /* monotonic; deadline is 0 before the start */
   cdfw_phase phase;
   cdfw_ending ending;
-  cdfw_outcome last;    /* what became of the latest attempt */
-  cdfw_outcome doubted; /* of the attempt that put the call in doubt */
-  unsigned attempts;    /* requests sent off */
-  unsigned retries;     /* repeats among them */
-  double delay;         /* of CDFW_ACTION_SLEEP and CDFW_ACTION_JOIN */
-  bool out_of_time;     /* the latest attempt failed, and another would come too late */
-  bool keeps_error;     /* the error of `last` is what the caller will get: keep it now */
-  bool over;            /* no further step */
+  cdfw_outcome last;     /* what became of the latest attempt */
+  cdfw_outcome doubted;  /* of the attempt that put the call in doubt */
+  unsigned attempts;     /* requests sent off */
+  unsigned retries;      /* repeats among them */
+  double delay;          /* of CDFW_ACTION_SLEEP and CDFW_ACTION_JOIN */
+  bool out_of_time;      /* the latest attempt failed, and another would come too late */
+  double stranger_since; /* when a server was first asked that has not been reached yet; 0: none */
+  bool is_stranger;      /* the latest attempt did not reach one: most likely a setting is wrong */
+  bool keeps_error;      /* the error of `last` is what the caller will get: keep it now */
+  bool over;             /* no further step */
 
   bool denied;           /* a 401 has cost one token already */
   bool token_is_new;     /* fetched for the very next request, however short it lives */

@@ -18,6 +18,7 @@ typedef enum cdfw_repeat {
 typedef struct cdfw_outcome {
   cdfw_failure failure;
   bool sent;           /* with a failure: the server may have seen the request */
+  bool connected;      /* a connection was ready for the request */
   int status;          /* of the answer; 0 when a failure came before it */
   bool own;            /* the answer is CDF's own: it bears CDF's error envelope (CDF.md 11) */
   bool missing;        /* and says that something is not there */

@@ -72,7 +72,7 @@ static bool set_protocols(cdfw_transfer *transfer) {
 
 /* One file, no directory: with a directory libcurl reads all certificates anew for every
    connection, without one it keeps them. */
-static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file) {
+static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file, cdfw_trust *trust) {
   CURL *easy = transfer->easy;
   char *bundle = NULL;
   if (ca_file->length > 0 && !CDFW_NEED(transfer, CURLOPT_CAINFO, cdfw_buffer_text(ca_file)))
@@ -82,7 +82,9 @@ static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file) {
 #if CURL_AT_LEAST_VERSION(7, 84, 0)
   curl_easy_getinfo(easy, CURLINFO_CAINFO, &bundle);
 #endif
-  if (ca_file->length > 0 || bundle != NULL) curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  if (ca_file->length == 0 && bundle == NULL) return true;
+  curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+  cdfw_trust_offer(trust, transfer, ca_file->length > 0 ? cdfw_buffer_text(ca_file) : bundle);
   return true;
 }
 
@@ -102,24 +104,25 @@ static bool set_scheme(cdfw_transfer *transfer, bool tls) {
   return CDFW_NEED(transfer, CURLOPT_NOPROXY, tls ? NULL : "*");
 }
 
-static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings) {
+static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings, cdfw_trust *trust) {
   set_comforts(transfer->easy);
   return set_constants(transfer) && set_protocols(transfer) && set_proxy(transfer, settings) &&
-         set_trust(transfer, &settings->ca_file) && set_scheme(transfer, true) &&
+         set_trust(transfer, &settings->ca_file, trust) && set_scheme(transfer, true) &&
          cdfw_flight_prepare(transfer);
 }
 
-cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver,
-                                 cdfw_connections *connections) {
+cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trust,
+                                 cdfw_driver *driver, cdfw_connections *connections) {
   cdfw_transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
   cdfw_buffer_init(&transfer->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&transfer->body, CDFW_MAX_BODY, true);
   cdfw_response_init(&transfer->answer, CDFW_MAX_BODY);
+  transfer->settings = settings;
   transfer->driver = driver;
   transfer->connections = connections;
   transfer->easy = curl_easy_init();
-  if (transfer->easy != NULL && (prepare(transfer, settings) || transfer->flaw != NULL))
+  if (transfer->easy != NULL && (prepare(transfer, settings, trust) || transfer->flaw != NULL))
     return transfer;
   cdfw_transfer_free(transfer);
   return NULL;
@@ -220,6 +223,7 @@ bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
 
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   cdfw_flight_begin(transfer);
+  if (transfer->trust != NULL) cdfw_trust_withdraw(transfer->trust, transfer);
   transfer->spent = true; /* a handle that asks for connections of its own is not kept */
   curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));

@@ -9,6 +9,7 @@
 #include "connections.h"
 #include "driver.h"
 #include "message.h"
+#include "trust.h"
 
 struct curl_slist;
 
@@ -29,10 +30,11 @@ typedef enum cdfw_head {
 typedef struct cdfw_flight {
   cdfw_head head;        /* how far the answer's headers are */
   bool begun;            /* a connection was ready for the request */
-  bool stale;            /* it was dead, and nothing went out */
+  bool stale;            /* it was dead, or could not be made so; nothing went out */
   bool withheld;         /* libcurl was kept from sending the request once more */
   uint64_t connection;   /* its name, once begun */
   int opened[2];         /* the sockets of new ones, the latest first; -1: none */
+  int to_port;           /* where the latest of them goes; 0: none */
   uint32_t least_stream; /* an HTTP/2 stream of it has this number or a higher one */
   bool refused;          /* libcurl says that the server refused the stream */
   bool going;            /* libcurl says that the server goes away … */
@@ -49,8 +51,10 @@ typedef struct cdfw_transfer {
   void *easy;                     /* CURL, kept from use to use */
   const char *flaw;               /* what this libcurl does not take and must; NULL: nothing */
   bool spent;                     /* libcurl may remember trouble: the easy handle is not kept */
+  const cdfw_settings *settings;  /* of the engine */
   cdfw_driver *driver;            /* opens and closes the sockets */
   cdfw_connections *connections;  /* what is known of them */
+  cdfw_trust *trust;              /* whom it asks for certificates; NULL: libcurl does */
   double deadline;                /* on the driver's clock */
   cdfw_buffer headers;            /* the request's, copied */
   cdfw_buffer body;               /* the request's, copied */
@@ -66,8 +70,8 @@ typedef struct cdfw_transfer {
 } cdfw_transfer;
 
 /* A transfer at rest, or NULL without memory. The others must outlive it. */
-cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver,
-                                 cdfw_connections *connections);
+cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trust,
+                                 cdfw_driver *driver, cdfw_connections *connections);
 void cdfw_transfer_free(cdfw_transfer *transfer);
 /* Says where the answer goes (NULL: into the transfer itself), whose body has `most` bytes at most.
  */

@@ -7,6 +7,7 @@ local Files = require "cdfworkflow.api.files"
 local Functions = require "cdfworkflow.api.functions"
 local Schedules = require "cdfworkflow.api.schedules"
 local Sessions = require "cdfworkflow.api.sessions"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 local Tasks = require "cdfworkflow.api.tasks"
 local Triggers = require "cdfworkflow.api.triggers"
 local Versions = require "cdfworkflow.api.versions"
@@ -38,6 +39,7 @@ local words = require "cdfworkflow.signin.words"
 ---@field duplicated? table
 ---@field extra? table
 ---@field retryable? boolean whether trying again later can help
+---@field never_reached? boolean true where the call was given up early, since this client has never reached that server
 ---@field attempts? integer requests sent
 ---@field elapsed? number seconds
 
@@ -47,7 +49,8 @@ local words = require "cdfworkflow.signin.words"
 ---@field base_url? string https, or http to loopback
 ---@field credentials? userdata what `cdf.credentials` gives
 ---@field client_name? string the x-cdp-app header; "cdfworkflow" unless told
----@field timeout? number seconds for one whole call with token, session and retries; 60 unless told
+---@field timeout? number seconds for one whole call with token, session and retries; 60 unless told, but 5 where a
+---  server that was never reached refuses connections or has no name
 ---@field connect_timeout? number seconds; 10 unless told
 ---@field max_retries? integer 10 unless told
 ---@field max_connections? integer at the same time; 100 unless told
@@ -110,9 +113,10 @@ client.MEMBERS = {
     { "base_url", string_that(without_slashes) },
     { "credentials", check.credentials, required = true },
     { "client_name", check.string, default = "cdfworkflow" },
-    { "timeout", check.timeout, default = 60 }, -- as the Python SDK (CDF.md 1)
+    -- as the Python SDK (CDF.md 1); who says nothing of time gets an early answer where there is nobody
+    { "timeout", check.timeout, default = 60, tells = "patient" },
     { "connect_timeout", check.timeout, default = 10 },
-    { "max_retries", check.whole(0, 100), default = 10 },
+    { "max_retries", check.whole(0, 100), default = 10, tells = "patient" },
     { "max_response_size", check.whole(1, 64 * 1024 * 1024), default = 16 * 1024 * 1024 },
   }),
   options.into("host", settings),
@@ -141,6 +145,14 @@ local function add_namespaces(self)
 end
 
 --- A client of one CDF project. Sends nothing yet.
+---
+---     local client = assert(cdf.client {
+---       project = "my-project", cluster = "westeurope-1",
+---       credentials = assert(cdf.credentials {
+---         tenant_id = "…", client_id = "…", client_secret = os.getenv "IDP_CLIENT_SECRET",
+---       }),
+---     })
+---     print(client) --> cdfworkflow.Client: project my-project at https://westeurope-1.cognitedata.com
 ---@param opts cdfworkflow.ClientOptions
 ---@return cdfworkflow.Client|nil client
 ---@return cdfworkflow.Error? err kind "invalid" for a value that cannot be sent
@@ -168,6 +180,8 @@ function Client:__tostring() return ("cdfworkflow.Client: project %s at %s"):for
 takes.close = { even_closed = true }
 
 --- Closes the connections. Calls after this raise. Closing twice is no mistake.
+---
+---     client:close()
 function Client:close()
   if self.closed then return end
   self.closed = true
@@ -195,14 +209,9 @@ local function query_text(value)
 end
 
 local function add_query(path, query)
-  local names = {}
-  for name in pairs(query or {}) do
-    names[#names + 1] = name
-  end
-  if not names[1] then return path end
-  table.sort(names)
+  if not query or next(query) == nil then return path end
   local parts = {}
-  for i, name in ipairs(names) do
+  for i, name in ipairs(sorted_keys(query)) do
     parts[i] = core.form(name) .. "=" .. core.form(query_text(query[name]))
   end
   return path .. (path:find("?", 1, true) and "&" or "?") .. table.concat(parts, "&")
@@ -288,10 +297,12 @@ function Client:_now() return self.transport:now() end
 takes.auth = { { "opts", options.of { { "timeout", check.timeout } } } }
 
 --- Authenticates now, which any call does by itself when it needs to.
+---
+---     print(assert(client:auth()).tokenType) --> Bearer
 ---@param opts? { timeout?: number }
 ---@return { tokenType: string, expiresAt?: integer }|nil result `expiresAt` in ms since the epoch; absent for a static
 ---  token, whose end is not known
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:auth(opts)
   local result, err = self:_drive(core.auth(self.core, opts))
   if not result then return nil, err end
@@ -327,6 +338,10 @@ end) } }
 --- CDF's, the project and the rights, which kind of session a run would use; with `workflow_external_id` also whether
 --- the version is there, what `cdf.lint` says of it, and whether the input fits. What cannot be looked at because of
 --- what failed before it is left out. All that goes wrong is among the findings: there is no error beside them.
+---
+---     for _, finding in ipairs(client:check { workflow_external_id = "report" }) do
+---       if not finding.ok then print(finding.what, finding.message) end
+---     end
 ---@param opts? cdfworkflow.CheckOptions
 ---@return cdfworkflow.CheckFinding[] findings
 function Client:check(opts) return require("cdfworkflow.api.checkup").check(self, opts) end
@@ -338,43 +353,56 @@ for _, name in ipairs { "run", "retrieve", "cancel", "retry", "wait", "watch" } 
 end
 
 --- Starts a workflow version: a token, a session for its nonce, the run. See `executions:run`.
+---
+---     local execution = assert(client:run("report", "1", { input = { day = 31 }, request_id = "report-31" }))
+---     print(execution.status) --> RUNNING
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
 ---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Client:run(workflow_external_id, version, opts)
   return self:_start(workflow_external_id, version, opts)
 end
 
 --- One execution in detail. See `executions:retrieve`.
+---
+---     print(assert(client:retrieve(execution)).executedTasks[1].status) --> IN_PROGRESS
 ---@param execution string|cdfworkflow.Execution
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:retrieve(execution) return self.workflows.executions:_retrieve(execution) end
 
 --- Cancels a running execution. See `executions:cancel`.
+---
+---     print(assert(client:cancel(execution, "the wrong day")).status) --> TERMINATED
 ---@param execution string|cdfworkflow.Execution
 ---@param reason? string at most 500 characters
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:cancel(execution, reason) return self.workflows.executions:_cancel(execution, reason) end
 
 --- Starts an execution that failed again. See `executions:retry`.
+---
+---     print(failed.status, assert(client:retry(failed)).status) --> FAILED RUNNING
 ---@param execution string|cdfworkflow.Execution
 ---@param opts? cdfworkflow.RetryOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Client:retry(execution, opts) return self.workflows.executions:_retry(execution, opts) end
 
 --- Waits for the end of an execution, whatever it is. See `executions:wait`.
+---
+---     print(assert(client:wait(execution)).status) --> COMPLETED
 ---@param execution string|cdfworkflow.Execution
 ---@param opts? cdfworkflow.WaitOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:wait(execution, opts) return self.workflows.executions:_wait(execution, opts) end
 
 --- Follows an execution, event by event. An error is raised, as the error table. See `executions:watch`.
+---
+---     for event in client:watch(execution) do print(event.type) end
 ---@param execution string|cdfworkflow.Execution
 ---@param opts? cdfworkflow.WatchOptions
 ---@return fun(): cdfworkflow.Event|nil
@@ -383,17 +411,22 @@ function Client:watch(execution, opts) return self.workflows.executions:_watch(e
 takes.pause = method.declared["client.workflows.triggers:pause"]
 
 --- Pauses a schedule, which starts nothing until it is resumed. See `triggers:pause`.
+---
+---     assert(client:pause "nightly")
 ---@param schedule_or_name string|cdfworkflow.Schedule|cdfworkflow.Trigger
 ---@return true|nil done
----@return cdfworkflow.Error? err kind "invalid" for a schedule by function, which CDF cannot pause
+---@return cdfworkflow.Error? err of any kind but "ambiguous"; "invalid" for a schedule by function, which CDF
+---  cannot pause
 function Client:pause(schedule_or_name) return self.workflows.triggers:_pause(schedule_or_name) end
 
 takes.resume = method.declared["client.workflows.triggers:resume"]
 
 --- Lets a paused schedule go on. See `triggers:resume`.
+---
+---     assert(client:resume "nightly")
 ---@param schedule_or_name string|cdfworkflow.Schedule|cdfworkflow.Trigger
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Client:resume(schedule_or_name) return self.workflows.triggers:_resume(schedule_or_name) end
 
 -- }====
@@ -402,24 +435,10 @@ Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
 Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules
 Client.unschedule, takes.unschedule = schedule.unschedule, schedule.takes.unschedule
 
---- Whether the table maps text to values that `is_fine`.
-local function map_of(is_fine)
-  return function(value)
-    if type(value) ~= "table" then return false end
-    for name, member in pairs(value) do
-      if type(name) ~= "string" or not is_fine(member) then return false end
-    end
-    return true
-  end
-end
-
-local QUERY = {
-  word = "a table of text, numbers and booleans",
-  accepts = map_of(function(value)
-    return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value - value == 0
-  end),
-}
-local HEADERS = { word = "a table of text by text", accepts = map_of(check.string.accepts) }
+local QUERY = check.map("a table of text, numbers and booleans", function(value)
+  return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value - value == 0
+end)
+local HEADERS = check.map("a table of text by text", check.string.accepts)
 
 takes.request = {
   { "method", check.choice { "GET", "POST", "PUT", "PATCH", "DELETE" }, required = true },
@@ -431,12 +450,15 @@ takes.request = {
 --- Any other CDF endpoint of the project, with the same token, retries and errors. A POST or PATCH that may have been
 --- carried out is not repeated, unless it only reads, or is known to end the same (`call/nature.lua`). A DELETE that is
 --- repeated after a lost answer, and then finds nothing, is done.
+---
+---     local rows = { { timestamp = 1767225600000, value = 3 } }
+---     assert(client:request("POST", "/timeseries/data", { items = { { externalId = "rows", datapoints = rows } } }))
 ---@param http_method "GET"|"POST"|"PUT"|"PATCH"|"DELETE"
 ---@param path string under the project, percent-encoded, such as "/timeseries/list"
 ---@param body? table|userdata a table, or what `cdf.json` gives
 ---@param opts? { query?: table, headers?: table<string, string>, timeout?: number }
 ---@return table|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Client:request(http_method, path, body, opts)
   opts.repeats = nature(http_method, path)
   opts.result = http_method == "DELETE" and "gone" or nil

@@ -24,6 +24,9 @@ end
 
 --- The value of a JSON text. Whole numbers are exact where Lua has integers, `[]` stays an array, `null` is
 --- `cdf.null`.
+---
+---     local value, problem = cdf.decode('{ "days": [29, 30, 31] }')
+---     print(value and value.days[3] or problem) --> 31
 ---@param text string
 ---@return any value nil when the text is no JSON
 ---@return string? message what is wrong, with line and column; holds nothing of the text
@@ -34,6 +37,9 @@ function json.decode(text)
 end
 
 --- A value as compact JSON. Tables are objects, or arrays where they are lists; `cdf.array {}` is `[]`.
+---
+---     local text = assert(cdf.encode { 9007199254740993, 1.5, cdf.null, "…" })
+---     print(text) --> [9007199254740993,1.5,null,"…"]
 ---@param value any
 ---@return string|nil text
 ---@return string? message what cannot be written, with the path to it: "value.sensors[3]: NaN …"
@@ -45,6 +51,9 @@ end
 
 --- JSON text that is passed on byte for byte, wherever a value is taken: `input = cdf.json(body)`. Text that is no JSON
 --- is refused by the call that it is given to, before anything is sent; it is told here as well.
+---
+---     local body = '{"day": 31, "exact": 1.10}'
+---     assert(client:run("report", "1", { input = cdf.json(body) })) -- CDF gets 1.10, not 1.1
 ---@param text string
 ---@return userdata json `tostring` gives the text
 ---@return string? problem what keeps the text from being JSON, with line and column

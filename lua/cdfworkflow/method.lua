@@ -65,10 +65,10 @@ function method.fn(name, arguments, fn)
   return function(a, b, c, d) return enter(nil, a, b, c, d) end
 end
 
---- The client that a method was called on.
-local function client_of(self, name)
-  local client = type(self) == "table" and (self.client or self.workflows and self)
-  if client then return client end
+--- The client that a method was called on, or a simulator.
+local function owner_of(self, name)
+  local owner = type(self) == "table" and (self.client or (self.workflows or self.project_names) and self)
+  if owner then return owner end
   local object, short = name:match "^(.*):(.*)$"
   mistake.raise(("%s: called with a dot; write %s:%s(…)"):format(name, object, short))
 end
@@ -77,9 +77,8 @@ local function bound(name, arguments, fn)
   method.declared[name] = arguments
   local enter = door(fn, arguments, name)
   return function(self, a, b, c, d)
-    if client_of(self, name).closed and not arguments.even_closed then
-      mistake.raise(name .. ": this cdfworkflow client is closed")
-    end
+    local closed = owner_of(self, name).closed and "cdfworkflow client" or self.closed and "queue"
+    if closed and not arguments.even_closed then mistake.raise(("%s: this %s is closed"):format(name, closed)) end
     return enter(self, a, b, c, d)
   end
 end

@@ -31,6 +31,7 @@ local options = {}
 ---@field default? any
 ---@field to? string the table, in what the method gets, that it goes into: "query", "filter", "core"
 ---@field as? string its name there
+---@field tells? string an option that is true where this one was given
 
 local function set_of(names)
   local set = {}
@@ -117,6 +118,7 @@ local function use_members(members, given, taken, path)
   for i = 1, #members do
     local member = members[i]
     local kind, value = member[2], given[member[1]]
+    if value ~= nil and member.tells then put(taken, { member.tells, to = member.to }, true) end
     if value == nil then value = member.default end
     if value ~= nil then
       local err
@@ -216,7 +218,8 @@ end
 function options.into(to, members)
   local moved = {}
   for i, member in ipairs(members) do
-    moved[i] = { member[1], member[2], required = member.required, default = member.default, as = member.as, to = to }
+    moved[i] = { member[1], member[2], required = member.required, default = member.default, as = member.as, to = to,
+      tells = member.tells }
   end
   return moved
 end

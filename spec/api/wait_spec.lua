@@ -48,19 +48,48 @@ describe("executions:wait", function()
     assert.equal("TERMINATED", err.execution.status)
   end)
 
-  it("looks at growing intervals, up to the longest, until the end, whatever that is", function()
-    local answers = {}
-    for i = 1, 12 do answers[i] = execution "RUNNING" end
-    answers[13] = execution "TIMED_OUT"
-    local client = fake.new(answers)
-    assert.equal(answers[13], client.workflows.executions:wait { id = ID })
-    assert.equal(12, #client.slept)
-    local nominal = 1
+  --- How far apart looks were, at most and at least, from `from` s to `to` s of waiting.
+  local function apart(client, from, to)
+    local waited, least, most = 0, math.huge, 0
     for _, slept in ipairs(client.slept) do
-      assert.is_true(slept <= nominal and slept >= 0.8 * nominal, slept .. " of " .. nominal)
-      nominal = math.min(nominal * 1.5, 15)
+      if waited >= from and waited < to then least, most = math.min(least, slept), math.max(most, slept) end
+      waited = waited + slept
     end
-    assert.equal(15, nominal)
+    return least, most
+  end
+
+  --- A client whose execution ends after so many seconds.
+  local function ends_after(seconds)
+    local client = fake.new()
+    client.answers = setmetatable({}, { __index = function()
+      return execution(client.clock - 1000 < seconds and "RUNNING" or "TIMED_OUT")
+    end })
+    return client
+  end
+
+  it("looks ever more seldom, up to the longest, until the end, whatever that is", function()
+    local client = ends_after(4000)
+    assert.equal("TIMED_OUT", client.workflows.executions:wait({ id = ID }).status)
+    for _, expected in ipairs {
+      { 0, 2, 0.63, 0.63 }, { 6, 20, 2, 2 }, { 40, 100, 10.4, 10.6 }, { 2100, 4000, 15, 15 },
+    } do
+      local least, most = apart(client, expected[1], expected[2])
+      assert.is_true(least >= 0.8 * expected[3] and most <= expected[4],
+        ("from %g s on: %g to %g s apart"):format(expected[1], least, most))
+    end
+  end)
+
+  it("sees the end soon, by the measure of how long it took, without asking too often", function()
+    for seconds, limit in pairs { [2] = { 0.3, 5 }, [20] = { 1, 20 }, [200] = { 5, 40 }, [2000] = { 7, 200 } } do
+      local late, looks, trials = 0, 0, 200
+      for _ = 1, trials do
+        local client = ends_after(seconds)
+        client.workflows.executions:wait(ID)
+        late, looks = late + client.clock - 1000 - seconds, looks + #client.asked
+      end
+      assert.is_true(late / trials <= 1.2 * limit[1] and looks / trials <= limit[2],
+        ("a run of %d s is seen to end %.2f s late after %.1f looks"):format(seconds, late / trials, looks / trials))
+    end
   end)
 
   it("does not sleep when there is nothing to wait for", function()
@@ -72,13 +101,23 @@ describe("executions:wait", function()
   end)
 
   it("takes intervals from its options", function()
-    local client = fake.new { execution "RUNNING", execution "RUNNING", execution "RUNNING", execution "COMPLETED" }
+    local client = ends_after(1000)
     client.workflows.executions:wait(ID, { interval = 100, max_interval = 110 })
-    assert.is_true(client.slept[1] <= 100 and client.slept[1] >= 80)
-    assert.is_true(client.slept[3] <= 110 and client.slept[3] >= 88)
-    client = fake.new { execution "RUNNING", execution "COMPLETED" }
+    local least, most = apart(client, 0, 1000)
+    assert.is_true(least >= 80 and most <= 110)
+    client = ends_after(500)
+    client.workflows.executions:wait(ID, { interval = 8, max_interval = 5 })
+    assert.is_true(select(2, apart(client, 0, 500)) <= 5)
+    client = ends_after(30000)
+    client.workflows.executions:wait(ID, { max_interval = 60 })
+    least, most = apart(client, 25000, 30000)
+    assert.is_true(least >= 48 and most > 50 and most <= 60)
+    client = ends_after(2)
     client.workflows.executions:wait(ID, { interval = 0.01 })
-    assert.is_true(client.slept[1] <= 0.01)
+    assert.is_true(select(2, apart(client, 0, 2)) <= 0.01)
+    client = fake.new { execution "RUNNING", execution "COMPLETED" }
+    client.workflows.executions:wait(ID, { interval = math.huge, max_interval = math.huge, timeout = 7 })
+    assert.same({ 7 }, client.slept)
   end)
 
   it("tells of each change, and of nothing else", function()
@@ -106,7 +145,7 @@ describe("executions:wait", function()
 
   it("gives up after its timeout, with the last execution seen, having looked once more at the end", function()
     local answers = {}
-    for i = 1, 5 do answers[i] = execution("RUNNING", nil, { look = i }) end
+    for i = 1, 9 do answers[i] = execution("RUNNING", nil, { look = i }) end
     local client = fake.new(answers)
     local found, err = client.workflows.executions:wait(ID, { timeout = 5 })
     assert.is_nil(found)
@@ -123,7 +162,7 @@ describe("executions:wait", function()
   end)
 
   it("says what was in the way when it saw nothing before the timeout", function()
-    local client = fake.new { PASSING, PASSING, PASSING }
+    local client = fake.new { PASSING, PASSING, PASSING, PASSING }
     local _, err = client.workflows.executions:wait(ID, { timeout = 1.5 })
     assert.equal("timeout", err.kind)
     assert.is_nil(err.execution)

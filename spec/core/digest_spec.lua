@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- src/digest.c against published examples (RFC 7914, section 11) and, at lengths around a block, Python's hashlib.
 
+local core = require "cdfworkflow.core"
 local rooms = require "rooms"
 
 local function stretch(...)
@@ -34,5 +35,20 @@ describe("a stretched secret", function()
     local began = os.clock()
     rooms.stretch("secret", "salt", 10000)
     assert.is_true(os.clock() - began < 1)
+  end)
+end)
+
+describe("core.sha256", function()
+  it("is that of FIPS 180-4, for texts of every length", function()
+    assert.equal("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", core.sha256 "")
+    assert.equal("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", core.sha256 "abc")
+    assert.equal("248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1",
+      core.sha256 "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq")
+    assert.equal("cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0", core.sha256(("a"):rep(1e6)))
+    assert.equal("6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d", core.sha256 "\0")
+  end)
+
+  it("takes nothing but text", function()
+    assert.error_matches(function() core.sha256() end, "string expected")
   end)
 end)

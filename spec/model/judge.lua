@@ -13,6 +13,7 @@ local LAG = 10 -- seconds for which one has to look before «not listed» means 
 local AGAIN = 20 -- seconds of looking after which the same nonce is sent again
 local PATIENCE = 20 -- seconds that a client may take between two looks, or to end before its deadline
 local MOST_ATTEMPTS = 11 -- max_retries 10
+local STRANGER = 5 -- seconds after which a server that was never reached may be given up, and must be
 local ATTEMPT = 30 -- seconds for one request that can be repeated or looked for
 local TOLERANCE = 0.1 -- seconds beyond the deadline, for the hops
 local MOST_REQUESTS = 45 -- of one call in its first minute
@@ -186,6 +187,27 @@ end
 
 -- {==== Errors that need not have been ====
 
+--- When the server of the last request was asked first, if no request of this process has ever reached it.
+local function stranger_since(world, last)
+  local since
+  for _, one in ipairs(world.exchanges) do
+    if one.process == last.process and (one.kind == "token") == (last.kind == "token") then
+      if one.failure ~= "connect" then return nil end
+      since = since or one.at
+    end
+  end
+  return since
+end
+
+--- Nobody was there from the start: an early end, but not at the first attempt.
+local function judge_stranger(outcome, since, blame)
+  if outcome.ended - since > STRANGER + TOLERANCE then
+    blame(("waited %.0f s for a server that was never reached"):format(outcome.ended - since))
+  elseif outcome.ended - since < STRANGER - 2 then
+    blame(("given up after %.1f s"):format(outcome.ended - since))
+  end
+end
+
 --- Trouble that would have passed, on a request that may be repeated.
 local function judge_failure(world, scenario, outcome, blame)
   local err = outcome.err
@@ -193,6 +215,8 @@ local function judge_failure(world, scenario, outcome, blame)
   local list = exchanges(world, outcome)
   local last
   for i = #list, 1, -1 do last = last or list[i].kind ~= "revoke" and list[i] end
+  local since = scenario.untold and last and last.failure == "connect" and stranger_since(world, last)
+  if since then return judge_stranger(outcome, since, blame) end
   if scenario.reads_back then return end -- three requests share the time there is
   if not passing or not last or scenario.unsafe and last.kind == scenario.effect then return end
   -- settled: it was in doubt, has not been carried out, and its nonce is not replaced

@@ -11,6 +11,7 @@ local CREDENTIALS = { client_id = "svc", client_secret = "s" }
 ---@class spec.model.Scenario
 ---@field name string
 ---@field timeout number seconds of one call
+---@field untold? boolean it is the library's own: a server that was never reached may be given up early
 ---@field effect string the kind of request that does what the call is for
 ---@field judged string how, in judge.lua
 ---@field call fun(client: table, world: spec.model.World): table?, table?
@@ -52,6 +53,7 @@ local function run(name, options)
     looks = options.request_id ~= nil, lags = true, renews = not options.own, unsafe = not options.request_id,
     prepare = options.own and with_nonce or others, effects = starts, is_ours = same_id,
     mortal = options.mortal, pause = options.pause, settled = options.settled, twice = options.twice,
+    untold = options.untold,
     call = function(client, world)
       return client:run("w", "1", {
         input = { n = 1 }, request_id = options.request_id, nonce = world.own and world.own.nonce,
@@ -129,10 +131,14 @@ scenarios.list = {
   run("run", {}),
   run("run_id", { request_id = ID }),
   run("run_id_long", { request_id = ID, timeout = 300 }),
+  run("run_untold", { untold = true }),
+  run("run_id_untold", { request_id = ID, untold = true }),
   run("run_nonce", { own = true }),
   run("run_nonce_id", { own = true, request_id = ID }),
   run("look_back", { request_id = ID, judged = "look_back", mortal = true, pause = 90, settled = true }),
   run("look_back_soon", { request_id = ID, judged = "look_back", mortal = true, pause = 1 }),
+  run("look_back_untold", { request_id = ID, judged = "look_back", twice = true, untold = true, pause = 90,
+    settled = true }),
   run("look_back_again", { request_id = ID, judged = "look_back", twice = true, pause = 90, settled = true }),
   retry("retry", {}),
   retry("retry_id", { request_id = "again-1" }),

@@ -8,6 +8,7 @@ local shell = require "shell"
 local wire = require "wire"
 
 local authority, other, server
+local bundle -- as large as a system's
 
 setup(function()
   authority, other = certificates.new(), certificates.new()
@@ -20,6 +21,7 @@ setup(function()
   authority:issue("below", { by = "intermediate" })
   authority:self_signed "alone"
   other:issue "stranger"
+  bundle = other:bundle { authority.ca_file }
 end)
 
 teardown(function()
@@ -95,7 +97,10 @@ describe("a server is refused whose certificate", function()
     { "comes without the one between it and the root", "below", "issuer.*ca_file" },
   }
   for _, case in ipairs(REFUSED) do
-    it(case[1], function() assert_refused(case[3], run(serve(case[2]), authority.ca_file)) end)
+    it(case[1], function()
+      assert_refused(case[3], run(serve(case[2]), authority.ca_file))
+      assert_refused(case[3], run(serve(case[2]), bundle))
+    end)
 
     it(case[1] .. ", also as the identity provider", function()
       local url = serve(case[2])
@@ -106,6 +111,7 @@ describe("a server is refused whose certificate", function()
 
   it("comes from an authority that nobody named", function()
     assert_refused("issuer.*ca_file", run(serve("stranger", { from = other }), authority.ca_file))
+    assert_refused("issuer.*ca_file", run(serve("stranger", { from = other }), authority:bundle {}))
   end)
 
   it("comes from a private authority, which the system does not know", function()
@@ -144,13 +150,24 @@ describe("a server is taken whose certificate", function()
 
   it("the authority in ca_file signed, with TLS 1.2 and 1.3", function()
     for _, version in ipairs { "TLS", "TLSv1_2" } do
-      assert(run(serve("good", { version = version }), authority.ca_file))
-      assert.same({ "connection", PATH }, server:stop())
+      for _, ca_file in ipairs { authority.ca_file, bundle } do
+        assert(run(serve("good", { version = version }), ca_file))
+        assert.same({ "connection", PATH }, server:stop())
+      end
     end
   end)
 
   it("comes with the one between it and the root", function()
-    assert(run(serve("below", { above = "intermediate" }), authority.ca_file))
-    assert.same({ "connection", PATH }, server:stop())
+    for _, ca_file in ipairs { authority.ca_file, bundle } do
+      assert(run(serve("below", { above = "intermediate" }), ca_file))
+      assert.same({ "connection", PATH }, server:stop())
+    end
+  end)
+
+  it("is in the bundle itself, or comes without the one between, which is there", function()
+    for name, trusted in pairs { good = "good", alone = "alone", below = "intermediate" } do
+      assert(run(serve(name), other:bundle { ("%s/%s.pem"):format(authority.folder, trusted) }))
+      assert.same({ "connection", PATH }, server:stop())
+    end
   end)
 end)

@@ -43,6 +43,13 @@ local function write(name, text)
   file:close()
 end
 
+local function read(name)
+  local file = assert(io.open(name, "r"))
+  local text = file:read "*a"
+  file:close()
+  return text
+end
+
 local KEY = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes"
 
 --- A new authority in a folder of its own.
@@ -81,6 +88,17 @@ function Authority:self_signed(name)
   local at = self.folder .. "/" .. name
   run(("openssl req -x509 %s -days 2 -subj /CN=%s -addext subjectAltName=IP:127.0.0.1 -keyout %s.key -out %s.pem")
     :format(KEY, name, at, at))
+end
+
+--- Makes a bundle as large as a system's: this root 200 times, and the certificates in those files.
+---@param files string[]
+---@return string path
+function Authority:bundle(files)
+  local path, parts = self.folder .. "/bundle.pem", {}
+  for i = 1, 200 do parts[i] = read(self.ca_file) end
+  for _, file in ipairs(files) do parts[#parts + 1] = read(file) end
+  write(path, table.concat(parts))
+  return path
 end
 
 --- Takes all files away.

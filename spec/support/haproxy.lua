@@ -54,6 +54,13 @@ end
 HAProxy.ask_many = nginx.class.ask_many
 HAProxy.signal = nginx.class.signal
 
+--- Ends it once the requests that it has are answered, and removes its folder.
+function HAProxy:quit()
+  self:signal "USR1"
+  nginx.wait_until("HAProxy has ended", function() return not nginx.is_alive(self.pid) end)
+  self:stop()
+end
+
 --- Ends it and removes its folder. May be called again.
 ---@return string log
 function HAProxy:stop()
@@ -72,12 +79,12 @@ local function write(path, text)
   file:close()
 end
 
-local function spawn(folder, environment)
+local function spawn(folder, environment, arguments)
   local words = { "env" }
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
-  local command = "echo $$; exec %s PATH=\"$PATH:/usr/sbin\" haproxy -db -f %s/haproxy.cfg >%s/log 2>&1"
-  local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder)),
-    "r"))
+  local command = "echo $$; exec %s PATH=\"$PATH:/usr/sbin\" haproxy %s -db -f %s/haproxy.cfg >%s/log 2>&1"
+  local output = assert(io.popen(command:format(table.concat(words, " "), arguments or "", shell.quote(folder),
+    shell.quote(folder)), "r"))
   return output, tonumber(output:read "*l")
 end
 
@@ -85,14 +92,15 @@ end
 ---@param configuration string
 ---@param environment? table<string, string>
 ---@param files? table<string, string> name → text
+---@param arguments? string such as "-W": a master process, which SIGUSR2 reloads
 ---@return spec.HAProxy
-function haproxy.run(configuration, environment, files)
+function haproxy.run(configuration, environment, files, arguments)
   local folder = shell.run("mktemp -d"):match "%S+"
   for name, text in pairs(files or {}) do write(folder .. "/" .. name, text) end
   for _ = 1, 3 do -- the free port may be somebody else's by now
     local port = wire.free_port()
     write(folder .. "/haproxy.cfg", (configuration:gsub("@PORT@", tostring(port)):gsub("@FOLDER@", folder)))
-    local output, pid = spawn(folder, environment)
+    local output, pid = spawn(folder, environment, arguments)
     local self = setmetatable({ output = output, pid = pid, folder = folder, port = port }, HAProxy)
     self.url = "http://127.0.0.1:" .. port
     if nginx.comes_up(self) then return self end

@@ -3,6 +3,7 @@
 -- inside it is the one of this checkout, built for LuaJIT.
 
 local shell = require "shell"
+local which_nginx = require "which_nginx"
 local wire = require "wire"
 
 local nginx = {}
@@ -22,9 +23,7 @@ local Nginx = {}
 Nginx.__index = Nginx
 nginx.class = Nginx
 
-local PROLOGUE = [[
-load_module /usr/lib/nginx/modules/ndk_http_module.so;
-load_module /usr/lib/nginx/modules/ngx_http_lua_module.so;
+local PROLOGUE = which_nginx.modules .. [[
 worker_processes %d;
 pid pid;
 %s
@@ -43,6 +42,14 @@ http {
   }
 }
 ]]
+
+--- Whether a process runs; one that has ended and waits for its parent does not.
+function nginx.is_alive(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  local state = file and file:read("*a"):match "%) (%a)"
+  if file then file:close() end
+  return state ~= nil and state ~= "Z"
+end
 
 ---@param name string
 function Nginx:read(name)
@@ -75,6 +82,21 @@ function Nginx:workers()
   return found
 end
 
+--- Ends it once the requests that it has are answered, and removes its folder.
+function Nginx:quit()
+  self:signal "QUIT"
+  nginx.wait_until("nginx has ended", function() return not nginx.is_alive(self.pid) end)
+  self:stop()
+end
+
+--- Ends it and all its workers at once, as a power cut would, and removes its folder.
+function Nginx:kill()
+  local children = shell.run(("ps -o pid= --ppid %d"):format(self.pid))
+  self:signal "KILL"
+  for pid in children:gmatch "%d+" do self:signal("KILL", tonumber(pid)) end
+  self:stop()
+end
+
 --- How many descriptors and how many KiB of memory a process holds.
 ---@return integer descriptors
 ---@return integer kibibytes
@@ -82,6 +104,17 @@ function nginx.holds(pid)
   local descriptors = shell.run(("ls /proc/%d/fd | wc -l"):format(pid)):match "%d+"
   local memory = shell.run(("grep VmRSS /proc/%d/status"):format(pid)):match "%d+"
   return tonumber(descriptors), tonumber(memory)
+end
+
+--- How often the threads of a process have woken up so far, and their CPU.
+---@return integer wake_ups
+---@return number seconds
+function nginx.used(pid)
+  local said = shell.run(("cat /proc/%d/task/*/schedstat; grep -h ^voluntary /proc/%d/task/*/status"):format(pid, pid))
+  local wake_ups, seconds = 0, 0
+  for nanoseconds in said:gmatch "(%d+) %d+ %d+\n" do seconds = seconds + tonumber(nanoseconds) / 1e9 end
+  for switches in said:gmatch "voluntary_ctxt_switches:%s*(%d+)" do wake_ups = wake_ups + tonumber(switches) end
+  return wake_ups, seconds
 end
 
 --- One request through curl.
@@ -165,9 +198,9 @@ local function spawn(folder, environment)
   for name, value in pairs(environment or {}) do words[#words + 1] = shell.quote(name .. "=" .. value) end
   -- An ordinary user's limit of 1,024 descriptors is less than the worker's connections, and may be raised.
   local command = "echo $$; ulimit -S -n 8192 2>/dev/null; "
-    .. "exec %s PATH=\"$PATH:/usr/sbin\" nginx -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
-  local output = assert(io.popen(command:format(table.concat(words, " "), shell.quote(folder), shell.quote(folder),
-    shell.quote(SETTINGS), shell.quote(folder)), "r"))
+    .. "exec %s %s -p %s -c %s/nginx.conf -g %s 2>%s/error.log"
+  local output = assert(io.popen(command:format(table.concat(words, " "), which_nginx.command, shell.quote(folder),
+    shell.quote(folder), shell.quote(SETTINGS), shell.quote(folder)), "r"))
   return output, tonumber(output:read "*l")
 end
 
@@ -175,7 +208,7 @@ end
 ---@param server { pid: integer, port: integer }
 function nginx.comes_up(server)
   for _ = 1, 100 do
-    if select(2, shell.run(("kill -0 %d"):format(server.pid))) ~= 0 then return false end
+    if not nginx.is_alive(server.pid) then return false end
     if listens(server.port) then return true end
     os.execute "sleep 0.03"
   end

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opens the rooms of src/ that know no Lua (text, policy, op, look, auth, spelling, digest,
- * connections) to specs. Built for tests only. */
+ * connections, bundle) to specs. Built for tests only. */
 #include <string.h>
 
 #include "../../src/auth.h"
+#include "../../src/bundle.h"
 #include "../../src/compat.h"
 #include "../../src/connections.h"
 #include "../../src/digest.h"
@@ -315,6 +316,50 @@ static const luaL_Reg connections_methods[] = {{"begin", connections_begin},
 
 /* }==== */
 
+/* {==== Bundle ==== */
+
+static void push_name(lua_State *L, uint64_t name) {
+  lua_pushlstring(L, (const char *)&name, sizeof name);
+}
+
+/* bundle_name(der) → what stands for the name, or nil */
+static int bundle_name(lua_State *L) {
+  size_t length;
+  uint64_t name;
+  const char *der = luaL_checklstring(L, 1, &length);
+  if (!cdfw_bundle_name((const unsigned char *)der, length, &name)) return 0;
+  push_name(L, name);
+  return 1;
+}
+
+/* bundle(path) → the list of its certificates { subject, der, found }, and the first in PEM; or nil
+ */
+static int bundle(lua_State *L) {
+  cdfw_bundle read;
+  memset(&read, 0, sizeof read);
+  if (!cdfw_bundle_read(&read, luaL_checkstring(L, 1))) return 0;
+  lua_newtable(L);
+  for (size_t i = 0; i < read.count; i++) {
+    const cdfw_certificate *one = &read.certificates[i], *found = NULL;
+    do
+      found = cdfw_bundle_find(&read, one->subject, found);
+    while (found != NULL && found != one);
+    lua_newtable(L);
+    push_name(L, one->subject);
+    lua_setfield(L, -2, "subject");
+    lua_pushlstring(L, (const char *)one->der, one->length);
+    lua_setfield(L, -2, "der");
+    lua_pushboolean(L, found == one);
+    lua_setfield(L, -2, "found");
+    lua_rawseti(L, -2, (int)i + 1);
+  }
+  lua_pushstring(L, read.first);
+  cdfw_bundle_free(&read);
+  return 2;
+}
+
+/* }==== */
+
 static void new_class(lua_State *L, const char *name, const luaL_Reg *methods) {
   luaL_newmetatable(L, name);
   cdfw_setfuncs(L, methods);
@@ -338,6 +383,8 @@ static const luaL_Reg functions[] = {{"reply", reply},
                                      {"stretch", stretch},
                                      {"is_utf8", is_utf8},
                                      {"connections", connections_new},
+                                     {"bundle", bundle},
+                                     {"bundle_name", bundle_name},
                                      {NULL, NULL}};
 
 __attribute__((visibility("default"))) int luaopen_rooms(lua_State *L);

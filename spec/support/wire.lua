@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local shell = require "shell"
+local which_nginx = require "which_nginx"
 
 local wire = {}
 
@@ -59,6 +60,20 @@ function Server:line(pump)
     if pump then pump() else os.execute "sleep 0.01" end
   until core.now() > deadline
   error("the wire server logged nothing", 2)
+end
+
+--- Returns once the server has closed a connection that its client still has open.
+function Server:wait_until_it_closes()
+  local is_closed = (" 0100007F:%04X 08 "):format(self.port) -- CLOSE_WAIT
+  local deadline = core.now() + 10
+  repeat
+    local file = assert(io.open "/proc/net/tcp")
+    local connections = file:read "*a"
+    file:close()
+    if connections:find(is_closed, 1, true) then return end
+    os.execute "sleep 0.01"
+  until core.now() > deadline
+  error("the wire server closed no connection", 2)
 end
 
 --- Starts a raw server. `handler` is Lua 5.4 source, called with each connection and its number, in which the words of
@@ -126,7 +141,7 @@ local function start_nginx(folder, listen, block)
   local file = assert(io.open(folder .. "/nginx.conf", "w"))
   file:write((NGINX:gsub("%%s/", folder .. "/"):format(port, listen, block)))
   file:close()
-  local server = spawn(("PATH=\"$PATH:/usr/sbin\" nginx -c %s 2>&1"):format(shell.quote(folder .. "/nginx.conf")))
+  local server = spawn(("%s -c %s 2>&1"):format(which_nginx.command, shell.quote(folder .. "/nginx.conf")))
   server.port, server.url = port, "https://127.0.0.1:" .. port
   local _, status = shell.run(UNTIL_READY:format(server.pid, shell.quote(folder), server.url))
   return setmetatable(server, Server), status == 0

@@ -111,6 +111,20 @@ describe("HAProxy", function()
       assert.is_true(nginx.holds(server.pid) <= descriptors + 2)
     end)
 
+    it("sleeps while nothing stirs", function()
+      server:ask "/run"
+      local runs = slow:counts().runs
+      local curl = io.popen(("curl -s -m 5 '%s/run/hangs'"):format(server.url))
+      nginx.wait_until("a run is under way", function() return slow:counts().runs > runs end)
+      os.execute "sleep 0.5"
+      local before = nginx.used(server.pid)
+      os.execute "sleep 0.5"
+      local wake_ups = nginx.used(server.pid) - before
+      assert.is_true(wake_ups >= 1 and wake_ups < 60, wake_ups .. " wake-ups in half a second")
+      assert.matches("^ambiguous: ", curl:read "*a")
+      curl:close()
+    end)
+
     it("ends the runs under way at a soft stop", function()
       server:ask "/run"
       local runs = slow:counts().runs

@@ -72,6 +72,17 @@ describe("nginx", function()
       assert.equal("", server:log())
     end)
 
+    it("sleeps while nothing stirs", function()
+      local runs = slow:counts().runs
+      server:ask_many("/run?w=hangs&_=[1-1]", "-m 0.8")
+      nginx.wait_until("a run is under way", function() return slow:counts().runs > runs end)
+      os.execute "sleep 0.5"
+      local before = nginx.used(worker)
+      os.execute "sleep 0.5"
+      local wake_ups = nginx.used(worker) - before
+      assert.is_true(wake_ups >= 1 and wake_ups < 60, wake_ups .. " wake-ups in half a second")
+    end)
+
     it("keeps nothing of a thousand runs at the same time", function()
       local quick = slow_cdf.start { delay = 0.02 }
       finally(function() quick:stop() end)

@@ -44,10 +44,13 @@ end
 takes.retrieve = { FUNCTION, FUNCTION_CALL }
 
 --- One call of a function.
+---
+---     local call = assert(client.functions:call "fetch")
+---     print(assert(client.functions.calls:retrieve("fetch", call)).status) --> Running
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return cdfworkflow.FunctionCall|nil function_call
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:retrieve(fn, call_id)
   local path, err = path_of(self, fn)
   if not path then return nil, err end
@@ -68,10 +71,12 @@ takes.list = {
 }
 
 --- The calls of a function that pass the filter, up to `limit` (25 unless told; `math.huge` for all).
+---
+---     local failed = assert(client.functions.calls:list("fetch", { status = "Failed" }))
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param opts? cdfworkflow.FunctionCallFilter
 ---@return cdfworkflow.FunctionCall[]|nil calls
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:list(fn, opts)
   local ok, err = check.json(opts.filter or {}, "filter")
   if not ok then return nil, err end
@@ -92,10 +97,13 @@ end
 takes.response = { FUNCTION, FUNCTION_CALL }
 
 --- What the function returned: `{ functionId =, callId =, response = }`, without `response` where it returned nothing.
+---
+---     local call = assert(client.functions:call("fetch", {}, { wait = true }))
+---     print(assert(client.functions.calls:response("fetch", call)).response.rows) --> 3
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { functionId: integer, callId: integer, response: any }|nil body
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:response(fn, call_id)
   return read(self, fn, call_id, "/response")
 end
@@ -103,10 +111,13 @@ end
 takes.logs = { FUNCTION, FUNCTION_CALL }
 
 --- What the call logged.
+---
+---     local call = assert(client.functions:call("fetch", {}, { wait = true }))
+---     for _, line in ipairs(assert(client.functions.calls:logs("fetch", call))) do print(line.message) end
 ---@param fn string|integer the function: external id (text) or id (number)
 ---@param call_id integer|cdfworkflow.FunctionCall
 ---@return { timestamp: integer, message: string }[]|nil lines
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Calls:logs(fn, call_id)
   return answer.items("log lines", read(self, fn, call_id, "/logs"))
 end

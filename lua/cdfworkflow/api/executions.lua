@@ -83,11 +83,14 @@ takes.run = {
 
 --- Starts an execution of a workflow version: a token, a session, the run. At most once, or with `request_id` exactly
 --- once (README «Promises»): where the answer is lost after the run may have started, the error's kind is "ambiguous".
+---
+---     local execution, err = client.workflows.executions:run("report", "1", { request_id = "report-31" })
+---     if not execution and err.retryable then print("later") end
 ---@param workflow_external_id string
 ---@param version string|integer
 ---@param opts? cdfworkflow.RunOptions
 ---@return cdfworkflow.Execution|cdfworkflow.DryRequest[]|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Executions:run(workflow_external_id, version, opts)
   return self.client:_start(workflow_external_id, version, opts)
 end
@@ -113,10 +116,13 @@ takes.retry = {
 ---@field timeout? number seconds, the client's own unless told
 
 --- Starts a failed, timed out or terminated execution again, under the same id, from the tasks that did not succeed.
+---
+---     assert(client:cancel(execution))
+---     print(assert(client.workflows.executions:retry(execution)).status) --> RUNNING
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.RetryOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Executions:retry(execution, opts)
   local path = "/workflows/executions/" .. execution
   opts.repeats, opts.result, opts.nonce_in = "run", "execution", "authentication"
@@ -127,9 +133,13 @@ end
 takes.retrieve = { EXECUTION }
 
 --- One execution in detail: with its definition, input and task executions.
+---
+---     local detail = assert(client.workflows.executions:retrieve(execution.id))
+---     print(cdf.graph(detail, "text", { ascii = true })) --> > report version 1  running
+---                                                        --> `- > fetch  function  in progress
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Executions:retrieve(execution)
   return self.client:_call("GET", "/workflows/executions/" .. execution)
 end
@@ -151,9 +161,11 @@ local FILTER = options.into("filter", {
 takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 
 --- The executions that pass the filter, up to `limit`. They come without detail.
+---
+---     local newest = assert(client.workflows.executions:list { limit = 1 })[1]
 ---@param opts? cdfworkflow.ExecutionFilter
 ---@return cdfworkflow.Execution[]|nil executions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Executions:list(opts)
   return paging.list(fetcher(self, opts), opts.limit)
 end
@@ -161,6 +173,8 @@ end
 takes.each = { { "opts", options.of { paging.ALL, FILTER } }, raises = true }
 
 --- An iterator over the executions that pass the filter. An error is raised, as the error table.
+---
+---     for failed in client.workflows.executions:each { status = { "FAILED" } } do print(cdf.why(failed)) end
 ---@param opts? cdfworkflow.ExecutionFilter
 ---@return fun(): cdfworkflow.Execution|nil
 function Executions:each(opts)
@@ -171,10 +185,12 @@ takes.cancel = { EXECUTION, { "reason", check.text(500) } }
 
 --- Cancels a running execution: it becomes TERMINATED and its running tasks CANCELED. What they started elsewhere
 --- (transformation jobs, function calls) goes on.
+---
+---     assert(client.workflows.executions:cancel(execution.id, "the wrong day"))
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param reason? string at most 500 characters; ends up in `reasonForIncompletion`
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Executions:cancel(execution, reason)
   return self.client:_call("POST", "/workflows/executions/" .. execution .. "/cancel", { reason = reason })
 end
@@ -182,11 +198,14 @@ end
 takes.wait = { EXECUTION, { "opts", options.of(wait.WAIT) } }
 
 --- Follows an execution to its end and gives it back in detail, whatever its final status.
+---
+---     local ended, err = client.workflows.executions:wait(execution, { timeout = 3600 })
+---     if not ended and err.kind == "timeout" then print(err.execution.status) end
 ---@param execution string|cdfworkflow.Execution the execution or its id
 ---@param opts? cdfworkflow.WaitOptions
 ---@return cdfworkflow.Execution|nil execution
----@return cdfworkflow.Error? err kind "timeout" when `opts.timeout` has passed, with `err.execution`, the last one
----  seen
+---@return cdfworkflow.Error? err of any kind but "ambiguous"; "timeout" when `opts.timeout` has passed, with
+---  `err.execution`, the last one seen
 function Executions:wait(execution, opts)
   return wait.wait(self, execution, opts)
 end

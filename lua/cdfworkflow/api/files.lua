@@ -30,9 +30,13 @@ local LOOKS = 5 -- for `uploaded`, 1, 2, 4 and 8 seconds apart
 takes.wait_uploaded = { { "id", check.id "a file", required = true } }
 
 --- Waits until CDF has seen that the file's content was uploaded.
+---
+---     local file = assert(client.files:upload({ name = "day.csv" }, "a,b\n1,2\n"))
+---     print(assert(client.files:wait_uploaded(file)).uploaded) --> true
 ---@param id integer|cdfworkflow.File
 ---@return cdfworkflow.File|nil file
----@return cdfworkflow.Error? err kind "timeout" when it has not after five looks, 15 seconds
+---@return cdfworkflow.Error? err of any kind but "ambiguous"; "timeout" when it has not after five looks, 15
+---  seconds
 function Files:wait_uploaded(id)
   for look = 1, LOOKS do
     local file, err = answer.first("file", self.client:_call("POST", "/files/byids", { items = { { id = id } } }))
@@ -60,10 +64,12 @@ takes.upload = { { "file", FILE, required = true }, { "bytes", check.string, req
 
 --- Creates the file, or replaces the one with its external id, and uploads its content. CDF sees the upload a moment
 --- later: `wait_uploaded`.
+---
+---     local file = assert(client.files:upload({ name = "day.csv", externalId = "day-31" }, "a,b\n1,2\n"))
 ---@param file cdfworkflow.File
 ---@param bytes string
 ---@return cdfworkflow.File|nil created
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Files:upload(file, bytes)
   if file.mimeType and file.mimeType:find "[^ -~]" then
     return check.invalid("mimeType", "mimeType contains a character that cannot stand in a header", "printable ASCII")

@@ -89,10 +89,14 @@ takes.create = {
 
 --- Creates a function, from a zip given here or from `fileId`, a file that is uploaded already. It is Queued at first,
 --- then Ready or Failed; `retrieve` tells.
+---
+---     local zip = assert(io.open("fetch.zip", "rb")):read "*a" -- with handler.py in it
+---     local fn = assert(client.functions:create({ name = "fetch", externalId = "fetch-2" }, { zip = zip }))
+---     print(fn.status) --> Queued
 ---@param fn cdfworkflow.Function
 ---@param opts? { zip?: string, data_set_id?: integer } the bytes of the zip, and the data set for its file
 ---@return cdfworkflow.Function|nil created
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Functions:create(fn, opts)
   if (opts.zip == nil) == (fn.fileId == nil) then
     return check.invalid("fileId", "a function needs its code: either the option zip or the member fileId",
@@ -114,10 +118,12 @@ takes.retrieve = { SOME, { "opts", options.of { { "ignore_unknown_ids", check.bo
 
 --- One function, or a list of them for a list. A function that is not there is an error (`err.missing` names it),
 --- unless a list is asked for with `ignore_unknown_ids`.
+---
+---     print(assert(client.functions:retrieve "fetch").status) --> Ready
 ---@param functions string|integer|(string|integer)[] external ids (text) and ids (numbers)
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return cdfworkflow.Function|cdfworkflow.Function[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Functions:retrieve(functions, opts)
   local ignore = not functions.single and opts.ignore_unknown_ids or nil
   return paging.by_names(functions, MOST_AT_ONCE, "function", function(slice)
@@ -141,9 +147,11 @@ takes.list = {
 }
 
 --- The functions that pass the filter, up to `limit` (25 unless told; 10000 is the most).
+---
+---     for _, fn in ipairs(assert(client.functions:list { status = "Ready" })) do print(fn.name) end
 ---@param opts? cdfworkflow.FunctionFilter
 ---@return cdfworkflow.Function[]|nil functions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Functions:list(opts)
   return answer.items("functions", self.client:_call("POST", "/functions/list",
     { filter = opts.filter or {}, limit = math.min(opts.limit, MOST_LISTED) }))
@@ -152,10 +160,12 @@ end
 takes.delete = takes.retrieve
 
 --- Deletes one function or several. Above 10 several requests are sent, in order, up to the first error.
+---
+---     assert(client.functions:delete "fetch")
 ---@param functions string|integer|(string|integer)[] external ids (text) and ids (numbers)
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Functions:delete(functions, opts)
   return answer.done(paging.slices(functions, MOST_AT_ONCE, function(slice)
     return answer.done(self.client:_call("POST", "/functions/delete",
@@ -214,11 +224,14 @@ takes.call = {
 
 --- Calls a function. The call goes on by itself; `wait = true` waits for it, and `calls:response` gives what the
 --- function returned.
+---
+---     local call = assert(client.functions:call("fetch", { day = 31 }, { wait = true }))
+---     print(call.status) --> Completed
 ---@param fn string|integer external id (text) or id (number)
 ---@param data? table|userdata the function's `data`
 ---@param opts? cdfworkflow.FunctionCallOptions
 ---@return cdfworkflow.FunctionCall|nil function_call
----@return cdfworkflow.Error? err kind "timeout" with `err.call`, the last seen, when it took too long
+---@return cdfworkflow.Error? err of any kind; "timeout" with `err.call`, the last seen, when it took too long
 function Functions:call(fn, data, opts)
   local waiting = opts.waiting
   opts.waiting, opts.repeats, opts.nonce_in = nil, "unsafe", "nonce"

@@ -41,6 +41,11 @@ end
 --- Starts many runs, several at the same time. An error in one does not disturb the others. A mistake in the list,
 --- such as an item without a version, raises before anything is sent; one in `on_progress` once the runs under way have
 --- their answers, and no others are started.
+---
+---     local _, errors = client.workflows.executions:run_many({
+---       { "report", "1", { input = { day = 30 } } }, { "report", "1", { input = { day = 31 } } },
+---     }, { concurrency = 2 })
+---     for i, err in pairs(errors) do print(i, err) end
 ---@param self cdfworkflow.Executions
 ---@param list table[] of { workflow_external_id, version, options }, the options as of `run`
 ---@param opts? cdfworkflow.RunManyOptions

@@ -117,10 +117,14 @@ schedule.takes.schedule = {
 --- Puts a workflow version on a cron schedule. With `via = "function"` the starter function is deployed when it is not
 --- there yet, and waited for; a call that finds everything as wanted changes nothing. A schedule of the same name is
 --- replaced; where something goes wrong, there is the old one or the new one, or for a moment both, but never none.
+---
+---     local schedule = assert(client:schedule {
+---       workflow_external_id = "report", version = "1", cron = "0 6 * * 1-5", timezone = "Europe/Oslo",
+---     })
 ---@param client table
 ---@param opts cdfworkflow.ScheduleOptions
 ---@return cdfworkflow.Schedule|cdfworkflow.DryRequest[]|nil schedule
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function schedule.schedule(client, opts)
   if opts.dry_run then
     opts.dry_run = nil
@@ -135,10 +139,14 @@ schedule.takes.schedules = { { "opts", options.of { { "via", VIA }, FUNCTION } }
 
 --- The schedules there are, of both ways or of one: all triggers with a cron expression, and all schedules of the
 --- starter function.
+---
+---     for _, schedule in ipairs(assert(client:schedules())) do
+---       print(schedule.name, schedule.cron) --> nightly 0 2 * * *
+---     end
 ---@param client table
 ---@param opts? { via?: "trigger"|"function", function_external_id?: string }
 ---@return cdfworkflow.Schedule[]|nil schedules
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function schedule.schedules(client, opts)
   local found = {}
   local err
@@ -188,10 +196,12 @@ schedule.takes.unschedule = { { "schedule", SCHEDULE, required = true } }
 --- Removes a schedule that `client:schedule` or `client:schedules` gave, or the one of that name: the trigger, or where
 --- there is none the schedule of the starter function. One that is not there any more is no mistake. The starter
 --- function stays, for others.
+---
+---     assert(client:unschedule "nightly")
 ---@param client table
 ---@param one cdfworkflow.Schedule|string
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function schedule.unschedule(client, one)
   if type(one) == "table" and one.via == "function" then return gone(client.functions.schedules:delete(one)) end
   local done, err = client.workflows.triggers:delete(one)

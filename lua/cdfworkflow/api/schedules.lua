@@ -60,10 +60,14 @@ takes.create = {
 
 --- Puts a function on a schedule. The session that is made for it lives as long as the schedule: after a secret was
 --- changed, create the schedule anew.
+---
+---     local schedule = assert(client.functions.schedules:create {
+---       name = "hourly", cronExpression = "0 * * * *", functionExternalId = "fetch", data = { day = 31 },
+---     })
 ---@param schedule cdfworkflow.FunctionSchedule
 ---@param opts? cdfworkflow.SessionOptions
 ---@return cdfworkflow.FunctionSchedule|nil created
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Schedules:create(schedule, opts)
   local ok, err = exactly_one(schedule, "functionId", "functionExternalId",
     "a schedule needs either functionId or functionExternalId")
@@ -86,10 +90,12 @@ takes.retrieve = {
 
 --- One schedule, or a list of them for a list of ids. A schedule that is not there is an error (`err.missing` names
 --- it), unless a list is asked for with `ignore_unknown_ids`.
+---
+---     print(assert(client.functions.schedules:retrieve(function_schedule.id)).cronExpression) --> 0 2 * * *
 ---@param ids integer|cdfworkflow.FunctionSchedule|(integer|cdfworkflow.FunctionSchedule)[]
 ---@param opts? { ignore_unknown_ids?: boolean }
 ---@return cdfworkflow.FunctionSchedule|cdfworkflow.FunctionSchedule[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:retrieve(ids, opts)
   local ignore = not ids.single and opts.ignore_unknown_ids
   return paging.by_names(ids, MOST_AT_ONCE, "schedule", function(slice)
@@ -111,9 +117,11 @@ takes.list = {
 }
 
 --- The schedules that pass the filter, up to `limit` (25 unless told; 10000 is the most).
+---
+---     local schedules = assert(client.functions.schedules:list { functionExternalId = "fetch" })
 ---@param opts? cdfworkflow.FunctionScheduleFilter
 ---@return cdfworkflow.FunctionSchedule[]|nil schedules
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:list(opts)
   local filter = opts.filter or {}
   if filter.functionId and filter.functionExternalId then
@@ -127,9 +135,11 @@ end
 takes.delete = { { "id", ID, required = true } }
 
 --- Deletes one schedule. An id is never used again, so the call can be repeated.
+---
+---     assert(client.functions.schedules:delete(function_schedule))
 ---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:delete(id)
   return answer.done(self.client:_call("POST", "/functions/schedules/delete", { items = { { id = id } } },
     { result = "gone" }))
@@ -138,9 +148,11 @@ end
 takes.input_data = { { "id", ID, required = true } }
 
 --- What the function gets at each firing: `{ id =, data = }`, without `data` where the schedule has none.
+---
+---     print(assert(client.functions.schedules:input_data(function_schedule)).data.day) --> 31
 ---@param id integer|cdfworkflow.FunctionSchedule|cdfworkflow.Schedule
 ---@return { id: integer, data?: table }|nil body
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Schedules:input_data(id)
   local body, err = self.client:_call("GET", "/functions/schedules/" .. check.digits(id) .. "/input_data")
   if not body then return nil, err end

@@ -30,9 +30,12 @@ takes.create = {
 
 --- Creates a session and gives it back with its nonce. `run`, `retry`, `triggers:upsert`, `functions:call` and
 --- `schedules:create` do this by themselves.
+---
+---     local session = assert(client.sessions:create { session = "token_exchange" })
+---     assert(client:run("report", "1", { nonce = session.nonce }))
 ---@param opts? { session?: string, client_credentials?: table|userdata } as in `cdfworkflow.SessionOptions`
 ---@return cdfworkflow.Session|nil session
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:create(opts)
   return self.client:_session(opts)
 end
@@ -40,9 +43,11 @@ end
 takes.list = { { "opts", options.of { paging.LIMIT, { "status", check.string } } } }
 
 --- The sessions of the project, up to `limit` (25 unless told; `math.huge` for all).
+---
+---     local active = assert(client.sessions:list { status = "ACTIVE" })
 ---@param opts? { limit?: integer, status?: string } such as `status = "ACTIVE"`
 ---@return cdfworkflow.Session[]|nil sessions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:list(opts)
   return paging.list(function(size, cursor)
     return self.client:_call("GET", "/sessions", nil,
@@ -61,9 +66,12 @@ local IDS = { "ids", options.one_or_list(options.item("id", check.id "a session"
 takes.retrieve = { IDS }
 
 --- One session, or a list of them for a list of ids. One unknown id makes the whole call fail; `err.missing` names it.
+---
+---     local session = assert(client.sessions:create())
+---     print(assert(client.sessions:retrieve(session)).status) --> READY
 ---@param ids integer|cdfworkflow.Session|(integer|cdfworkflow.Session)[]
 ---@return cdfworkflow.Session|cdfworkflow.Session[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:retrieve(ids)
   return by_ids(self, "/sessions/byids", ids, MOST_RETRIEVED)
 end
@@ -72,9 +80,12 @@ takes.revoke = { IDS }
 
 --- Revokes one session, or several for a list of ids; CDF may take up to an hour to act on it. A caller who may not
 --- list sessions gets tables with the id only.
+---
+---     local session = assert(client.sessions:create())
+---     print(assert(client.sessions:revoke(session)).status) --> REVOKED
 ---@param ids integer|cdfworkflow.Session|(integer|cdfworkflow.Session)[]
 ---@return cdfworkflow.Session|cdfworkflow.Session[]|nil
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Sessions:revoke(ids)
   return by_ids(self, "/sessions/revoke", ids, MOST_REVOKED)
 end

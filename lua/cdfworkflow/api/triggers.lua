@@ -100,7 +100,7 @@ local function upsert_once(self, item, opts)
   local function left() return deadline - self.client:_now() end
   local pause, doubt = 1, nil
   repeat
-    opts.timeout = math.min(math.max(left() / 2, 0.1), ATTEMPT)
+    opts.timeout, opts.patient = math.min(math.max(left() / 2, 0.1), ATTEMPT), false
     local stored, err = send(self, item, opts)
     if stored then return stored end
     if err.kind == "ambiguous" then
@@ -108,7 +108,7 @@ local function upsert_once(self, item, opts)
     elseif doubt and err.status == 400 then
       stored = read_back(self, item, math.max(left(), 0.1))
       return stored, not stored and doubt or nil
-    elseif not doubt and not err.retryable then
+    elseif not doubt and (not err.retryable or err.never_reached) then
       return nil, err
     end
     if left() < 2 * pause then return nil, doubt or err end
@@ -137,10 +137,15 @@ takes.upsert = {
 --- Creates the trigger, or replaces it. Every run that it starts uses the session that is made for it now: after a
 --- secret was changed, upsert the trigger again. Client credentials are the kind to prefer, since other sessions
 --- expire; record stream triggers take no other.
+---
+---     assert(client.workflows.triggers:upsert {
+---       externalId = "hourly", workflowExternalId = "report", workflowVersion = "1",
+---       triggerRule = { triggerType = "schedule", cronExpression = "0 * * * *" },
+---     })
 ---@param trigger cdfworkflow.Trigger
 ---@param opts? cdfworkflow.UpsertTriggerOptions
 ---@return cdfworkflow.Trigger|cdfworkflow.DryRequest[]|nil stored
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind
 function Triggers:upsert(trigger, opts)
   local ok, err = check_rule(trigger.triggerRule, opts)
   if not ok then return nil, err end
@@ -174,9 +179,11 @@ local FILTER = { { "workflowExternalId", check.string }, { "workflowVersion", ch
 takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 
 --- The triggers of the project, up to `limit` (25 unless told; `math.huge` for all).
+---
+---     print(#assert(client.workflows.triggers:list { workflowExternalId = "report" })) --> 1
 ---@param opts? { limit?: integer, workflowExternalId?: string, workflowVersion?: string }
 ---@return cdfworkflow.Trigger[]|nil triggers
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:list(opts)
   return paging.list(fetcher(self, opts), opts.limit)
 end
@@ -184,6 +191,8 @@ end
 takes.each = { { "opts", options.of { paging.ALL, FILTER } }, raises = true }
 
 --- An iterator over the triggers, all unless `limit` is given. An error is raised, as the error table.
+---
+---     for trigger in client.workflows.triggers:each() do print(trigger.externalId) end --> nightly
 ---@param opts? { limit?: integer, workflowExternalId?: string, workflowVersion?: string }
 ---@return fun(): cdfworkflow.Trigger|nil
 function Triggers:each(opts)
@@ -193,9 +202,11 @@ end
 takes.delete = { { "trigger", check.trigger, required = true } }
 
 --- Deletes one trigger.
+---
+---     assert(client.workflows.triggers:delete "nightly")
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:delete(trigger)
   return answer.done(self.client:_call("POST", "/workflows/triggers/delete", { items = { { externalId = trigger } } },
     { result = "gone" }))
@@ -215,10 +226,12 @@ local IN_PATH = { "trigger", check.trigger_segment, required = true }
 takes.history = { IN_PATH, { "opts", options.of { paging.LIMIT } } }
 
 --- What the trigger has started, newest first, up to `limit` (25 unless told; `math.huge` for all).
+---
+---     for _, run in ipairs(assert(client.workflows.triggers:history "nightly")) do print(run.status) end
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@param opts? { limit?: integer }
 ---@return cdfworkflow.TriggerRun[]|nil runs
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:history(trigger, opts)
   return paging.list(function(size, cursor)
     return self.client:_call("GET", "/workflows/triggers/" .. trigger .. "/history", nil,
@@ -229,9 +242,11 @@ end
 takes.pause = { IN_PATH }
 
 --- Pauses a trigger; one that is paused stays so.
+---
+---     assert(client.workflows.triggers:pause "nightly")
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:pause(trigger)
   return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/pause"))
 end
@@ -239,9 +254,11 @@ end
 takes.resume = { IN_PATH }
 
 --- Lets a paused trigger go on; those that follow data go on from where they stopped.
+---
+---     assert(client.workflows.triggers:resume "nightly")
 ---@param trigger string|cdfworkflow.Trigger|cdfworkflow.Schedule the external id, or what bears it
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Triggers:resume(trigger)
   return answer.done(self.client:_call("POST", "/workflows/triggers/" .. trigger .. "/resume"))
 end

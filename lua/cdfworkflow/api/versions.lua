@@ -43,9 +43,15 @@ takes.upsert = { { "version", VERSION, required = true } }
 
 --- Creates the version, or replaces it. Empty `tasks`, `dependsOn` and `inputs` are sent as CDF wants them, and what
 --- CDF adds to a version that was read (`hash`, times) is left out.
+---
+---     assert(client.workflows.versions:upsert {
+---       workflowExternalId = "report", version = "2", workflowDefinition = cdf.definition {
+---         tasks = { cdf.task.fn { externalId = "fetch", functionExternalId = "fetch" } },
+---       },
+---     })
 ---@param version cdfworkflow.Version
 ---@return cdfworkflow.Version|nil stored
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:upsert(version)
   return answer.first("workflow version", self.client:_call("POST", "/workflows/versions", { items = { version } }))
 end
@@ -53,10 +59,13 @@ end
 takes.retrieve = { { "external_id", check.segment, required = true }, { "version", check.segment, required = true } }
 
 --- One version; `err.status` is 404 when there is none.
+---
+---     local version = assert(client.workflows.versions:retrieve("report", "1"))
+---     print(version.workflowDefinition.tasks[1].externalId) --> fetch
 ---@param external_id string of the workflow
 ---@param version string
 ---@return cdfworkflow.Version|nil version
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:retrieve(external_id, version)
   return self.client:_call("GET", "/workflows/" .. external_id .. "/versions/" .. version)
 end
@@ -73,9 +82,11 @@ local FILTER = { "workflowFilters", options.list(check.any), default = {}, to = 
 takes.list = { { "opts", options.of { paging.LIMIT, FILTER } } }
 
 --- The versions of the project, or of the workflows named in `workflowFilters`, up to `limit` (25 unless told).
+---
+---     local versions = assert(client.workflows.versions:list { limit = 100 })
 ---@param opts? { limit?: integer, workflowFilters?: cdfworkflow.WorkflowFilter[] }
 ---@return cdfworkflow.Version[]|nil versions
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:list(opts)
   return paging.list(fetcher(self, opts), opts.limit)
 end
@@ -83,6 +94,8 @@ end
 takes.each = { { "opts", options.of { paging.ALL, FILTER } }, raises = true }
 
 --- An iterator over the versions, all unless `limit` is given. An error is raised, as the error table.
+---
+---     for version in client.workflows.versions:each() do print(version.workflowExternalId, version.version) end
 ---@param opts? { limit?: integer, workflowFilters?: cdfworkflow.WorkflowFilter[] }
 ---@return fun(): cdfworkflow.Version|nil
 function Versions:each(opts)
@@ -100,11 +113,13 @@ takes.delete = {
 }
 
 --- Deletes versions. Above 100 several requests are sent, in order, up to the first error.
+---
+---     assert(client.workflows.versions:delete { { workflowExternalId = "report", version = "1" } })
 ---@param versions { workflowExternalId: string, version: string }[]
 ---@param opts? { ignore_unknown_ids?: boolean } without it an unknown version is an error (404) and nothing of that
 ---  request is deleted
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Versions:delete(versions, opts)
   return answer.done(paging.slices(versions, MOST_DELETED, function(slice)
     return answer.done(self.client:_call("POST", "/workflows/versions/delete", { items = slice },

@@ -36,9 +36,11 @@ local WORKFLOW = options.resource({
 takes.upsert = { { "workflow", WORKFLOW, required = true } }
 
 --- Creates the workflow, or replaces the one with that external id.
+---
+---     assert(client.workflows:upsert { externalId = "report", description = "From sensors to a page" })
 ---@param workflow cdfworkflow.Workflow
 ---@return cdfworkflow.Workflow|nil stored
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:upsert(workflow)
   return answer.first("workflow", self.client:_call("POST", "/workflows", { items = { workflow } }))
 end
@@ -46,9 +48,11 @@ end
 takes.retrieve = { { "external_id", check.segment, required = true } }
 
 --- One workflow; `err.status` is 404 when there is none.
+---
+---     print(assert(client.workflows:retrieve "report").externalId) --> report
 ---@param external_id string
 ---@return cdfworkflow.Workflow|nil workflow
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:retrieve(external_id)
   return self.client:_call("GET", "/workflows/" .. external_id)
 end
@@ -62,9 +66,11 @@ end
 takes.list = { { "opts", options.of { paging.LIMIT } } }
 
 --- The workflows of the project, up to `limit` (25 unless told; `math.huge` for all).
+---
+---     local workflows = assert(client.workflows:list { limit = 100 })
 ---@param opts? { limit?: integer }
 ---@return cdfworkflow.Workflow[]|nil workflows
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:list(opts)
   return paging.list(fetcher(self), opts.limit)
 end
@@ -72,6 +78,8 @@ end
 takes.each = { { "opts", options.of { paging.ALL } }, raises = true }
 
 --- An iterator over the workflows, all unless `limit` is given. An error is raised, as the error table.
+---
+---     for workflow in client.workflows:each() do print(workflow.externalId) end
 ---@param opts? { limit?: integer }
 ---@return fun(): cdfworkflow.Workflow|nil
 function Workflows:each(opts)
@@ -85,11 +93,13 @@ takes.delete = {
 
 --- Deletes one workflow or several, with their versions. CDF refuses while executions run. Above 100 several requests
 --- are sent, in order, up to the first error.
+---
+---     assert(client.workflows:delete({ "old", "older" }, { ignore_unknown_ids = true }))
 ---@param external_ids string|string[]
 ---@param opts? { ignore_unknown_ids?: boolean } without it an unknown id is an error (404) and nothing of that request
 ---  is deleted
 ---@return true|nil done
----@return cdfworkflow.Error? err
+---@return cdfworkflow.Error? err of any kind but "ambiguous"
 function Workflows:delete(external_ids, opts)
   return answer.done(paging.slices(external_ids, MOST_DELETED, function(slice)
     return answer.done(self.client:_call("POST", "/workflows/delete", { items = slice },

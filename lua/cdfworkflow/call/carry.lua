@@ -57,7 +57,7 @@ local function answer(call, client, response, started, phase, method, url)
   local now = client.transport:now()
   report(client, {
     type = "response", phase = phase, method = method, url = url, status = response.status,
-    failure = response.failure, elapsed = now - started,
+    failure = response.failure, proxy = response.failure and response.proxy or nil, elapsed = now - started,
   })
   return call:step("answer", now, core.time(), response)
 end
@@ -69,11 +69,12 @@ local function is_answer(response)
   return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
 end
 
+--- Sends a request, unless the client has an answer instead: where it must not go out any more (queue/drain.lua).
 local function exchange(call, client, request, phase, errand)
   local started = client.transport:now()
   local method, url = report_request(client, request, phase)
   if errand then errand.asked = { started, phase, method, url } end
-  local response = client.transport:http(request, errand)
+  local response = client.instead and client.instead() or client.transport:http(request, errand)
   if not is_answer(response) then
     mistake.raise "the client's transport must answer with a status or a failure"
   end

@@ -254,6 +254,11 @@ end
 
 --- Runs the functions at the same time and waits for all of them. Calls of this library inside them go on while others
 --- wait. An error in one does not disturb the others.
+---
+---     local results, errors = cdf.gather(
+---       function() return client:run("report", "1") end,
+---       function() return client:run("no-such", "1") end)
+---     print(results[1].status, errors[2].kind) --> RUNNING api
 ---@param ... fun(): any, any
 ---@return table results `results[i]` is the first thing that function i returned
 ---@return table errors `errors[i]` is its error: the second thing that it returned after nil, or what it raised

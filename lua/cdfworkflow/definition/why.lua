@@ -141,7 +141,7 @@ end
 --- dynamic tasks, and its reason (what CDF says of it, the status of a request, a function's error). An execution out
 --- of a list, without its tasks, has no more than its own reason; `executions:retrieve` gives the tasks.
 ---
----     print(cdf.why(execution)) --> task "clean" (in "north") failed: Function call failed; division by zero
+---     print(cdf.why(failed)) --> task "clean" (in "north") failed: division by zero
 ---@param execution cdfworkflow.Execution as `retrieve`, `wait`, `list` or `run` give it
 ---@return string|nil line nil where nothing failed
 local function why(execution)

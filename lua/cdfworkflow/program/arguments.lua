@@ -31,6 +31,7 @@ arguments.COMMANDS = {
   { "pause", "Pause a schedule or trigger." },
   { "resume", "Let a paused schedule or trigger go on." },
   { "check", "Check settings, sign-in and rights, without starting anything." },
+  { "queue", "Keep runs that cannot be started now, and start them." },
   { "completion", "Print the completion script of a shell." },
 }
 
@@ -91,7 +92,7 @@ function arguments.room(name) return require("cdfworkflow.program.commands." .. 
 --- The parser; with `wanted`, the options of those commands only.
 ---@param wanted? table<string, boolean>
 ---@return table parser
----@return table<string, table> commands by name
+---@return table<string, table> commands by name, those of a command too: "queue add"
 function arguments.parser(wanted)
   local found, argparse = pcall(require, "argparse")
   if not found then exits.fail(exits.INPUT, NEEDED) end
@@ -107,27 +108,45 @@ function arguments.parser(wanted)
   for _, command in ipairs(arguments.COMMANDS) do
     local name = command[1]
     subs[name] = parser:command(name, command[2])
-    if not wanted or wanted[name] then arguments.room(name).define(subs[name]) end
+    local inner = (not wanted or wanted[name]) and arguments.room(name).define(subs[name]) or {}
+    for inner_name, inner_command in pairs(inner) do subs[name .. " " .. inner_name] = inner_command end
   end
   return parser, subs
 end
 
---- What could have been meant: commands, or the options that stand in the help.
-local function candidates(noun, helps)
+--- The command that was meant, as far as it can be told: "run", "queue add".
+local function command_in(words, subs)
+  local name
+  for _, word in ipairs(words) do
+    local longer = name and name .. " " .. word or word
+    if subs[longer] then name = longer end
+  end
+  return name
+end
+
+--- The commands there are, or those of a command.
+local function commands_of(name, subs)
   local names = {}
-  if noun == "command" then
-    for _, command in ipairs(arguments.COMMANDS) do names[#names + 1] = command[1] end
-  else
-    for name in table.concat(helps, " "):gmatch "%-%-?%a[%w-]*" do names[#names + 1] = name end
+  for one in pairs(subs) do
+    local inner = one:match "^%S+ (.*)$"
+    if name and one == name .. " " .. (inner or "") or not name and not inner then names[#names + 1] = inner or one end
   end
   return names
 end
 
+--- What could have been meant: commands, or the options that stand in the help.
+local function candidates(noun, helps, commands)
+  if noun == "command" then return commands end
+  local names = {}
+  for name in table.concat(helps, " "):gmatch "%-%-?%a[%w-]*" do names[#names + 1] = name end
+  return names
+end
+
 --- argparse's complaint as one sentence.
-local function sentence(complaint, helps)
+local function sentence(complaint, helps, commands)
   complaint = complaint:gsub("\n.*", "")
   local noun, word = complaint:match "^unknown (%l+) '(.*)'$"
-  return noun and complaint .. suggest.hint(word, candidates(noun, helps)) or complaint
+  return noun and complaint .. suggest.hint(word, candidates(noun, helps, commands)) or complaint
 end
 
 --- What somebody has said.
@@ -139,11 +158,10 @@ function arguments.parse(words)
   local parser, subs = arguments.parser(wanted)
   local understood, args = parser:pparse(words)
   if understood then return args end
-  local helps, called = { parser:get_help() }, "cdfworkflow"
-  for _, word in ipairs(words) do
-    if subs[word] and not helps[2] then helps[2], called = subs[word]:get_help(), "cdfworkflow " .. word end
-  end
-  exits.fail(exits.INPUT, ("%s (see %s --help)"):format(sentence(args, helps), called))
+  local name = command_in(words, subs)
+  local helps = { parser:get_help(), name and subs[name]:get_help() }
+  exits.fail(exits.INPUT, ("%s (see cdfworkflow%s --help)"):format(sentence(args, helps, commands_of(name, subs)),
+    name and " " .. name or ""))
 end
 
 return arguments

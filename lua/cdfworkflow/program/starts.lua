@@ -7,6 +7,13 @@ local interrupts = require "cdfworkflow.program.interrupts"
 
 local starts = {}
 
+--- What the library gave, or the end of the program, which says so where surely nothing was started.
+local function check(result, err)
+  if result ~= nil then return result end
+  local code = exits.of_error(err)
+  exits.fail(code, err.message .. (code == exits.TEMPORARY and "; nothing was started" or ""))
+end
+
 -- {==== Which version ====
 
 local function names(versions)
@@ -25,10 +32,10 @@ function starts.version(context, workflow, given)
   if given then return given end
   local workflows = context:client().workflows
   local filter = { { externalId = workflow } }
-  local found = names(exits.check(workflows.versions:list { workflowFilters = filter, limit = math.huge }))
+  local found = names(check(workflows.versions:list { workflowFilters = filter, limit = math.huge }))
   if #found == 1 then return found[1] end
   if #found == 0 then
-    exits.check(workflows:retrieve(workflow))
+    check(workflows:retrieve(workflow))
     exits.fail(exits.INPUT, ("the workflow %s has no version"):format(workflow))
   end
   exits.fail(exits.INPUT, ("the workflow %s has several versions, so name one: %s"):format(workflow,
@@ -89,7 +96,7 @@ function starts.start(context, what, fn)
   if err and err.kind == "ambiguous" then
     exits.fail(exits.AMBIGUOUS, ("%s; to find out, %s"):format(err.message, how_to_find_out(what)))
   end
-  return exits.check(execution, err)
+  return check(execution, err)
 end
 
 --- Says that a run was started, at once, and obeys a signal that came meanwhile.

@@ -166,6 +166,10 @@ end
 
 --- Credentials of one form: a token, a client secret, or a certificate. Nothing is sent yet, and `tostring` tells
 --- nothing of them.
+---
+---     local credentials = assert(cdf.credentials {
+---       client_id = "my-client", client_secret = "…", token_url = "https://idp.example/token", scopes = "cdf",
+---     })
 ---@param opts cdfworkflow.CredentialsOptions
 ---@return userdata|nil credentials
 ---@return cdfworkflow.Error? err kind "invalid" when a value cannot be sent, or a file cannot be used

@@ -23,6 +23,7 @@ local function collect(settings, source, from)
   local extractor, variables = require "cdfworkflow.signin.extractor", require "cdfworkflow.signin.variables"
   local opts, ok, err = settings.opts, true, nil
   local opened
+  variables.trust(settings, source)
   if from.config then
     opened, err = extractor.open(from.config, source)
     if not opened then return nil, err end
@@ -62,9 +63,12 @@ end
 --- LOGIN_FLOW (client_credentials or token), CDF_TOKEN, IDP_CLIENT_ID, IDP_CLIENT_SECRET, IDP_TENANT_ID or
 --- IDP_TOKEN_URL, IDP_SCOPES, IDP_AUDIENCE, CDF_CLIENT_TIMEOUT (seconds); CDF_CA_FILE; and those of Azure workload
 --- identity. A variable that is not set may be a file of that name under systemd's $CREDENTIALS_DIRECTORY.
+---
+---     local client, err = cdf.from_env { timeout = 20 }
+---     if not client then print(err.kind) end --> invalid
 ---@param overrides? cdfworkflow.ClientSettings win over the environment
 ---@return cdfworkflow.Client|nil
----@return cdfworkflow.Error? err names the variable that is missing or wrong
+---@return cdfworkflow.Error? err kind "invalid": names the variable that is missing or wrong
 function signin.from_env(overrides) return signin.open(overrides, { variables = true }) end
 
 --- Whether a file is a `.env` file: by the ending of its name, else by its first line that says something.
@@ -86,10 +90,14 @@ end
 
 --- A client from a file: a `.env` file of the CDF Toolkit (what the environment has wins), or the YAML of an extractor,
 --- in both of its forms, which needs lyaml. They are told apart by the ending of the name, else by what is in them.
+--- CDF_CA_FILE counts for both.
+---
+---     local client = assert(cdf.from_file("toolkit.env", { timeout = 20 }))
+---     print(client.project) --> my-project
 ---@param path string
 ---@param overrides? cdfworkflow.ClientSettings win over the file
 ---@return cdfworkflow.Client|nil
----@return cdfworkflow.Error? err names the file, and the line or the key
+---@return cdfworkflow.Error? err kind "invalid": names the file, and the line or the key
 function signin.from_file(path, overrides)
   if is_env_file(path) then return signin.open(overrides, { variables = true, env_file = path }) end
   return signin.open(overrides, { config = path })

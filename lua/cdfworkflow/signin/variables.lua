@@ -127,6 +127,10 @@ local function token(settings, source)
   local value, path = take(settings, source, "token", "CDF_TOKEN")
   if not value then return source:missing("CDF_TOKEN", "LOGIN_FLOW is token") end
   settings.words.token_file = "CDF_TOKEN"
+  if value:find "^[Bb]earer%s" then
+    local rule = 'must be the token alone, without "Bearer"'
+    return check.invalid("CDF_TOKEN", ("%s %s"):format(source:word "CDF_TOKEN", rule), rule)
+  end
   return path and { token_file = path } or { token = value }
 end
 
@@ -172,6 +176,14 @@ function variables.credentials(settings, source)
   return credentials.new(login)
 end
 
+--- The scopes are made from the address, so it is looked at before they are.
+local function address(settings, source)
+  local url = take(settings, source, "base_url", "CDF_URL")
+  if not url or url:find "^%s*https?://" then return url end
+  local rule = "is not a URL that begins with https://"
+  return check.invalid("CDF_URL", ("%s %s"):format(source:word "CDF_URL", rule), rule)
+end
+
 local function timeout(source)
   local text = source:get "CDF_CLIENT_TIMEOUT"
   if not text then return nil end
@@ -181,23 +193,31 @@ local function timeout(source)
     check.timeout.word), check.timeout.most)
 end
 
+--- Whom to trust is a matter of the machine, so it counts for all files too.
+---@param settings { opts: table, words: table<string, string> }
+---@param source cdfworkflow.signin.Source
+function variables.trust(settings, source)
+  settings.words.ca_file = "CDF_CA_FILE" -- also where it is not set
+  settings.opts.ca_file = settings.opts.ca_file or take(settings, source, "ca_file", "CDF_CA_FILE")
+end
+
 --- Adds what the variables say of the project, of where it is and of how to get there, where the options do not.
 ---@param settings { opts: table, words: table<string, string> }
 ---@param source cdfworkflow.signin.Source
 ---@return true|nil, cdfworkflow.Error? err
 function variables.place(settings, source)
   local opts = settings.opts
-  settings.words.base_url, settings.words.ca_file = "CDF_URL", "CDF_CA_FILE" -- also where they are not set
+  settings.words.base_url = "CDF_URL" -- also where it is not set
   opts.project = opts.project or take(settings, source, "project", "CDF_PROJECT")
+  local err
   if not opts.base_url and not opts.cluster then
-    opts.base_url = take(settings, source, "base_url", "CDF_URL")
+    opts.base_url, err = address(settings, source)
+    if err then return nil, err end
     if not opts.base_url then
       opts.cluster = take(settings, source, "cluster", "CDF_CLUSTER")
       settings.words.base_url = settings.words.cluster or settings.words.base_url
     end
   end
-  opts.ca_file = opts.ca_file or take(settings, source, "ca_file", "CDF_CA_FILE")
-  local err
   if not opts.timeout then opts.timeout, err = timeout(source) end
   if err then return nil, err end
   return true

@@ -10,6 +10,8 @@ local HINTED = {
 }
 
 local function rename(text, names)
+  local token = names.token or names.token_file
+  if token then text = text:gsub("^; check the token:", function() return "; check " .. token .. ":" end) end
   return (text:gsub("[%a_]+", function(word) return HINTED[word] and names[word] or nil end))
 end
 

@@ -6,8 +6,7 @@ local Poll = require "cdfworkflow.transport.poll"
 
 local haproxy = {}
 
-local PUMP_INTERVAL = 1 -- milliseconds
---- Each look of one who waits is twice as far from the one before, up to this: hundreds may wait at once.
+--- Each look of one who waits is twice as far from the one before, up to so many ms: hundreds may wait at once.
 local LONGEST_INTERVAL = 8
 
 --- Whether this program runs inside HAProxy.
@@ -23,9 +22,9 @@ end
 local function signal(host)
   local woken, interval = false, 1
   return {
-    wait = function(_, seconds)
+    wait = function(_, seconds, idle)
       if not woken then
-        host.msleep(math.min(milliseconds(seconds), interval))
+        host.msleep(math.min(milliseconds(seconds), math.max(interval, milliseconds(idle))))
         interval = math.min(interval * 2, LONGEST_INTERVAL)
       end
       if woken then woken, interval = false, 1 end
@@ -40,8 +39,9 @@ function haproxy.new(options)
   local host = rawget(_G, "core")
   return Poll.new({
     wait = function(_, seconds)
-      if seconds > 0 then host.msleep(PUMP_INTERVAL) else host.yield() end
+      if seconds > 0 then host.msleep(milliseconds(seconds)) else host.yield() end
     end,
+    blind = true,
     sleep = function(seconds) host.msleep(milliseconds(seconds)) end,
     signal = function() return signal(host) end,
     spawn = function(fn)

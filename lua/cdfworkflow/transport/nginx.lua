@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The transport inside nginx/OpenResty: libcurl, moved by a timer of the worker between its other work. The worker's
--- loop does not watch foreign descriptors, so the timer looks every millisecond while something is under way.
+-- loop does not watch foreign descriptors, so while something is under way the timer looks whether it stirs: every
+-- millisecond at first, ever more seldom when nothing does.
 
 local Poll = require "cdfworkflow.transport.poll"
 local gather = require "cdfworkflow.call.gather"
@@ -13,7 +14,7 @@ local PHASES = {
   rewrite = true, server_rewrite = true, access = true, content = true, timer = true, preread = true, ssl_cert = true,
   ssl_session_fetch = true, ssl_client_hello = true,
 }
-local LOOK_INTERVAL = 0.001
+local SHORTEST_LOOK = 0.001 -- seconds
 --- Answers for each look: what a worker can do with in that time, and no more, for the sake of its other requests.
 local BATCH = 4
 
@@ -45,7 +46,9 @@ end
 function nginx.new(options)
   return Poll.new({
     check = check,
-    wait = function() ngx.sleep(LOOK_INTERVAL) end, -- 0 is a warning in the log, but with OpenResty's own nginx
+    -- 0 is a warning in the log, but with OpenResty's own nginx
+    wait = function(_, seconds) ngx.sleep(math.max(seconds, SHORTEST_LOOK)) end,
+    blind = true,
     batch = BATCH,
     sleep = function(seconds) ngx.sleep(seconds) end,
     signal = signal,

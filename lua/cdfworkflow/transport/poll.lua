@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The transport of hosts with an event loop: libcurl behind one pollable descriptor. A coroutine of its own, the pump,
 -- waits for the descriptor, moves everybody's transfers and wakes those whose answers are there.
--- What waiting means is the host's: see the adapters cqueues.lua, luv.lua, nginx.lua and haproxy.lua.
+-- What waiting means is the host's: see the adapters cqueues.lua, luv.lua, copas.lua, nginx.lua and haproxy.lua.
 
 local core = require "cdfworkflow.core"
 local gather = require "cdfworkflow.call.gather"
@@ -15,11 +15,13 @@ local mistake = require "cdfworkflow.mistake"
 ---@field spawn fun(fn: function): boolean|nil runs the function on its own, so that it does not end with the one who
 ---  asked for it; false or nil when that is not possible here
 ---@field check? fun(): string|nil why nobody may wait here, or nil
+---@field blind? boolean `wait` does not notice that the descriptor stirs
 ---@field batch? integer answers that are handed out before the host has its turn; 1 unless told
 ---@field close? fun(handle: userdata) before the handle closes
 
 ---@class cdfworkflow.transport.Signal
----@field wait fun(self, seconds: number) until woken or the time is over; returning early is no mistake
+---@field wait fun(self, seconds: number, idle: number) until woken or the time is over; returning early is no mistake.
+---  Nobody looks for answers for the first `idle` seconds
 ---@field wake fun(self)
 ---@field is_waited_for? fun(self): boolean where a coroutine may vanish while it waits: whether it has not
 
@@ -31,7 +33,9 @@ local mistake = require "cdfworkflow.mistake"
 ---@field most_pending integer transfers under way with which another call is refused
 ---@field seen_all number when it was last seen who has vanished
 ---@field sees_who_waits boolean
----@field pump? { seen: number, begun: boolean } who moves the transfers: when it last did, and whether it ever has
+---@field pump? { seen: number, begun: boolean, asleep_until: number } who moves the transfers: when it last did,
+---  whether it ever has, and until when nothing wakes it
+---@field stirred number when something last stirred
 ---@field closed? boolean
 local Poll = {}
 Poll.__index = Poll
@@ -42,6 +46,9 @@ local SILENCE = 0.25
 local TURN = 0.1
 --- The shortest wait, since some hosts count in milliseconds.
 local LEAST = 0.001
+--- A pump in a blind host looks again after so much of the time in which nothing has stirred. So an answer is handed
+--- out late by a hundredth of the time that it took, and a server that is silent costs little.
+local SHARE = 0.025
 --- So often it is seen who has vanished.
 local ROUND = 0.1
 --- Those who ask come from outside, and may come without end: so many may wait, or so many for each connection.
@@ -52,7 +59,7 @@ local MOST_PENDING, PENDING_PER_CONNECTION = 2000, 20
 ---@return cdfworkflow.transport.Poll
 function Poll.new(host, options)
   return setmetatable({
-    handle = core.http(options), host = host, waiting = {}, sleeping = {}, seen_all = 0,
+    handle = core.http(options), host = host, waiting = {}, sleeping = {}, seen_all = 0, stirred = 0,
     most_pending = math.max(MOST_PENDING, PENDING_PER_CONNECTION * (options.max_connections or 0)),
     sees_who_waits = host.signals_tell == true,
   }, Poll)
@@ -77,8 +84,7 @@ local function hand_out(self)
 end
 
 --- Takes the place of those who have vanished, so that what they asked for is given up, or goes on without them.
-local function see_who_vanished(self)
-  local now = core.now()
+local function see_who_vanished(self, now)
   if not self.sees_who_waits or now < self.seen_all + ROUND then return end
   self.seen_all = now
   for id, waiter in pairs(self.waiting) do
@@ -94,16 +100,22 @@ local function see_who_vanished(self)
   end
 end
 
-local function move(self)
-  self.handle:step()
+local function move(self, now)
+  local _, stirred = self.handle:step()
+  if stirred then self.stirred = now end
   hand_out(self)
-  see_who_vanished(self)
+  see_who_vanished(self, now)
 end
 
 --- Until the descriptor stirs or something is due. One who waits for an answer meanwhile is to be seen waiting.
-local function pause(self, waiter)
-  if waiter and self.sees_who_waits then return waiter.signal:wait(LEAST) end
-  self.host.wait(self.handle, math.min(self.handle:timeout() or TURN, TURN))
+local function pause(self, pump, waiter)
+  local seconds = math.min(self.handle:timeout() or TURN, TURN)
+  if self.host.blind then
+    seconds = math.min(seconds, math.max(SHARE * (pump.seen - self.stirred), LEAST))
+    pump.asleep_until = pump.seen + seconds
+  end
+  if waiter and self.sees_who_waits then return waiter.signal:wait(math.max(seconds, LEAST), 0) end
+  self.host.wait(self.handle, seconds)
 end
 
 --- Moves the transfers until there are none, another has taken over, or `is_enough()`.
@@ -113,9 +125,9 @@ local function run_pump(self, pump, is_enough, waiter)
   while self.pump == pump and not self.closed and self.handle:pending() > 0 and not is_enough() do
     pump.seen = core.now()
     if waiter then waiter.moves = true end
-    move(self)
+    move(self, pump.seen)
     if waiter then waiter.moves = false end
-    if not self.closed and self.handle:pending() > 0 and not is_enough() then pause(self, waiter) end
+    if not self.closed and self.handle:pending() > 0 and not is_enough() then pause(self, pump, waiter) end
   end
   if self.pump == pump then self.pump = nil end
 end
@@ -131,12 +143,20 @@ end
 --- Sees to it that somebody moves the transfers; false when it must be the caller, until the host runs its pump.
 local function start_pump(self)
   local lame = self.pump and not self.pump.begun -- the host was told to run one, and has not
-  local pump = { seen = core.now(), begun = false }
+  local pump = { seen = core.now(), begun = false, asleep_until = 0 }
   self.pump = pump
   return not lame and self.host.spawn(function()
     self.pump = pump
     run_pump(self, pump, never)
   end)
+end
+
+--- What is asked now may be answered long before a pump looks that has not seen anything stir for a while: then another
+--- takes its place.
+local function hurry(self)
+  local now = core.now()
+  self.stirred = now
+  if self.pump and self.pump.asleep_until > now + 2 * LEAST then self.pump = nil end
 end
 
 -- }====
@@ -149,7 +169,7 @@ function Poll:check()
   if why or self.closed or self.handle:pending() < self.most_pending then return why end
   if not is_pumped(self) then -- all who waited may have vanished, and the pump with one of them
     start_pump(self)
-    move(self)
+    move(self, core.now())
   end
   return ("%d requests of this client are under way already, and none was sent for this call; try again later"):format(
     self.most_pending), "throttled"
@@ -170,7 +190,8 @@ function Waiter:wait(seconds)
     local limit = core.now() + seconds
     run_pump(poll, poll.pump, function() return self.woken or core.now() >= limit end, self)
   elseif not self.woken then
-    self.signal:wait(moving and math.min(seconds, SILENCE) or seconds)
+    local idle = moving and poll.pump and poll.pump.asleep_until - core.now() or 0
+    self.signal:wait(moving and math.min(seconds, SILENCE) or seconds, idle)
   end
   self.woken = false
 end
@@ -201,6 +222,7 @@ end
 ---@param errand? cdfworkflow.Errand what is told when nobody waits any more
 function Poll:http(request, errand)
   local id = self.handle:submit(request)
+  hurry(self)
   if gather.is_inside() then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
   local waiter = self:signal()
   waiter.errand = errand
@@ -218,7 +240,7 @@ local function sleep_seen(self, seconds, errand)
   self.sleeping[waiter] = true
   repeat
     waiter:wait(math.max(waiter.until_when - core.now(), LEAST))
-    see_who_vanished(self)
+    see_who_vanished(self, core.now())
   until self.closed or core.now() >= waiter.until_when
   self.sleeping[waiter] = nil
 end

@@ -91,6 +91,48 @@ function annotations.block(lines)
   return block
 end
 
+--- Parts of an annotation's text: paragraphs, items of lists, and code, which is fenced or indented.
+---@param lines string[]
+---@return table[] parts { "text"|"item"|"code", lines }
+function annotations.parts(lines)
+  local parts, current, fence = {}, nil, false
+  local function add(kind, text)
+    if not current or current[1] ~= kind then
+      current = { kind, {} }
+      parts[#parts + 1] = current
+    end
+    table.insert(current[2], text)
+  end
+  for _, line in ipairs(lines) do
+    if line:find "^```" then
+      fence, current = not fence, nil
+    elseif fence or line:find "^    " then
+      add("code", fence and line or line:sub(5))
+    elseif line:find "^%* " then
+      current = nil
+      add("item", line:sub(3))
+    elseif line == "" then
+      current = nil
+    elseif current and current[1] == "item" then
+      add("item", (line:gsub("^ +", "")))
+    else
+      add("text", line)
+    end
+  end
+  return parts
+end
+
+--- The code in a text.
+---@param lines string[]
+---@return string[]
+function annotations.examples(lines)
+  local found = {}
+  for _, part in ipairs(annotations.parts(lines)) do
+    if part[1] == "code" then found[#found + 1] = table.concat(part[2], "\n") end
+  end
+  return found
+end
+
 --- The lines of a text.
 ---@param text string
 ---@return string[]

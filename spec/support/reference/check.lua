@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the annotations of public functions lack, and where they and the tables of what is taken differ.
 
+local annotations = require "reference.annotations"
 local model = require "reference.model"
 
 local function by_name(list, key)
@@ -80,11 +81,38 @@ local function is_refusable(kind)
   return false
 end
 
+--- Which kinds of errors come is said behind the error.
+local function check_kinds(one, report)
+  for _, result in ipairs(one.block.returns) do
+    if result.type:find "cdfworkflow%.Error%??$" and not result.words:find "%f[%w]kind%f[%W]" then
+      report("@return %s does not say of which kind", result.type)
+    end
+  end
+end
+
 --- What talks to CDF, or can be refused, can fail.
 local function check_errors(one, report)
   local can_fail = one.name:find "^client" ~= nil
   for _, argument in ipairs(one.takes or {}) do can_fail = can_fail or is_refusable(argument[2]) end
   if can_fail and not tells_errors(one.block) then report("@return cdfworkflow.Error? err is lacking") end
+end
+
+local function says_something(text)
+  local first = annotations.parts(text)[1]
+  return first and first[1] ~= "code"
+end
+
+--- An example is Lua, and shows what it stands above.
+local function check_example(one, report)
+  local code = table.concat(annotations.examples(one.block.text), "\n")
+  if code == "" then return report("an example is lacking") end
+  local ok, problem = load(code, "=the example")
+  if not ok then report("%s", problem) end
+  local name = one.name:match "[%w_]+$"
+  local own = one.source and one.source.head:match "[%w_]+$" -- where this is an older name
+  if not code:find("[.:]" .. name) and not (own and code:find("[.:]" .. own)) then
+    report "the example is another's"
+  end
 end
 
 --- Types of ours that are nowhere.
@@ -109,11 +137,13 @@ return function(read)
         local where = one.source and ("%s:%d: "):format(one.source.path, one.source.line) or ""
         complaints[#complaints + 1] = where .. one.name .. ": " .. (...):format(select(2, ...))
       end
-      if #one.block.text == 0 then report("nothing says what it does") end
+      if not says_something(one.block.text) then report("nothing says what it does") end
       check_parameters(read.types, one, report)
       check_results(one, report)
       if one.source then check_errors(one, report) end -- not the builders of tasks, whose class says it
+      check_kinds(one, report)
       check_types(read.types, one, report)
+      check_example(one, report)
     end
   end
   return complaints

@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Writes definition files for LuaLS, by which an editor knows what the modules hold.
 
+local annotations = require "reference.annotations"
 local model = require "reference.model"
 
 local definition = {}
@@ -9,8 +10,19 @@ local function put(lines, text, ...) lines[#lines + 1] = select("#", ...) > 0 an
 
 local function trimmed(text) return (text:gsub("%s+$", "")) end
 
+--- Code is fenced, so that an editor knows it for Lua.
 local function put_text(lines, text)
-  for _, line in ipairs(text or {}) do put(lines, trimmed("--- " .. line)) end
+  local last
+  for _, part in ipairs(annotations.parts(text or {})) do
+    local is_code = part[1] == "code"
+    if last and not (last == "item" and part[1] == "item") then put(lines, "---") end
+    last = part[1]
+    if is_code then put(lines, "--- ```lua") end
+    for i, line in ipairs(part[2]) do
+      put(lines, "--- " .. (part[1] == "item" and (i == 1 and "* " or "  ") or "") .. line)
+    end
+    if is_code then put(lines, "--- ```") end
+  end
 end
 
 local function mark(item) return item.optional and "?" or "" end
@@ -20,6 +32,7 @@ local function put_class(lines, class)
   put(lines, trimmed("---@class " .. class.class .. (class.parent and " : " .. class.parent or "")
     .. (class.words and class.words ~= "" and " " .. class.words or "")))
   for _, field in ipairs(class.fields) do
+    put_text(lines, field.text)
     put(lines, trimmed(("---@field %s%s %s %s"):format(field.name, mark(field), field.type, field.words)))
   end
 end

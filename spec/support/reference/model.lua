@@ -57,7 +57,8 @@ local function entry(name, fn, declared, fields)
   for _, field in ipairs(fields or {}) do
     if name:match "([%w_]+)$" == field.name and field.type:find "^fun" then
       block.params, block.returns = annotations.signature(field.type)
-      block.text, source = { field.words }, nil
+      block.text, source = { field.words, "" }, nil
+      for _, line in ipairs(field.text or {}) do table.insert(block.text, line) end
     end
   end
   if source and name:find(":", 1, true) and not source.head:find(":", 1, true) then
@@ -80,7 +81,7 @@ local function public_functions(t)
   return sorted(names)
 end
 
---- All classes and aliases of the files in a folder.
+--- All classes and aliases of the files in a folder. What stands above more of a class is said of these fields.
 local function types_of(folder)
   local found = { classes = {}, aliases = {} }
   local list = assert(io.popen(("find '%s' -name '*.lua' | LC_ALL=C sort"):format((folder:gsub("'", "'\\''")))))
@@ -89,8 +90,10 @@ local function types_of(folder)
       if block.alias then found.aliases[block.alias] = block end
       local known = block.class and found.classes[block.class]
       if known then
-        for _, field in ipairs(block.fields) do known.fields[#known.fields + 1] = field end
-        if #block.text > 0 then known.text = block.text end
+        for _, field in ipairs(block.fields) do
+          known.fields[#known.fields + 1] = field
+          field.text = block.text
+        end
       elseif block.class then
         found.classes[block.class] = block
       end
@@ -152,6 +155,23 @@ function model.public_types(read)
   return sorted(names)
 end
 
+--- The gateway and its hosts, which look for what their servers have when they are loaded.
+local function add_gateway(found)
+  rawset(_G, "ngx", {})
+  rawset(_G, "core", {})
+  local gateway = require "cdfworkflow.gateway"
+  for _, place in ipairs {
+    { "gateway", ".", "cdfworkflow.gateway", gateway },
+    { "webhook", ":", "cdfworkflow.gateway.Gateway", gateway.class },
+    { "gateway.nginx", ".", "cdfworkflow.gateway.nginx", require "cdfworkflow.gateway.nginx" },
+    { "gateway.haproxy", ".", "cdfworkflow.gateway.haproxy", require "cdfworkflow.gateway.haproxy" },
+  } do
+    found[#found + 1] = place
+  end
+  rawset(_G, "ngx", nil)
+  rawset(_G, "core", nil)
+end
+
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
 local function places()
   local cdf, simulator = require(MODULES[1]), require(MODULES[2])
@@ -160,6 +180,7 @@ local function places()
   local found = {
     { "cdf", ".", "cdfworkflow", cdf }, { "cdf.task", ".", "cdfworkflow.task", cdf.task },
     { "client", ":", "cdfworkflow.Client", getmetatable(client).__index },
+    { "queue", ":", "cdfworkflow.Queue", require("cdfworkflow.queue").class },
   }
   local function namespaces(path, t, class, types)
     for _, field in ipairs(types.classes[class].fields) do
@@ -172,6 +193,7 @@ local function places()
   end
   return found, function(types)
     namespaces("client", client, "cdfworkflow.Client", types)
+    add_gateway(found)
     found[#found + 1] = { "simulator", ".", "cdfworkflow.simulator", simulator }
     found[#found + 1] = { "sim", ":", "cdfworkflow.simulator.Simulator", getmetatable(simulator.new {}).__index }
   end

@@ -2,6 +2,7 @@
 -- Writes the reference for people. What it says is the same in each form; a form is a few functions for headings,
 -- texts, code and tables.
 
+local annotations = require "reference.annotations"
 local model = require "reference.model"
 
 local pages = {}
@@ -9,43 +10,20 @@ local pages = {}
 local TITLE = "The reference of cdfworkflow"
 local INTRODUCTION = {
   "Made from the annotations in the source. `cdf` is what `require \"cdfworkflow\"` gives, `client` what "
-    .. "`cdf.client` gives; `simulator` is `require \"cdfworkflow.simulator\"`, and `sim` what `simulator.new` gives.",
+    .. "`cdf.client` gives; `simulator` is `require \"cdfworkflow.simulator\"`, and `sim` what `simulator.new` gives; "
+    .. "`gateway` is `require \"cdfworkflow.gateway\"`, and `webhook` what `gateway.new` gives.",
   "",
   "A mistake in the program raises at the program's line. What the world can do, and values that CDF would refuse, "
     .. "come as `nil, err`, unless a function is said to raise; `err.kind` is one of those in `cdfworkflow.Error`.",
+  "",
+  "In the examples, which are run, there are a workflow `report` and a function `fetch`, and `execution` is what "
+    .. "`client:run(\"report\", \"1\")` gave. Behind `-->` is what they print.",
 }
 
---- Parts of an annotation's text: paragraphs, items of lists, and code, which is fenced or indented.
-local function parts_of(lines)
-  local parts, current, fence = {}, nil, false
-  local function add(kind, text)
-    if not current or current[1] ~= kind then
-      current = { kind, {} }
-      parts[#parts + 1] = current
-    end
-    table.insert(current[2], text)
-  end
-  for _, line in ipairs(lines) do
-    if line:find "^```" then
-      fence, current = not fence, nil
-    elseif fence or line:find "^    " then
-      add("code", fence and line or line:sub(5))
-    elseif line:find "^%* " then
-      current = nil
-      add("item", line:sub(3))
-    elseif line == "" then
-      current = nil
-    elseif current and current[1] == "item" then
-      add("item", (line:gsub("^ +", "")))
-    else
-      add("text", line)
-    end
-  end
-  return parts
-end
-
 local function put_text(form, lines)
-  for _, part in ipairs(parts_of(lines)) do form[part[1]](table.concat(part[2], part[1] == "code" and "\n" or " ")) end
+  for _, part in ipairs(annotations.parts(lines)) do
+    form[part[1]](table.concat(part[2], part[1] == "code" and "\n" or " "))
+  end
 end
 
 -- {==== What is said ====
@@ -97,9 +75,7 @@ end
 local function result_rows(one)
   local rows = {}
   for i, result in ipairs(one.block.returns) do
-    local words = result.words
-    if words == "" and result.type:find "cdfworkflow%.Error" then words = "of any kind" end
-    rows[i] = { "`" .. (result.name or "") .. "`", "`" .. result.type .. "`", words }
+    rows[i] = { "`" .. (result.name or "") .. "`", "`" .. result.type .. "`", result.words }
     if not result.name then rows[i][1] = "" end
   end
   return rows

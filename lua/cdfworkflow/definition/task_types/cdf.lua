@@ -11,6 +11,10 @@ local rules = require "cdfworkflow.definition.rules"
 ---@field requestTimeoutInMillis? integer|string milliseconds, or a reference; CDF's default is 10000
 ---@field cdfVersionHeader? "alpha"|"beta" for CDF's preview features
 
+---     local rows = cdf.task.cdf {
+---       externalId = "rows", resourcePath = "/timeseries/data/list", method = "POST",
+---       body = { items = "${fetch.output.response}" },
+---     }
 ---@class cdfworkflow.task
 ---@field cdf fun(t: cdfworkflow.CdfTaskMembers): cdfworkflow.Task makes one request to CDF's own API. The task's output
 ---  has the members `response` and `statusCode`

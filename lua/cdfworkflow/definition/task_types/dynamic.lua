@@ -7,6 +7,9 @@ local rules = require "cdfworkflow.definition.rules"
 ---@field tasks string a reference to a list of tasks that an earlier task makes, such as
 ---  `"${plan.output.response.tasks}"`
 
+---     local each = cdf.task.dynamic {
+---       externalId = "each", tasks = "${plan.output.response.tasks}", dependsOn = { "plan" },
+---     }
 ---@class cdfworkflow.task
 ---@field dynamic fun(t: cdfworkflow.DynamicTaskMembers): cdfworkflow.Task runs tasks that an earlier task made, which
 ---  must not be `dynamic` or `subworkflow` tasks themselves. It has no output of its own

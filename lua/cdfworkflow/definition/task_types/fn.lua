@@ -8,6 +8,9 @@ local rules = require "cdfworkflow.definition.rules"
 ---@field data? table|string the function's input: an object whose texts may hold references, or one reference
 ---@field isAsyncComplete? boolean when true the task stays in progress until `client.workflows.tasks:update`
 
+---     local fetch = cdf.task.fn {
+---       externalId = "fetch", functionExternalId = "fetch", data = { day = "${workflow.input.day}" }, retries = 2,
+---     }
 ---@class cdfworkflow.task
 ---@field fn fun(t: cdfworkflow.FunctionTaskMembers): cdfworkflow.Task calls a Cognite Function. The task's output has
 ---  the members `callId`, `functionId` and `response`

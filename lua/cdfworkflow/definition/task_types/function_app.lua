@@ -10,6 +10,9 @@ local rules = require "cdfworkflow.definition.rules"
 ---@field parameters? table<string, string> of the query, at most 10
 ---@field body? any JSON; may hold references
 
+---     local ask = cdf.task.function_app {
+---       externalId = "ask", functionAppExternalId = "app", path = "/health", method = "GET",
+---     }
 ---@class cdfworkflow.task
 ---@field function_app fun(t: cdfworkflow.FunctionAppTaskMembers): cdfworkflow.Task makes one request to a Function App.
 ---  What the task's output holds is not documented

@@ -8,6 +8,9 @@ local rules = require "cdfworkflow.definition.rules"
 ---@field inputs? any[]|string what the expression calls its inputs, or a reference
 ---@field input? any JSON that the expression works on; may hold references
 
+---     local names = cdf.task.json_mapping {
+---       externalId = "names", expression = "input.map(x => x.name)", input = "${fetch.output.response}",
+---     }
 ---@class cdfworkflow.task
 ---@field json_mapping fun(t: cdfworkflow.JsonMappingTaskMembers): cdfworkflow.Task makes one JSON value of another. The
 ---  task's output has the member `result`

@@ -8,6 +8,7 @@ local rules = require "cdfworkflow.definition.rules"
 ---@field runTime? integer|string milliseconds since the epoch at which it takes its data, or a reference
 ---@field inputs? table[]|string at most 200 of `{ referenceId, value, unit = { name } }`, or a reference
 
+---     local solve = cdf.task.simulation { externalId = "solve", routineExternalId = "steady-state", timeout = 600 }
 ---@class cdfworkflow.task
 ---@field simulation fun(t: cdfworkflow.SimulationTaskMembers): cdfworkflow.Task runs a simulator routine. The task's
 ---  output has the members `runId`, `logId` and `statusMessage`

@@ -8,6 +8,7 @@ local rules = require "cdfworkflow.definition.rules"
 ---@field workflowExternalId? string another workflow
 ---@field version? string and its version
 
+---     local north = cdf.task.subworkflow { externalId = "north", workflowExternalId = "report", version = "1" }
 ---@class cdfworkflow.task
 ---@field subworkflow fun(t: cdfworkflow.SubworkflowTaskMembers): cdfworkflow.Task runs several tasks as one step, given
 ---  here or as a version of another workflow. It has no output of its own

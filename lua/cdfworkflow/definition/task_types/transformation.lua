@@ -9,6 +9,9 @@ local rules = require "cdfworkflow.definition.rules"
 ---  default is fail
 ---@field useTransformationCredentials? boolean when true it runs with the credentials kept with it
 
+---     local clean = cdf.task.transformation {
+---       externalId = "clean", transformationExternalId = "clean", dependsOn = { "fetch" },
+---     }
 ---@class cdfworkflow.task
 ---@field transformation fun(t: cdfworkflow.TransformationTaskMembers): cdfworkflow.Task runs a CDF transformation. The
 ---  task's output has the member `jobId`

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The bundle for OpenSSL; see trust.h. OpenSSL is not linked: it is the one that libcurl brought,
+ * and is asked only where it surely made what libcurl hands over. */
+#define _GNU_SOURCE /* dladdr */
+#include "trust.h"
+
+#include <curl/curl.h>
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "transfer.h"
+
+enum {
+  LEAST_SIZE = 32 * 1024,  /* bytes of a bundle for which it pays */
+  EX_INDEX_X509_STORE = 4, /* CRYPTO_EX_INDEX_X509_STORE */
+};
+
+/* {==== OpenSSL ==== */
+
+/* Its functions, with its structs as addresses. */
+static struct openssl {
+  void *(*store_of)(const void *ssl_context);
+  const void *(*method_of)(const void *ssl_context);
+  void (*set_get_issuer)(void *store, int (*)(void **issuer, void *context, void *certificate));
+  void (*set_lookup)(void *store, void *(*)(void *context, const void *name));
+  int (*get_issuer)(void **issuer, void *context, void *certificate);
+  void *(*lookup)(void *context, const void *name);
+  void *(*store_in)(const void *context);
+  const void *(*issuer_of)(const void *certificate);
+  int (*der_of)(const void *name, const unsigned char **der, size_t *length);
+  void *(*parse)(void **, const unsigned char **der, long length);
+  int (*add)(void *store, void *certificate);
+  void (*release)(void *certificate);
+  int (*new_index)(int kind, long, void *, void *, void *, void *);
+  int (*set_data)(void *store, int index, void *data);
+  void *(*data_of)(const void *store, int index);
+  int (*mark_errors)(void);
+  int (*forget_errors)(void);
+} openssl;
+
+static const struct {
+  const char *name;
+  size_t at;
+} functions[] = {{"SSL_CTX_get_cert_store", offsetof(struct openssl, store_of)},
+                 {"SSL_CTX_get_ssl_method", offsetof(struct openssl, method_of)},
+                 {"X509_STORE_set_get_issuer", offsetof(struct openssl, set_get_issuer)},
+                 {"X509_STORE_set_lookup_certs", offsetof(struct openssl, set_lookup)},
+                 {"X509_STORE_CTX_get1_issuer", offsetof(struct openssl, get_issuer)},
+                 {"X509_STORE_CTX_get1_certs", offsetof(struct openssl, lookup)},
+                 {"X509_STORE_CTX_get0_store", offsetof(struct openssl, store_in)},
+                 {"X509_get_issuer_name", offsetof(struct openssl, issuer_of)},
+                 {"X509_NAME_get0_der", offsetof(struct openssl, der_of)},
+                 {"d2i_X509", offsetof(struct openssl, parse)},
+                 {"X509_STORE_add_cert", offsetof(struct openssl, add)},
+                 {"X509_free", offsetof(struct openssl, release)},
+                 {"CRYPTO_get_ex_new_index", offsetof(struct openssl, new_index)},
+                 {"X509_STORE_set_ex_data", offsetof(struct openssl, set_data)},
+                 {"X509_STORE_get_ex_data", offsetof(struct openssl, data_of)},
+                 {"ERR_set_mark", offsetof(struct openssl, mark_errors)},
+                 {"ERR_pop_to_mark", offsetof(struct openssl, forget_errors)}};
+
+static int data_index = -1; /* of a store: its bundle; -1: there is no OpenSSL that we know */
+
+/* Those whose functions are the ones above. */
+static bool is_known_openssl(void) {
+  const char *name = curl_version_info(CURLVERSION_NOW)->ssl_version;
+  return name != NULL &&
+         (strncmp(name, "OpenSSL/3.", 10) == 0 || strncmp(name, "OpenSSL/1.1.1", 13) == 0);
+}
+
+/* The file that a function is in, as the loader knows it; `info` stays empty where it does not. */
+static void find_file(const void *function, Dl_info *info) {
+  memset(info, 0, sizeof *info);
+  if (dladdr(function, info) == 0) memset(info, 0, sizeof *info);
+}
+
+static void *libcurl_file(void) {
+  CURL *(*function)(void) = curl_easy_init;
+  void *address;
+  Dl_info info;
+  memcpy(&address, &function, sizeof address);
+  find_file(address, &info);
+  return info.dli_fname != NULL ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+}
+
+static void find_openssl(void) {
+  void *file = is_known_openssl() ? libcurl_file() : NULL;
+  if (file == NULL) return;
+  bool found = true;
+  for (size_t i = 0; i < sizeof functions / sizeof functions[0]; i++) {
+    void *address = dlsym(file, functions[i].name);
+    found = found && address != NULL;
+    memcpy((char *)&openssl + functions[i].at, &address, sizeof address);
+  }
+  if (found) data_index = openssl.new_index(EX_INDEX_X509_STORE, 0, NULL, NULL, NULL, NULL);
+}
+
+static bool has_openssl(void) {
+  static pthread_once_t once = PTHREAD_ONCE_INIT;
+  return pthread_once(&once, find_openssl) == 0 && data_index >= 0;
+}
+
+/* Whether the context is of the OpenSSL that was found: there may be several in a process. */
+static bool is_from_there(const void *ssl_context) {
+  const void *function;
+  Dl_info one, other;
+  memcpy(&function, &openssl.method_of, sizeof function);
+  find_file(function, &one);
+  find_file(openssl.method_of(ssl_context), &other);
+  return one.dli_fbase != NULL && one.dli_fbase == other.dli_fbase;
+}
+
+/* }==== */
+
+/* {==== Certificates on demand ==== */
+
+/* Puts all certificates of that subject into the store, where OpenSSL looks for them next. */
+static void supply(void *store, const void *name) {
+  const cdfw_bundle *bundle = openssl.data_of(store, data_index);
+  const cdfw_certificate *one = NULL;
+  const unsigned char *der;
+  size_t length;
+  uint64_t subject;
+  if (bundle == NULL || openssl.der_of(name, &der, &length) != 1 ||
+      !cdfw_bundle_name(der, length, &subject))
+    return;
+  openssl.mark_errors();
+  while ((one = cdfw_bundle_find(bundle, subject, one)) != NULL) {
+    const unsigned char *at = one->der;
+    void *certificate = openssl.parse(NULL, &at, (long)one->length);
+    if (certificate == NULL) continue;
+    openssl.add(store, certificate);
+    openssl.release(certificate);
+  }
+  openssl.forget_errors();
+}
+
+static int on_get_issuer(void **issuer, void *context, void *certificate) {
+  supply(openssl.store_in(context), openssl.issuer_of(certificate));
+  return openssl.get_issuer(issuer, context, certificate);
+}
+
+static void *on_lookup(void *context, const void *name) {
+  supply(openssl.store_in(context), name);
+  return openssl.lookup(context, name);
+}
+
+static bool enter(cdfw_trust *trust, void *store) {
+  if (openssl.set_data(store, data_index, &trust->bundle) != 1) return false;
+  openssl.set_get_issuer(store, on_get_issuer);
+  openssl.set_lookup(store, on_lookup);
+  return true;
+}
+
+/* Called before a handshake. A bundle that has changed, or an OpenSSL that is not ours to ask, is
+   libcurl's business: the transfer begins anew. */
+static CURLcode on_ssl_context(CURL *easy, void *ssl_context, void *user) {
+  (void)easy;
+  cdfw_transfer *transfer = user;
+  cdfw_trust *trust = transfer->trust;
+  if (!trust->off && cdfw_bundle_is_current(&trust->bundle, trust->path) &&
+      is_from_there(ssl_context) && enter(trust, openssl.store_of(ssl_context)))
+    return CURLE_OK;
+  trust->off = true;
+  transfer->flight.stale = true;
+  return CURLE_SSL_CACERT_BADFILE;
+}
+
+/* }==== */
+
+static bool is_ready(cdfw_trust *trust, const char *path) {
+  if (!trust->looked) {
+    trust->looked = true;
+    trust->path = path;
+    trust->off = !has_openssl() || !cdfw_bundle_read(&trust->bundle, path) ||
+                 trust->bundle.size < LEAST_SIZE;
+    if (trust->off) cdfw_bundle_free(&trust->bundle);
+  }
+  return !trust->off;
+}
+
+/* One certificate of the bundle goes in as libcurl knows it, so that it reads nothing else. */
+void cdfw_trust_offer(cdfw_trust *trust, struct cdfw_transfer *transfer, const char *path) {
+  if (!is_ready(trust, path)) return;
+  struct curl_blob first = {trust->bundle.first, strlen(trust->bundle.first), CURL_BLOB_NOCOPY};
+  transfer->trust = trust;
+  if (curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer) == CURLE_OK &&
+      curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &first) == CURLE_OK &&
+      curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) == CURLE_OK)
+    return;
+  trust->off = true;
+  cdfw_trust_withdraw(trust, transfer);
+}
+
+void cdfw_trust_withdraw(const cdfw_trust *trust, struct cdfw_transfer *transfer) {
+  if (!trust->off) return;
+  curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
+  curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, NULL);
+}
+
+void cdfw_trust_free(cdfw_trust *trust) {
+  cdfw_bundle_free(&trust->bundle);
+  memset(trust, 0, sizeof *trust);
+}

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which certificates a server's chain may end in. To parse all of a system's bundle takes 15 ms of
+ * CPU; OpenSSL is handed just those of them that a chain asks for, by the name of an issuer. What
+ * is trusted is the bundle, neither more nor less. Where anything is not as it should be, libcurl
+ * reads the bundle by itself, as it does with another TLS library. */
+#ifndef CDFW_TRUST_H
+#define CDFW_TRUST_H
+
+#include "bundle.h"
+
+typedef struct cdfw_trust {
+  const char *path;   /* of the bundle */
+  cdfw_bundle bundle; /* kept as long as handles that use it */
+  bool looked;        /* the bundle was looked at */
+  bool off;           /* libcurl is to read it by itself, from now on */
+} cdfw_trust;
+
+struct cdfw_transfer;
+
+/* Has the transfer take what it needs from the bundle, where that is possible and pays. libcurl's
+   own settings are left as they are, for the other case. The path lives as long as the trust. */
+void cdfw_trust_offer(cdfw_trust *trust, struct cdfw_transfer *transfer, const char *path);
+/* Undoes it where it has turned out to be impossible. */
+void cdfw_trust_withdraw(const cdfw_trust *trust, struct cdfw_transfer *transfer);
+/* After all that used it: the bundle is freed, the trust as new. */
+void cdfw_trust_free(cdfw_trust *trust);
+
+#endif
