@@ -234,13 +234,14 @@ static void clear_body(cdfw_buffer *body) {
   if (body->capacity > KEPT_BODY) cdfw_buffer_free(body);
 }
 
+/* All of it but the memory of its buffers. */
 static void forget_answer(cdfw_response *answer) {
   cdfw_buffer_clear(&answer->headers);
   clear_body(&answer->body);
-  answer->failure = CDFW_FAILURE_NONE;
-  answer->sent = false;
-  answer->status = 0;
-  answer->detail[0] = '\0';
+  cdfw_buffer headers = answer->headers, body = answer->body;
+  memset(answer, 0, sizeof *answer);
+  answer->headers = headers;
+  answer->body = body;
 }
 
 void cdfw_transfer_rest(cdfw_transfer *transfer) {
