@@ -6,7 +6,6 @@
 
 local core = require "cdfworkflow.core"
 local mistake = require "cdfworkflow.mistake"
-local suggest = require "cdfworkflow.suggest"
 
 local options = {}
 
@@ -51,7 +50,7 @@ end
 --- those there are, is shown.
 local function shown(value, kind)
   if type(value) == "number" and kind.least then return tostring(value) end
-  local hint = kind.choices and suggest.hint(value, kind.choices) or ""
+  local hint = kind.choices and require("cdfworkflow.suggest").hint(value, kind.choices) or ""
   if hint ~= "" then return shown_key(value) .. hint end
   return value == nil and "nil" or "a " .. type(value)
 end
@@ -59,6 +58,7 @@ end
 local function refuse_unknown(t, known, names, method, noun)
   for key in pairs(t) do
     if not known[key] then
+      local suggest = require "cdfworkflow.suggest"
       local first = suggest.unknown(t, names)[1]
       mistake.raise(("%s: unknown %s %s%s"):format(method, noun, shown_key(first), suggest.hint(first, names)))
     end
