@@ -3,6 +3,7 @@
 -- Runs on: 5.4
 
 local cdf = require "cdfworkflow"
+local later = require "cdfworkflow.later"
 local shell = require "shell"
 local simulator = require "cdfworkflow.simulator"
 
@@ -32,6 +33,7 @@ local function each_public(visit)
       if is_namespace then each_namespace(inner, path .. "." .. name) end
     end
   end
+  later.load_all()
   each_in(cdf, "cdf.")
   each_in(cdf.task, "cdf.task.")
   each_namespace(client, "client")
