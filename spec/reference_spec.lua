@@ -23,6 +23,7 @@ local function each_public(visit)
       if type(value) == "function" and not name:find "^_" then visit(prefix .. name) end
     end
   end
+  later.load_all()
   local client = assert(cdf.client {
     project = "p", base_url = "https://cdf.example", credentials = assert(cdf.credentials { token = "t" }),
   })
@@ -33,7 +34,6 @@ local function each_public(visit)
       if is_namespace then each_namespace(inner, path .. "." .. name) end
     end
   end
-  later.load_all()
   each_in(cdf, "cdf.")
   each_in(cdf.task, "cdf.task.")
   each_namespace(client, "client")
