@@ -28,6 +28,7 @@ local function each_public(visit)
     project = "p", base_url = "https://cdf.example", credentials = assert(cdf.credentials { token = "t" }),
   })
   local function each_namespace(t, path)
+    assert.is_nil(t.first_use) -- which loads its class
     each_in(getmetatable(t).__index, path .. ":")
     for name, inner in pairs(t) do
       local is_namespace = type(inner) == "table" and rawget(inner, "client") == client
