@@ -169,13 +169,16 @@ end
 
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
 local function places()
-  local cdf, simulator = require(MODULES[1]), require(MODULES[2])
+  local cdf, simulator, redis = require(MODULES[1]), require(MODULES[2]), require "cdfworkflow.store.redis"
   local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", credentials = {},
     transport = { now = print, http = print, sleep = print } })
   local found = {
     { "cdf", ".", "cdfworkflow", cdf }, { "cdf.task", ".", "cdfworkflow.task", cdf.task },
     { "client", ":", "cdfworkflow.Client", getmetatable(client).__index },
     { "queue", ":", "cdfworkflow.Queue", require("cdfworkflow.queue").class },
+    { "cdfworkflow.queue.redis", ".", "cdfworkflow.queue.redis", require "cdfworkflow.queue.redis" },
+    { "cdfworkflow.store.redis", ".", "cdfworkflow.store.redis", redis },
+    { "store", ":", "cdfworkflow.store.Redis", redis.class },
   }
   local function namespaces(path, t, class, types)
     for _, field in ipairs(types.classes[class].fields) do
