@@ -170,6 +170,7 @@ end
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
 local function places()
   local cdf, simulator, redis = require(MODULES[1]), require(MODULES[2]), require "cdfworkflow.store.redis"
+  require("cdfworkflow.later").load_all()
   local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", credentials = {},
     transport = { now = print, http = print, sleep = print } })
   local found = {
@@ -184,6 +185,7 @@ local function places()
     for _, field in ipairs(types.classes[class].fields) do
       local inner = t[field.name]
       if type(inner) == "table" then
+        local _ = inner.list -- has its class from now on
         found[#found + 1] = { path .. "." .. field.name, ":", field.type, getmetatable(inner).__index }
         namespaces(path .. "." .. field.name, inner, field.type, types)
       end
