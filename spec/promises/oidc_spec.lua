@@ -31,8 +31,8 @@ local function stop()
   if not provider then return counts end
   os.execute("kill " .. provider.pid)
   for line in provider.output:lines() do
-    line = line:match "^> (.*)$"
-    if line then counts[line] = (counts[line] or 0) + 1 end
+    local told = line:match "^> (.*)$"
+    if told then counts[told] = (counts[told] or 0) + 1 end
   end
   provider.output:close()
   provider = nil

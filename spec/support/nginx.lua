@@ -148,8 +148,8 @@ function Nginx:ask_many(path, arguments)
     ("curl -sk -Z --parallel-immediate --parallel-max 300 -m 60 -o /dev/null -w '%%{http_code}\\n' %s %s 2>/dev/null")
       :format(arguments or "", shell.quote(self.url .. path))))
   local statuses = {}
-  for status in curl:lines() do
-    status = tonumber(status)
+  for line in curl:lines() do
+    local status = tonumber(line)
     statuses[status] = (statuses[status] or 0) + 1
   end
   curl:close()
