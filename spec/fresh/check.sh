@@ -16,14 +16,14 @@ done
 
 command -v cdfworkflow cdfworkflow-sim
 cdfworkflow --version
-LUA_PATH=/nowhere/?.lua cdfworkflow --version
+LUA_PATH='/nowhere/?.lua' cdfworkflow --version
 cdfworkflow-sim --help >help
 grep -q print-env help
 
 case $WAY in
   deb | make*)
     bin=$(command -v cdfworkflow)
-    share=${bin%/bin/*}/share
+    share="${bin%/bin/*}/share"
     ls "$share"/bash-completion/completions/cdfworkflow "$share"/zsh/*/_cdfworkflow "$share"/fish/*/cdfworkflow.fish
     [ "$WAY" != deb ] || ls "$share"/man/man1/cdfworkflow.1.gz "$share"/man/man3/cdfworkflow.3.gz
     ;;
