@@ -62,6 +62,14 @@ local function client_of(sim)
   })
 end
 
+local queues = 0
+
+--- A queue in a folder of its own.
+local function new_queue(options)
+  queues = queues + 1
+  return cdf.queue { client = options.client, spool = ("%s/%s-%d"):format(folder, options.spool, queues) }
+end
+
 -- What the examples speak of, and the state of the simulator in which it is.
 local function prepare()
   local sim = new_sim()
@@ -101,6 +109,7 @@ local function new_world()
     simulator = simulator,
     cdf = setmetatable({
       from_file = function(name, overrides) return cdf.from_file(folder .. "/" .. name, overrides) end,
+      queue = new_queue,
     }, { __index = cdf }),
     io = { open = function(name, mode) return io.open(folder .. "/" .. name, mode) end },
     os = setmetatable({ getenv = function() return "s3cret" end }, { __index = os }),
@@ -113,6 +122,7 @@ local function new_world()
   for name, thing in pairs(things) do world[name] = thing end
   world.sim = new_sim(assert(cdf.decode(stored)))
   world.client = client_of(world.sim)
+  world.queue = assert(new_queue { client = world.client, spool = "queue" })
   world.gateway, world.host, world.webhook = gateway_things(world.client)
   return world, printed
 end

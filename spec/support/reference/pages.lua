@@ -11,6 +11,7 @@ local TITLE = "The reference of cdfworkflow"
 local INTRODUCTION = {
   "Made from the annotations in the source. `cdf` is what `require \"cdfworkflow\"` gives, `client` what "
     .. "`cdf.client` gives; `simulator` is `require \"cdfworkflow.simulator\"`, and `sim` what `simulator.new` gives; "
+    .. "`queue` what `cdf.queue` gives; "
     .. "`gateway` is `require \"cdfworkflow.gateway\"`, and `webhook` what `gateway.new` gives.",
   "",
   "A mistake in the program raises at the program's line. What the world can do, and values that CDF would refuse, "
