@@ -101,9 +101,63 @@ static void close_multi(cdfw_engine *engine) {
   engine->multi = NULL;
 }
 
+/* libcurl looks at each transfer that waits in it for a connection again and again. So it gets no
+   more than can be under way: by HTTP/2 that is many on one connection. */
+static bool has_room(const cdfw_engine *engine, const cdfw_transfer *transfer) {
+  size_t most = (size_t)engine->settings.max_connections;
+  if (transfer->tls && most < STREAMS) most = STREAMS;
+  return engine->inside < most;
+}
+
+static CURLMcode put_in(cdfw_engine *engine, cdfw_transfer *transfer) {
+  CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
+  if (code == CURLM_OK) engine->inside++;
+  return code;
+}
+
+static void put_off(cdfw_engine *engine, cdfw_transfer *transfer) {
+  transfer->waits = true;
+  transfer->after = NULL;
+  if (engine->first_waiting == NULL)
+    engine->first_waiting = transfer;
+  else
+    engine->last_waiting->after = transfer;
+  engine->last_waiting = transfer;
+}
+
+static void wait_no_more(cdfw_engine *engine, cdfw_transfer *transfer) {
+  cdfw_transfer *before = NULL;
+  for (cdfw_transfer *one = engine->first_waiting; one != transfer; one = one->after)
+    before = one;
+  if (before == NULL)
+    engine->first_waiting = transfer->after;
+  else
+    before->after = transfer->after;
+  if (engine->last_waiting == transfer) engine->last_waiting = before;
+  transfer->waits = false;
+}
+
 static void detach(cdfw_engine *engine, cdfw_transfer *transfer) {
   unlink_running(engine, transfer);
-  curl_multi_remove_handle(engine->multi, transfer->easy);
+  if (transfer->waits) {
+    wait_no_more(engine, transfer);
+  } else {
+    curl_multi_remove_handle(engine->multi, transfer->easy);
+    engine->inside--;
+  }
+}
+
+/* Lets those that waited in, first come, first served. */
+static void let_in(cdfw_engine *engine) {
+  cdfw_transfer *first;
+  while ((first = engine->first_waiting) != NULL && has_room(engine, first)) {
+    wait_no_more(engine, first);
+    cdfw_transfer_limit(first, first->deadline - GRACE - cdfw_driver_now());
+    if (put_in(engine, first) == CURLM_OK) continue;
+    unlink_running(engine, first);
+    cdfw_ending_fail(first, CDFW_FAILURE_LOCAL, false, "libcurl takes no more transfers");
+    link_finished(engine, first);
+  }
 }
 
 /* libcurl's multi handle has become unusable: its transfers fail, and the next submit makes
@@ -125,12 +179,15 @@ static void leave_to_parent(cdfw_engine *engine) {
   while (engine->running != NULL) {
     cdfw_transfer *transfer = engine->running;
     unlink_running(engine, transfer);
+    transfer->waits = false;
     transfer->easy = NULL;
     cdfw_ending_fail(transfer, CDFW_FAILURE_CANCELLED, true,
                      "the process forked while the request was under way");
     link_finished(engine, transfer);
   }
   cdfw_driver_abandon(&engine->driver);
+  engine->first_waiting = engine->last_waiting = NULL;
+  engine->inside = 0;
   engine->multi = NULL;
   engine->owner = 0;
 }
@@ -139,7 +196,7 @@ static void leave_to_parent(cdfw_engine *engine) {
    no attempt. */
 static bool begin_anew(cdfw_engine *engine, cdfw_transfer *transfer) {
   cdfw_transfer_renew(transfer, transfer->deadline - GRACE - cdfw_driver_now());
-  if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) return false;
+  if (put_in(engine, transfer) != CURLM_OK) return false;
   link_running(engine, transfer);
   return true;
 }
@@ -188,10 +245,12 @@ static double due_time(const cdfw_engine *engine) {
 
 static void settle(cdfw_engine *engine, bool well) {
   collect(engine);
-  if (well)
+  if (well) {
     expire(engine);
-  else
+    let_in(engine);
+  } else {
     collapse(engine);
+  }
   if (engine->running == NULL) engine->soonest = INFINITY;
   cdfw_driver_arm(&engine->driver, due_time(engine));
 }
@@ -259,7 +318,11 @@ static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdf
   cdfw_transfer_answer_in(transfer, response, request->max_response_size);
   if (!open_multi(engine)) return errno != 0 ? strerror(errno) : "libcurl could not be started";
   if (!cdfw_transfer_load(transfer, request)) return why_not_loaded(transfer);
-  CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
+  if (engine->first_waiting != NULL || !has_room(engine, transfer)) {
+    put_off(engine, transfer);
+    return NULL;
+  }
+  CURLMcode code = put_in(engine, transfer);
   return code == CURLM_OK ? NULL : curl_multi_strerror(code);
 }
 

@@ -221,6 +221,10 @@ bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
   return true;
 }
 
+void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds) {
+  curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));
+}
+
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   cdfw_flight_begin(transfer);
   if (transfer->trust != NULL) cdfw_trust_withdraw(transfer->trust, transfer);

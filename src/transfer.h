@@ -47,6 +47,8 @@ typedef struct cdfw_flight {
 typedef struct cdfw_transfer {
   struct cdfw_transfer *next;     /* in the list of the engine that it is in */
   struct cdfw_transfer *previous; /* set only while it runs */
+  struct cdfw_transfer *after;    /* the next that waits for room in libcurl */
+  bool waits;                     /* it does so: libcurl does not know it yet */
   int64_t id;                     /* of this use */
   void *easy;                     /* CURL, kept from use to use */
   const char *flaw;               /* what this libcurl does not take and must; NULL: nothing */
@@ -81,6 +83,8 @@ void cdfw_transfer_answer_in(cdfw_transfer *transfer, cdfw_response *response, s
 bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request);
 /* Makes a stale transfer ready to begin anew, on a connection of its own, with `seconds` left. */
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds);
+/* Says anew, just before it starts, that it has so many seconds. */
+void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds);
 /* Forgets (and wipes) the request and its answer, and lets go of another's response. */
 void cdfw_transfer_rest(cdfw_transfer *transfer);
 
