@@ -1,10 +1,15 @@
 -- SPDX-License-Identifier: Apache-2.0
 rockspec_format = "3.0"
+
+-- The public address of the repository: here and nowhere else. There is none yet; `make rockspec ADDRESS=https://…` makes
+-- the rockspec of a release that bears it, and with it a homepage and a place for issues.
+local address = nil
+
 package = "cdfworkflow"
 version = "scm-1"
 source = {
-  -- The checkout itself (`luarocks make`, `luarocks pack`). The owner puts the public address here on release.
-  url = ".",
+  url = address and "git+" .. address or ".", -- `luarocks make` takes the folder that it is started in
+  tag = address and "v" .. version:gsub("%-%d+$", "") or nil,
 }
 description = {
   summary = "Start, follow and schedule data-workflow runs in Cognite Data Fusion",
@@ -14,18 +19,21 @@ description = {
     where the rock lyaml is there). An embedded CDF to try it against comes with it (cdfworkflow-sim; serving it needs
     the rock http).]],
   license = "Apache-2.0",
+  homepage = address,
+  issues_url = address and address .. "/issues",
+  labels = { "cognite", "workflow", "http", "nginx", "haproxy", "cli" },
 }
-supported_platforms = { "linux" }
+supported_platforms = { "unix" }
 dependencies = {
-  "lua >= 5.1, < 5.5",
+  "lua >= 5.1, < 5.6",
+  "lua ~= 5.2", -- its coroutines do not tell whether they can wait
   "lua-cjson >= 2.1.0",
   "argparse >= 0.7.0",
 }
 external_dependencies = {
   CURL = { library = "curl" },
 }
--- Not "builtin": that cannot link with `-z nodelete` (a resolver thread of libcurl may outlive lua_close), nor hide
--- the module's own symbols.
+-- Not "builtin": that cannot hide the module's own symbols.
 build = {
   type = "make",
   build_target = "rock",
@@ -41,11 +49,11 @@ build = {
     LUA = "$(LUA)",
     LIBDIR = "$(LIBDIR)",
     LUADIR = "$(LUADIR)",
+    BINDIR = "$(BINDIR)",
+    SCRIPTS_DIR = "$(SCRIPTS_DIR)",
   },
-  install = {
-    bin = {
-      ["cdfworkflow"] = "lua/cdfworkflow/program/bin/cdfworkflow",
-      ["cdfworkflow-sim"] = "lua/cdfworkflow/simulator/bin/cdfworkflow-sim",
-    },
-  },
+}
+test = {
+  type = "command",
+  command = "make test",
 }

@@ -3,6 +3,7 @@
 
 local Script = require "script"
 local cdf = require "cdfworkflow"
+local shell = require "shell"
 
 local has_integers = math.type ~= nil -- luacheck: ignore 143
 
@@ -58,6 +59,45 @@ describe("cdf.encode", function()
     assert.same({ nil, "value.sensors[2]: NaN cannot be written as JSON" },
       { cdf.encode { sensors = { 1, 0 / 0 } } })
     assert.same({ nil, "value: nil cannot be written as JSON" }, { cdf.encode(nil) })
+  end)
+end)
+
+describe("the host's own lua-cjson", function()
+  -- Debian's has no mark for arrays. This one has, as that of OpenResty and of LuaRocks.
+  local MARKING = [[
+    local real = require "cjson"
+    local array_mt = real.array_mt or {}
+    local marking = {}
+    for name, value in pairs(real) do marking[name] = value end
+    marking.array_mt = array_mt
+    package.loaded.cjson = marking
+    local cdf = require "cdfworkflow"
+  ]]
+
+  local function says(source) return (shell.run_lua(MARKING .. source)) end
+
+  it("finds its own mark on the arrays of this library, and on nothing else", function()
+    assert.equal("true true true nil nil", says [=[
+      local read = assert(cdf.decode '{"list": [], "deep": [[]], "full": [1], "object": {}}')
+      local function marked(t) return tostring(getmetatable(t) == array_mt) end
+      io.write(table.concat({ marked(read.list), marked(read.deep[1]), marked(cdf.array {}),
+        tostring(getmetatable(read.full)), tostring(getmetatable(read.object)) }, " "))
+    ]=])
+  end)
+
+  it("has it where cdf.array was called before anything was read, too", function()
+    assert.equal("true array", says [[
+      local made = cdf.array {}
+      io.write(tostring(getmetatable(made) == array_mt), " ", getmetatable(made).__jsontype)
+    ]])
+  end)
+
+  it("is not needed to know such an array again", function()
+    assert.equal('{"list":[]} []', says [[
+      local read, made = assert(cdf.decode '{"list": []}'), cdf.array {}
+      package.loaded.cjson = real
+      io.write((cdf.encode(read)), " ", (cdf.encode(cdf.array(made))))
+    ]])
   end)
 end)
 

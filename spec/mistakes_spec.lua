@@ -6,9 +6,12 @@
 local Script = require "script"
 local cdf = require "cdfworkflow"
 local memory_store = require "memory_store"
+require("cdfworkflow.later").load_all()
 require "cdfworkflow.transport.cqueues"
+require "cdfworkflow.transport.copas"
 require "cdfworkflow.transport.luv"
 local method = require "cdfworkflow.method"
+local simulator = require "cdfworkflow.simulator"
 
 local unpack = table.unpack or unpack -- luacheck: ignore 113 143
 
@@ -25,6 +28,7 @@ end
 
 local open, closed = new_client(), new_client()
 closed:close()
+local sim = simulator.new()
 
 --- The queues of both.
 local queues = {}
@@ -44,7 +48,7 @@ local TOGETHER = {
 local COMPANY = { ["client:schedule function_external_id"] = { via = "function" } }
 
 local ODD = { true, 7.5, "odd\0", {}, print, -1, coroutine.create(function() end), io.stdout, { 1, x = 2 } }
-local PLAUSIBLE = { "text", UUID, 7, {}, CREDENTIALS, open, { tasks = {} }, true, { text = "text" } }
+local PLAUSIBLE = { "text", UUID, 7, {}, CREDENTIALS, open, { tasks = {} }, true, { text = "text" }, print }
 
 local sample
 
@@ -102,6 +106,8 @@ end
 --- The object and the function that a name such as "client.workflows:list" stands for.
 local function resolve(name, client)
   local object, last = name:match "^(.*)[:.]([^:.]*)$"
+  if object == "simulator" then return nil, simulator[last] end
+  if object == "sim" then return sim, sim[last] end
   if object:find "^cdfworkflow%." then return nil, require(object)[last] end
   local found = client
   if object == "queue" then return queues[client], queues[client][last] end
@@ -230,6 +236,8 @@ for _, name in ipairs(names) do
         assert_mistake(name .. ": called with a dot", pcall(call, f))
       end)
 
+      if name:find "^sim:" then return end -- has no end
+
       it("is a call after close", function()
         local ok, message = invoke(name, closed, {}, 0)
         if method.declared[name].even_closed then
@@ -271,6 +279,8 @@ describe("the tables", function()
     assert_declared(cdf, "cdf.", { gather = true, lint = true }) -- any number of functions; anything at all
     assert_declared(cdf.task, "cdf.task.", {})
     assert_declared(queues[open], "queue:", {})
+    assert_declared(simulator, "simulator.", {})
+    assert_declared(sim, "sim:", {})
   end)
 
   it("know the functions that they are of", function()

@@ -1,12 +1,13 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The rock: both rockspecs, and what luarocks makes of them in a tree of its own.
+-- The rock: its rockspec, the one that a release gets, and what luarocks makes of them in a tree of its own.
 -- Runs on: 5.4
 
 local core = require "cdfworkflow.core"
 local shell = require "shell"
 
+-- Not optimized, since that takes longest.
 local function luarocks(arguments)
-  return shell.run(shell.unwatched .. "luarocks --lua-version=5.4 " .. arguments)
+  return shell.run(shell.unwatched .. "export CFLAGS='-O0 -fPIC'; luarocks --lua-version=5.4 " .. arguments)
 end
 
 local function rockspec(path)
@@ -46,24 +47,67 @@ describe("the rock", function()
     return shell.run(("cd %s && %s %s"):format(elsewhere, paths, command))
   end
 
-  it("has the version of src/client.h, and so has the changelog's first part", function()
-    assert.equal(("rockspec/cdfworkflow-%s-1.rockspec\nrockspec/cdfworkflow-scm-1.rockspec\n"):format(core.version),
-      (shell.run "ls rockspec/*.rockspec"))
+  it("has a rockspec that luarocks finds right, and the changelog's first part is of this version", function()
+    local output, status = luarocks "lint rockspec/cdfworkflow-scm-1.rockspec"
+    assert.equal(0, status, output)
     local changelog = shell.run "grep '^## ' CHANGELOG.md"
     assert.equal(core.version, changelog:match "^## ([%d.]+)")
   end)
 
-  it("has rockspecs that luarocks finds right and that differ in the version only", function()
-    local scm = rockspec "rockspec/cdfworkflow-scm-1.rockspec"
-    local release = rockspec(("rockspec/cdfworkflow-%s-1.rockspec"):format(core.version))
-    assert.equal("scm-1", scm.version)
-    assert.equal(core.version .. "-1", release.version)
-    release.version = scm.version
-    assert.same(scm, release)
-    for _, name in ipairs { "scm-1", core.version .. "-1" } do
-      local output, status = luarocks(("lint rockspec/cdfworkflow-%s.rockspec"):format(name))
-      assert.equal(0, status, output)
+  it("is for Lua 5.1 to 5.5, and luarocks refuses 5.2", function()
+    local output, status = shell.run(shell.unwatched .. "luarocks --lua-version=5.2 make --tree " .. elsewhere)
+    assert.not_equal(0, status)
+    assert.matches("lua ~= 5%.2", output)
+    local all = table.concat(rockspec("rockspec/cdfworkflow-scm-1.rockspec").dependencies, "\n")
+    assert.matches("lua >= 5%.1, < 5%.6\n", all)
+  end)
+
+  -- A copy of what is here as a repository with its tag, as the public one will be.
+  local function repository()
+    local there = folder()
+    local output, status = shell.run(("cp -r Makefile LICENSE lua src rockspec %s && cd %s && git init -q && "
+      .. "git add -A && git -c user.name=spec -c user.email=spec@localhost commit -q -m spec && git tag v%s")
+      :format(there, there, core.version))
+    assert(status == 0, output)
+    return there
+  end
+
+  it("gets a rockspec for its release, from which luarocks packs the source", function()
+    local there, build = repository(), folder()
+    finally(function() shell.run(("rm -rf %s %s"):format(there, build)) end)
+    local name = ("cdfworkflow-%s-1"):format(core.version)
+    local output, status = shell.run(("%s make rockspec BUILD=%s ADDRESS=file://%s && cd %s && "
+      .. "luarocks lint %s.rockspec && luarocks --lua-version=5.4 pack %s.rockspec && unzip -l %s.src.rock")
+      :format(shell.unwatched, build, there, build, name, name, name))
+    assert.equal(0, status, output)
+    assert.matches("/src/core%.c\n", output)
+    local fields = rockspec(("%s/%s.rockspec"):format(build, name))
+    assert.same({ url = "git+file://" .. there, tag = "v" .. core.version }, fields.source)
+    assert.equal("file://" .. there, fields.description.homepage)
+    assert.equal("file://" .. there .. "/issues", fields.description.issues_url)
+    output, status = shell.run(shell.unwatched .. "make rockspec BUILD=" .. build)
+    assert.not_equal(0, status)
+    assert.matches("^Its public address is missing: make rockspec ADDRESS=https://", output)
+  end)
+
+  -- What LuaRocks does for one Lua more (`make fresh` lets it do so), with the build that is there.
+  it("can be in one tree for several Luas: the programs stay those of the first", function()
+    local another = folder()
+    finally(function() shell.run("rm -rf " .. another) end)
+    local function programs(lua, scripts)
+      local bin = ("%s/lib/luarocks/rocks-%s/cdfworkflow/scm-1/bin"):format(tree, lua)
+      local output, status = shell.run(("rm -rf %s; %s make -s rock-install LUA=lua5.4 LIBDIR=%s LUADIR=%s BINDIR=%s "
+        .. "SCRIPTS_DIR=%s && ls %s"):format(bin, shell.unwatched, another, another, bin, scripts, bin))
+      return output, status
     end
+    local output, status = programs("5.4", tree .. "/bin")
+    assert.equal(0, status, output)
+    assert.equal("cdfworkflow\ncdfworkflow-sim\n", output)
+    output = programs("5.3", tree .. "/bin")
+    assert.matches(("^%s/bin/cdfworkflow starts %s/lib/luarocks/rocks%%-5%%.4/[^\n]*, and stays\n")
+      :format(tree, tree), output)
+    assert.matches("rocks%-5%.3/[^\n]*: No such file or directory\n$", output)
+    assert.equal("cdfworkflow\ncdfworkflow-sim\n", (programs("5.3", another)))
   end)
 
   it("finds a libcurl of one's own again, and looks nowhere else than the system does without one", function()
@@ -77,7 +121,7 @@ describe("the rock", function()
       .. "ln -s $(ldconfig -p | sed -n 's/.* //; /libcurl\\.so\\.4$/p' | head -n 1) $name; done"
     local said, status = shell.run(("mkdir %s/lib && cd %s/lib && PATH=$PATH:/sbin; %s"):format(own, own, links))
     assert(status == 0, said)
-    said, status = luarocks(("make --deps-mode=none --tree %s CURL_DIR=%s"):format(there, own))
+    said, status = luarocks(("make --deps-mode=none --tree %s CURL_DIR=%s CFLAGS='-O0 -fPIC'"):format(there, own))
     assert(status == 0, said)
     assert.equal(own .. "/lib", run_path(there))
     assert.matches(own .. "/lib/libcurl.so.4", (shell.run(("ldd %s/lib/lua/5.4/cdfworkflow/core.so"):format(there))))

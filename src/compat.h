@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One Lua C API for Lua 5.1, LuaJIT, 5.2, 5.3 and 5.4. No other file asks for the Lua version.
+ * One Lua C API for Lua 5.1, LuaJIT, 5.3, 5.4 and 5.5. No other file asks for the Lua version.
  * Shims bear names of our own, because LuaJIT already declares some of the later functions. */
 #ifndef CDFW_COMPAT_H
 #define CDFW_COMPAT_H
@@ -8,6 +8,19 @@
 #include <lua.h>
 #include <stdbool.h>
 #include <stddef.h>
+
+/* Raises where the Lua that loads this is another than it was built for, before any of its numbers
+   is used, or one that it cannot be built for. */
+#if LUA_VERSION_NUM == 502
+#define cdfw_checkversion(L)                                                 \
+  luaL_error((L),                                                            \
+             "cdfworkflow does not run on Lua 5.2, whose coroutines do not " \
+             "tell whether they can wait: use 5.1, LuaJIT, 5.3, 5.4 or 5.5")
+#elif LUA_VERSION_NUM > 502
+#define cdfw_checkversion(L) luaL_checkversion(L)
+#else
+#define cdfw_checkversion(L) ((void)(L)) /* 5.1 has functions that no later Lua has */
+#endif
 
 #if LUA_VERSION_NUM >= 502
 #define cdfw_rawlen(L, index) ((size_t)lua_rawlen((L), (index)))

@@ -17,6 +17,7 @@
 #include "library.h"
 #include "object.h"
 #include "run.h"
+#include "stay.h"
 #include "step.h"
 #include "terminal.h"
 
@@ -54,7 +55,7 @@ static int core_sha256(lua_State *L) {
   unsigned char digest[CDFW_DIGEST_SIZE];
   char hex[2 * CDFW_DIGEST_SIZE];
   cdfw_digest_sha256(text, length, digest);
-  for (int i = 0; i < CDFW_DIGEST_SIZE; i++) {
+  for (size_t i = 0; i < CDFW_DIGEST_SIZE; i++) {
     hex[2 * i] = digits[digest[i] >> 4];
     hex[2 * i + 1] = digits[digest[i] & 15];
   }
@@ -97,11 +98,19 @@ static const luaL_Reg functions[] = {{"array", cdfw_json_array},
                                      {"upload", cdfw_calls_upload},
                                      {NULL, NULL}};
 
+/* Raises where the promises cannot be kept in this process. */
+static void check_surroundings(lua_State *L) {
+  char problem[256];
+  const char *reason;
+  cdfw_checkversion(L);
+  if (!cdfw_library_fits(problem, sizeof problem)) luaL_error(L, "%s", problem);
+  if (!cdfw_stay(&reason)) luaL_error(L, "cdfworkflow cannot keep itself loaded: %s", reason);
+}
+
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L);
 
 CDFW_EXPORT int luaopen_cdfworkflow_core(lua_State *L) {
-  char problem[256];
-  if (!cdfw_library_fits(problem, sizeof problem)) return luaL_error(L, "%s", problem);
+  check_surroundings(L);
   cdfw_json_open(L);
   cdfw_error_open(L);
   cdfw_object_open(L);

@@ -6,15 +6,41 @@
 
 #include "object.h"
 
-static const char array_metatable; /* its address is the registry's key */
+/* Their addresses are the registry's keys: our mark, and that of lua-cjson where it has one. */
+static const char array_metatable, cjson_metatable;
 static const char raw_class[] = "cdfworkflow.json";
 
 /* {==== Arrays ==== */
 
+void cdfw_json_adopt_mark(lua_State *L, int cjson) {
+  int top = lua_gettop(L);
+  lua_pushvalue(L, cjson);
+  if (lua_istable(L, -1)) lua_getfield(L, -1, "array_mt");
+  if (lua_gettop(L) == top + 2 && lua_istable(L, -1)) {
+    lua_pushliteral(L, "array");
+    lua_setfield(L, -2, "__jsontype");
+    cdfw_rawsetp(L, LUA_REGISTRYINDEX, &cjson_metatable);
+  }
+  lua_settop(L, top);
+}
+
+/* lua-cjson knows arrays by one metatable only, so that one is taken where there is one. */
 void cdfw_json_mark_array(lua_State *L, int index) {
   int table = cdfw_absindex(L, index);
-  cdfw_rawgetp(L, LUA_REGISTRYINDEX, &array_metatable);
+  cdfw_rawgetp(L, LUA_REGISTRYINDEX, &cjson_metatable);
+  if (lua_isnil(L, -1)) {
+    lua_pop(L, 1);
+    cdfw_rawgetp(L, LUA_REGISTRYINDEX, &array_metatable);
+  }
   lua_setmetatable(L, table);
+}
+
+/* Whether the metatable on the top is the registry's at that key. [-0, +0] */
+static bool is_kept_at(lua_State *L, const char *key) {
+  cdfw_rawgetp(L, LUA_REGISTRYINDEX, key);
+  bool same = lua_rawequal(L, -1, -2) != 0;
+  lua_pop(L, 1);
+  return same;
 }
 
 bool cdfw_json_is_cjson_field(lua_State *L, int index, const char *field) {
@@ -36,12 +62,12 @@ bool cdfw_json_is_cjson_field(lua_State *L, int index, const char *field) {
 cdfw_json_mark cdfw_json_mark_of(lua_State *L, int index) {
   cdfw_json_mark mark = CDFW_JSON_UNMARKED;
   if (!lua_getmetatable(L, index)) return mark;
-  cdfw_rawgetp(L, LUA_REGISTRYINDEX, &array_metatable);
-  if (lua_rawequal(L, -1, -2) || cdfw_json_is_cjson_field(L, -2, "array_mt"))
+  if (is_kept_at(L, &array_metatable) || is_kept_at(L, &cjson_metatable) ||
+      cdfw_json_is_cjson_field(L, -1, "array_mt"))
     mark = CDFW_JSON_ARRAY;
-  else if (cdfw_json_is_cjson_field(L, -2, "empty_array_mt"))
+  else if (cdfw_json_is_cjson_field(L, -1, "empty_array_mt"))
     mark = CDFW_JSON_ARRAY_IF_EMPTY;
-  lua_pop(L, 2);
+  lua_pop(L, 1);
   return mark;
 }
 

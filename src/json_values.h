@@ -10,6 +10,10 @@
 
 /* Pushes JSON's null: light userdata NULL, as in lua-cjson and nginx. [-0, +1] */
 void cdfw_json_push_null(lua_State *L);
+/* Takes the mark for arrays of the lua-cjson at `cjson` (OpenResty's, LuaRocks' from 2.1.0.6 on),
+   so that the host's own lua-cjson writes what is marked from now on as we do; other JSON libraries
+   look for its `__jsontype`. [-0, +0] */
+void cdfw_json_adopt_mark(lua_State *L, int cjson);
 /* Marks the table at `index` as an array. [-0, +0] */
 void cdfw_json_mark_array(lua_State *L, int index);
 

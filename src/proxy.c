@@ -58,7 +58,7 @@ static bool surely_went_without(const cdfw_transfer *transfer) {
   return (curl_easy_getinfo)(transfer->easy, used_proxy, &used) == CURLE_OK && used == 0;
 }
 
-/* The port that the connection goes to, or went to; 0: none was tried. */
+/* The port that the connection goes to, or went to; 0 or less: none was tried. */
 static long peer_port(const cdfw_transfer *transfer) {
   long port = 0;
   if (transfer->flight.to_port != 0) return transfer->flight.to_port;
@@ -71,8 +71,9 @@ static long peer_port(const cdfw_transfer *transfer) {
 static bool went_by(const cdfw_transfer *transfer, int port) {
   cdfw_failure failure = transfer->response->failure;
   long peer = peer_port(transfer);
-  return failure == CDFW_FAILURE_PROXY || peer == port ||
-         (failure == CDFW_FAILURE_CONNECT && peer == 0);
+  if (failure == CDFW_FAILURE_PROXY) return true;
+  if (peer <= 0) return failure == CDFW_FAILURE_CONNECT;
+  return peer == port && !surely_went_without(transfer);
 }
 
 void cdfw_proxy_note(const cdfw_transfer *transfer, bool nameless) {
@@ -80,7 +81,7 @@ void cdfw_proxy_note(const cdfw_transfer *transfer, bool nameless) {
   const char *by, *host;
   size_t length;
   const char *url = transfer->tls ? find_url(transfer->settings, &by) : NULL;
-  if (url == NULL || surely_went_without(transfer)) return;
+  if (url == NULL) return;
   int port = split(url, &host, &length);
   if (!nameless && !went_by(transfer, port)) return;
   response->proxy_by = by;

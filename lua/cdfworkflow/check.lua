@@ -40,6 +40,22 @@ function check.is_list_of(value, lua_type)
   return true
 end
 
+--- A table of values by text.
+---@param word string
+---@param is_fine fun(value: any): boolean?
+function check.map(word, is_fine)
+  return {
+    word = word,
+    accepts = function(value)
+      if type(value) ~= "table" then return false end
+      for name, member in pairs(value) do
+        if type(name) ~= "string" or not is_fine(member) then return false end
+      end
+      return true
+    end,
+  }
+end
+
 --- A JSON object, as C writes it.
 check.object = { word = "a table", accepts = is "table" }
 

@@ -124,7 +124,7 @@ describe("a signal #timed", function()
   end)
 
   it("a second time ends that too, and says how to find out", function()
-    local twice = "kill -INT $pid; sleep 1; kill -INT $pid"
+    local twice = "kill -INT $pid; until grep -q 'waiting for CDF' err; do sleep 0.02; done; kill -INT $pid"
     local outcome = interrupted_at(SLOW_RUN:gsub("SECONDS", "60"), "[ -e FLAG ]", twice, "run w 1 --request-id order-7")
     assert.equal("", outcome.out)
     assert.matches("it is not known whether a run was started; to find out, run it again with the same "
@@ -135,7 +135,8 @@ describe("a signal #timed", function()
   it("ends the program at once while it reads its input", function()
     for signal, status in pairs { INT = 130, TERM = 143 } do
       local words = "mkfifo pipe; $CDFWORKFLOW run daily-report --input - <>pipe"
-      local outcome = interrupted(words, "sleep 0.5", signal, env)
+      local it_reads = "head -c 70000 /dev/zero >pipe" -- more than a pipe holds
+      local outcome = interrupted(words, it_reads, signal, env)
       assert.equal("", outcome.out)
       assert.equal(status, outcome.status)
     end

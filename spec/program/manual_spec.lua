@@ -59,6 +59,23 @@ describe("cdfworkflow(1)", function()
     end
   end)
 
+  it("has every command of a command, with every option that its help lists, and none that it does not", function()
+    local _, subs = arguments.parser()
+    local count = 0
+    for name, command in pairs(subs) do
+      if name:find " " then
+        count = count + 1
+        local part, options = assert(part_of(name), name), options_in(command:get_help())
+        options["-h"], options["--help"] = nil, nil
+        for option in pairs(options) do
+          assert.truthy(part:find("*" .. option .. "*", 1, true), name .. " " .. option)
+        end
+        for option in part:gmatch "%*(%-%-?[%a][%w-]*)%*" do assert.truthy(options[option], name .. " " .. option) end
+      end
+    end
+    assert.equal(5, count)
+  end)
+
   it("has the global options of the help", function()
     local globals = section(page, "GLOBAL OPTIONS")
     local listed = options_in(arguments.parser():get_help())

@@ -146,6 +146,61 @@ local PROGRAM = [[
   print(execution and "done" or err.kind)
 ]]
 
+-- The error of a run, with the proxy that the option or the environment names.
+local SAYS = [[
+  package.path, package.cpath = %q, %q
+  local cdf = require "cdfworkflow"
+  local client = assert(cdf.client { project = "p", base_url = %q, timeout = 5, max_retries = 0,
+    proxy = %s, credentials = assert(cdf.credentials { token = "t" }) })
+  print(select(2, client:run("w", "1", { nonce = "n" })).message)
+]]
+
+describe("an error says which proxy there was, and who named it:", function()
+  local function error_of(url, environment, option)
+    return (shell.run(environment .. " " .. shell.lua .. " -e " .. shell.quote(SAYS:format(package.path, package.cpath,
+      url, option or "nil"))))
+  end
+
+  it("one that is not there is not taken for CDF", function()
+    local port = wire.free_port()
+    local url = "http://me:secret@127.0.0.1:" .. port
+    for _, name in ipairs { "https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY" } do
+      local said = error_of("https://cdf.example", name .. "=" .. url)
+      assert.matches("^POST /workflows/w/versions/1/run: no connection to the proxy 127%.0%.0%.1:" .. port .. " %("
+        .. name .. "%) %(.*%); check " .. name .. ", or except the host by NO_PROXY\n$", said)
+      assert.is_nil(said:find("secret", 1, true))
+    end
+    assert.matches("no connection to the proxy 127%.0%.0%.1:" .. port .. " %(proxy%) .*; check proxy, or except",
+      error_of("https://cdf.example", "https_proxy=http://127.0.0.1:1", ("%q"):format(url)))
+    assert.matches("no connection to the proxy %[::1%]:" .. port, error_of("https://cdf.example",
+      "https_proxy=http://[::1]:" .. port))
+  end)
+
+  it("one by which CDF was reached is named when CDF is not trusted", function()
+    local to, by = api(), proxy()
+    local said = error_of(to.url, "https_proxy=" .. address(by))
+    assert.matches("no secure connection, by way of the proxy 127%.0%.0%.1:" .. by.port .. " %(https_proxy%) %(",
+      said)
+    assert.matches("; if the certificate comes from a private authority, name its file in ca_file\n$", said)
+  end)
+
+  it("one that says no is named with what it said", function()
+    local by = proxy "Basic cmlnaHQ6d29yZA=="
+    assert.matches("the proxy 127%.0%.0%.1:" .. by.port .. " %(https_proxy%) refused %(it asks for auth.* %(407%)%)",
+      error_of("https://cdf.example", "https_proxy=" .. address(by, "me:wrong@")))
+  end)
+
+  it("none is named for a host that NO_PROXY excepts, nor where there is none", function()
+    local nobody = "https://127.0.0.1:" .. wire.free_port()
+    for _, environment in ipairs { "https_proxy=http://127.0.0.1:1 NO_PROXY=127.0.0.1", "" } do
+      local said = error_of(nobody, environment)
+      assert.matches("no connection %(", said)
+      assert.is_nil(said:find("proxy", 1, true), said)
+    end
+    assert.is_nil(error_of(nobody, "https_proxy=http://127.0.0.1:1", "''"):find("proxy", 1, true))
+  end)
+end)
+
 describe("the environment", function()
   it("names the proxy, and NO_PROXY what is reached without it", function()
     local to, by = api(), proxy()

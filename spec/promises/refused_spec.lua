@@ -76,7 +76,7 @@ describe("a kept HTTP/2 connection that was closed meanwhile", function()
   it("costs a run nothing, not even a repeat", function()
     local client = server:client "token_good_and_closed"
     assert(client:auth())
-    os.execute "sleep 0.2"
+    server.wire:wait_until_it_closes()
     local execution, err = client:run("w", "1", { input = { plan = "run_good" }, nonce = "n" })
     assert(execution, tostring(err))
     client:close()

@@ -186,6 +186,19 @@ describe("an extractor's YAML", function()
     end)
   end)
 
+  it("is read beside CDF_CA_FILE, which is a matter of the machine", function()
+    local transport = require "cdfworkflow.transport"
+    local given
+    stub(transport, "of_host", function(options)
+      given = options
+      return Script.new {}
+    end)
+    finally(function() transport.of_host:revert() end)
+    variables.CDF_CA_FILE = "/etc/plant/ca.pem"
+    assert(cdf.from_file(file(OLDER)))
+    assert.equal("/etc/plant/ca.pem", given.ca_file)
+  end)
+
   it("fills in variables where the extractors do: in plain scalars and behind !env", function()
     variables.TENANT, variables.REGION = "my-tenant", "westeurope-1"
     local function form(secret)

@@ -50,7 +50,8 @@ function wrap(object)
 end
 
 --- From now on core.folder is this one.
----@param planned? { step?: integer, from?: integer, kill?: "before"|"after", fail?: string } `from`: all later ones fail
+---@param planned? { step?: integer, from?: integer, kill?: "before"|"after", fail?: string } `from`: all later ones
+---  fail
 function failing_folder.begin(planned)
   steps, plan = 0, planned
   core.folder = function(path) return take_step(real, path) end

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`.
+# Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`,
+# `fresh`, `machines`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -28,14 +29,19 @@ lua5.3                | command -v lua5.3
 liblua5.3-dev         | pkg-config --exists lua5.3
 lua5.1                | command -v lua5.1
 liblua5.1-0-dev       | pkg-config --exists lua5.1
+lua5.2                | command -v lua5.2
+liblua5.2-dev         | pkg-config --exists lua5.2
 luajit2               | command -v luajit
 libluajit2-5.1-dev    | pkg-config --exists luajit
 lua-busted            | command -v busted
 lua-luv               | lua5.4 -e 'require "luv"'
+lua-socket            | lua5.4 -e 'require "socket"'
+neovim                | command -v nvim
 lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
+dpkg-dev              | command -v dpkg-buildflags
 python3               | command -v python3
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
@@ -48,6 +54,10 @@ haproxy               | PATH=$PATH:/usr/sbin command -v haproxy
 nginx                 | PATH=$PATH:/usr/sbin command -v nginx
 libnginx-mod-http-lua | test -e /usr/lib/nginx/modules/ngx_http_lua_module.so
 lua-resty-core        | test -e /usr/share/lua/5.1/resty/core.lua
+redis-tools           | command -v redis-cli && command -v redis-check-rdb
+lua-redis             | test -e /usr/share/lua/5.3/redis.lua && test -e /usr/share/lua/5.1/redis.lua
+lua-socket            | lua5.4 -e 'require "socket"'
+lua-nginx-redis       | test -e /usr/share/lua/5.1/nginx/redis.lua
 nghttp2-server        | PATH=$PATH:/usr/sbin command -v nghttpd
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 scdoc                 | command -v scdoc
@@ -91,6 +101,25 @@ fuzz_needs() {
   cat <<'LIST'
 clang                 | command -v clang
 libclang-rt-14-dev    | test -e "$(clang --print-file-name="libclang_rt.fuzzer-$(uname -m).a")"
+LIST
+}
+
+fresh_needs() {
+  cat <<'LIST'
+debootstrap           | PATH=$PATH:/usr/sbin command -v debootstrap
+iproute2              | PATH=$PATH:/sbin command -v ip
+util-linux            | command -v unshare
+LIST
+}
+
+machines_needs() {
+  test_needs
+  cat <<'LIST'
+debootstrap             | PATH=$PATH:/usr/sbin command -v debootstrap
+qemu-user-static        | command -v qemu-arm-static
+gcc-arm-linux-gnueabihf | command -v arm-linux-gnueabihf-gcc
+gcc-aarch64-linux-gnu   | command -v aarch64-linux-gnu-gcc
+gcc-i686-linux-gnu      | command -v i686-linux-gnu-gcc
 LIST
 }
 

@@ -30,16 +30,23 @@ function native.build(file, libraries)
   return path
 end
 
+--- What comes before a command whose Lua is to find an ordinary build.
+---@return string
+function native.environment()
+  succeed(("cd %s && make -s build BUILD=build LUAS=%s"):format(shell.quote(root), name))
+  return ("env LUA_PATH=%s LUA_CPATH=%s"):format(
+    shell.quote(root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;" .. native.folder .. "?.lua;;"),
+    shell.quote(modules .. "/?.so;;"))
+end
+
 --- The command that runs a Lua file of spec/support in a process of its own, to be followed by its arguments.
 ---@param file string without `.lua`
 ---@param variables? string assignments for its environment
 ---@return string
 function native.command(file, variables)
-  succeed(("cd %s && make -s build BUILD=build LUAS=%s"):format(shell.quote(root), name))
   local lua = succeed(shell.unwatched .. "command -v " .. shell.lua):match "%S+"
-  return ("env LUA_PATH=%s LUA_CPATH=%s %s %s %s"):format(
-    shell.quote(root .. "/lua/?.lua;" .. root .. "/lua/?/init.lua;" .. native.folder .. "?.lua;;"),
-    shell.quote(modules .. "/?.so;;"), variables or "", lua, shell.quote(native.folder .. file .. ".lua"))
+  file = shell.quote(native.folder .. file .. ".lua")
+  return ("%s %s %s %s"):format(native.environment(), variables or "", lua, file)
 end
 
 return native

@@ -43,6 +43,14 @@ http {
 }
 ]]
 
+--- Whether a process runs; one that has ended and waits for its parent does not.
+function nginx.is_alive(pid)
+  local file = io.open(("/proc/%d/stat"):format(pid))
+  local state = file and file:read("*a"):match "%) (%a)"
+  if file then file:close() end
+  return state ~= nil and state ~= "Z"
+end
+
 ---@param name string
 function Nginx:read(name)
   local file = io.open(self.folder .. "/" .. name, "r")
@@ -72,6 +80,21 @@ function Nginx:workers()
     if what:match "worker process" and not what:match "shutting down" then found[#found + 1] = tonumber(pid) end
   end
   return found
+end
+
+--- Ends it once the requests that it has are answered, and removes its folder.
+function Nginx:quit()
+  self:signal "QUIT"
+  nginx.wait_until("nginx has ended", function() return not nginx.is_alive(self.pid) end)
+  self:stop()
+end
+
+--- Ends it and all its workers at once, as a power cut would, and removes its folder.
+function Nginx:kill()
+  local children = shell.run(("ps -o pid= --ppid %d"):format(self.pid))
+  self:signal "KILL"
+  for pid in children:gmatch "%d+" do self:signal("KILL", tonumber(pid)) end
+  self:stop()
 end
 
 --- How many descriptors and how many KiB of memory a process holds.
@@ -125,8 +148,8 @@ function Nginx:ask_many(path, arguments)
     ("curl -sk -Z --parallel-immediate --parallel-max 300 -m 60 -o /dev/null -w '%%{http_code}\\n' %s %s 2>/dev/null")
       :format(arguments or "", shell.quote(self.url .. path))))
   local statuses = {}
-  for status in curl:lines() do
-    status = tonumber(status)
+  for line in curl:lines() do
+    local status = tonumber(line)
     statuses[status] = (statuses[status] or 0) + 1
   end
   curl:close()
@@ -137,7 +160,7 @@ end
 ---@param what string
 ---@param look fun(): any
 function nginx.wait_until(what, look)
-  for _ = 1, 200 do
+  for _ = 1, 600 do -- 30 s, for machines that have much to do
     local seen = look()
     if seen then return seen end
     os.execute "sleep 0.05"
@@ -157,7 +180,7 @@ function Nginx:stop()
   return log
 end
 
-local function write(path, text)
+function nginx.write(path, text)
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()
@@ -185,7 +208,7 @@ end
 ---@param server { pid: integer, port: integer }
 function nginx.comes_up(server)
   for _ = 1, 100 do
-    if select(2, shell.run(("kill -0 %d"):format(server.pid))) ~= 0 then return false end
+    if not nginx.is_alive(server.pid) then return false end
     if listens(server.port) then return true end
     os.execute "sleep 0.03"
   end
@@ -199,10 +222,10 @@ end
 ---@return spec.Nginx
 function nginx.run(configuration, environment, files)
   local folder = shell.run("mktemp -d"):match "%S+"
-  for name, text in pairs(files or {}) do write(folder .. "/" .. name, text) end
+  for name, text in pairs(files or {}) do nginx.write(folder .. "/" .. name, text) end
   for _ = 1, 3 do -- the free port may be somebody else's by now
     local port = wire.free_port()
-    write(folder .. "/nginx.conf", (configuration:gsub("@PORT@", tostring(port))))
+    nginx.write(folder .. "/nginx.conf", (configuration:gsub("@PORT@", tostring(port))))
     local output, pid = spawn(folder, environment)
     local self = setmetatable({ output = output, pid = pid, folder = folder, port = port }, Nginx)
     self.url = "http://127.0.0.1:" .. port

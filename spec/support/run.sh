@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
-# Runs spec files, each in a busted process of its own on each Lua, two at a time, each within a time limit.
-# `run.sh "5.4 luajit" [file …]`, all of spec/ without files. The last line is "N passed, N failed".
+# Runs spec files, each in a busted process of its own on each Lua, each within a time limit. One more at a time
+# than there are processors, since many wait for servers and clocks.
+# `run.sh "5.4 luajit" [file …]`, all of spec/ without files. The last line is "N passed, N failed", and ", N skipped"
+# where a test said so, or where a Lua is not here.
 #
 # Lines that a spec prints with "# " before them, such as figures, are shown.
 # A spec that cannot run on every Lua says so in a comment line of its own: `-- Runs on: 5.4 luajit`.
 # BUILD names the build to load (default build), SPEC_TIMEOUT the seconds that one file may take (default 120),
-# BUSTED_OPTIONS what else busted is to be told.
+# BUSTED_OPTIONS what else busted is to be told, LUAS_NOT_HERE those that are not installed: each counts as one skipped.
 set -uo pipefail
 cd "$(dirname "$0")/../.."
 . spec/support/env.sh
@@ -19,6 +21,8 @@ else
   files=("$@")
 fi
 export BUILD=${BUILD:-build}
+read -ra absent <<<"${LUAS_NOT_HERE:-}"
+unset LUAS_NOT_HERE
 busted=$(command -v busted) || { echo "busted is not here: run spec/support/install.sh test" >&2; exit 1; }
 
 # The specs speak to this machine only, in one locale, and a make that they start is not a part of this one.
@@ -95,18 +99,21 @@ run_file() { # lua file result
 }
 
 n=0
+most=$(($(nproc) + 1))
 for lua in $luas; do
   [ -e "$BUILD/$lua/cdfworkflow/core.so" ] || { echo "Not built: $BUILD/$lua" >&2; exit 1; }
   for file in "${files[@]}"; do
     wanted_on "$lua" "$file" || continue
     n=$((n + 1))
     run_file "$lua" "$file" "$results/$n" &
-    [ $n -lt 2 ] || wait -n
+    [ $n -lt $most ] || wait -n
   done
 done
 wait
 
-cat /dev/null "$results"/*.verdict | awk -v files=$n '
+for lua in "${absent[@]}"; do echo "$lua is not installed here: skipped"; done
+
+cat /dev/null "$results"/*.verdict | awk -v files=$n -v skipped=${#absent[@]} '
   { judged++; passed += $1; failed += $2; skipped += $3 }
   END {
     failed += files - judged

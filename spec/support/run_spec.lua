@@ -59,6 +59,13 @@ describe("run.sh", function()
     assert.is_nil(output:find("elsewhere", 1, true))
   end)
 
+  it("says which Lua is not installed, and counts it as skipped", function()
+    local output, status = shell.run(shell.unwatched
+      .. ("LUAS_NOT_HERE='5.5 5.6' spec/support/run.sh 5.4 %s/good_spec.lua"):format(folder))
+    assert.matches("\n5.5 is not installed here: skipped\n5.6 is not [^\n]*\n2 passed, 0 failed, 2 skipped\n$", output)
+    assert.equal(0, status)
+  end)
+
   it("shows the figures that a spec prints, and nothing else of it", function()
     local output, _, last = run "telling"
     assert.equal("1 passed, 0 failed", last)

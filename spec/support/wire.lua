@@ -62,6 +62,20 @@ function Server:line(pump)
   error("the wire server logged nothing", 2)
 end
 
+--- Returns once the server has closed a connection that its client still has open.
+function Server:wait_until_it_closes()
+  local is_closed = (" 0100007F:%04X 08 "):format(self.port) -- CLOSE_WAIT
+  local deadline = core.now() + 10
+  repeat
+    local file = assert(io.open "/proc/net/tcp")
+    local connections = file:read "*a"
+    file:close()
+    if connections:find(is_closed, 1, true) then return end
+    os.execute "sleep 0.01"
+  until core.now() > deadline
+  error("the wire server closed no connection", 2)
+end
+
 --- Starts a raw server. `handler` is Lua 5.4 source, called with each connection and its number, in which the words of
 --- wire_server.lua can be used. `tls`: "good", "expired", "elsewhere" (a certificate for another host), or "later" (the
 --- handler begins it).

@@ -3,7 +3,9 @@
 -- blocks where others yield: waiting for anything moves the transfers' clock.
 
 local Poll = require "cdfworkflow.transport.poll"
+local clock = require "clock"
 local core = require "cdfworkflow.core"
+local cqueues = require "cqueues"
 local slow_cdf = require "slow_cdf"
 
 describe("a transport that is pumped", function()
@@ -12,23 +14,28 @@ describe("a transport that is pumped", function()
   setup(function() slow = slow_cdf.start { delay = 0.01, token_delay = 0 } end)
   teardown(function() slow:stop() end)
 
+  --- Until the transfers have something to do, or a little while.
+  local function until_it_stirs()
+    if client.transport.closed then return end
+    cqueues.poll({ pollfd = client.transport.handle:fd(), events = "r" }, 0.02)
+  end
+
   --- A host whose pumps are coroutines that go on whenever somebody waits.
   local function new_host()
     local pumps = {}
     log = { spawned = 0, waits = 0 }
-    local function nap() os.execute "sleep 0.002" end
     return {
       pumps = pumps,
       wait = function()
         log.waits = log.waits + 1
         local co, is_main = coroutine.running()
-        if co and not is_main then coroutine.yield() else nap() end
+        if co and not is_main then coroutine.yield() else until_it_stirs() end
       end,
-      sleep = nap,
+      sleep = function(seconds) cqueues.sleep(seconds) end,
       signal = function()
         return {
           wait = function()
-            nap()
+            until_it_stirs()
             for _, pump in ipairs(pumps) do
               if coroutine.status(pump) == "suspended" then assert(coroutine.resume(pump)) end
             end
@@ -101,7 +108,6 @@ describe("a transport that is pumped", function()
       most, handed = math.max(most, handed), 0
       coroutine.yield()
     end
-    os.execute "sleep 0.2"
     assert(client:run("w", "1"))
     assert.equal(1, most)
     assert.is_nil(next(transport.waiting))
@@ -222,7 +228,7 @@ describe("a transport that is pumped", function()
           if coroutine.status(co) == "suspended" then assert(coroutine.resume(co)) end
         end
         if is_enough() then return end
-        os.execute "sleep 0.005"
+        until_it_stirs()
       end
       error("waited in vain", 2)
     end
@@ -251,7 +257,7 @@ describe("a transport that is pumped", function()
       local done = 0
       local waiters = {}
       for i = 1, 3 do waiters[i] = begin(function() if client:run("w", "1") then done = done + 1 end end) end
-      os.execute "sleep 0.15"
+      clock.pass(0.15) -- so that it is looked who has vanished
       go_on(function() return done == 3 end, waiters[1], waiters[2], waiters[3])
     end)
 
@@ -293,7 +299,7 @@ describe("a transport that is pumped", function()
       assert.equal(0, err.attempts)
       gone[reader] = true
       host.pumps[1], host.pumps[2], host.pumps[3] = nil, nil, nil
-      os.execute "sleep 0.3"
+      clock.pass(0.3)
       assert.equal("throttled", select(2, client:run("w", "1")).kind) -- and gives up what nobody waits for
       assert.truthy(is_at_rest())
     end)

@@ -153,6 +153,20 @@ local function rights(add, client, inspection)
   end
 end
 
+--- What of the project and the rights a token's inspection shows to be missing.
+---@param client cdfworkflow.Client
+---@param inspection table what `GET /api/v1/token/inspect` gave
+---@return string[] missing such as "project", "sessionsAcl:CREATE"
+function checkup.missing(client, inspection)
+  local missing = {}
+  local function add(what, ok)
+    if not ok then missing[#missing + 1] = what end
+  end
+  project(add, client, inspection)
+  rights(add, client, inspection)
+  return missing
+end
+
 --- CDF.md section 3: without a secret there is no session of client credentials.
 local function session(add, client)
   local login = core.describe(client.settings.credentials)

@@ -5,7 +5,6 @@
 local core = require "cdfworkflow.core"
 local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
-local token_store = require "cdfworkflow.call.token_store"
 
 local carry = {}
 
@@ -55,10 +54,12 @@ end
 ---@return number? surplus the id of a session that was left alone
 local function answer(call, client, response, started, phase, method, url)
   local now = client.transport:now()
-  report(client, {
-    type = "response", phase = phase, method = method, url = url, status = response.status,
-    failure = response.failure, proxy = response.failure and response.proxy or nil, elapsed = now - started,
-  })
+  if client.on_event then
+    report(client, {
+      type = "response", phase = phase, method = method, url = url, status = response.status,
+      failure = response.failure, proxy = response.failure and response.proxy or nil, elapsed = now - started,
+    })
+  end
   return call:step("answer", now, core.time(), response)
 end
 
@@ -69,11 +70,12 @@ local function is_answer(response)
   return (kind == "table" or kind == "userdata") and (response.status or response.failure) ~= nil
 end
 
+--- Sends a request, unless the client has an answer instead: where it must not go out any more (queue/drain.lua).
 local function exchange(call, client, request, phase, errand)
   local started = client.transport:now()
   local method, url = report_request(client, request, phase)
   if errand then errand.asked = { started, phase, method, url } end
-  local response = client.transport:http(request, errand)
+  local response = client.instead and client.instead() or client.transport:http(request, errand)
   if not is_answer(response) then
     mistake.raise "the client's transport must answer with a status or a failure"
   end
@@ -93,7 +95,7 @@ end
 
 --- A token request, unless another process has put a good token into the store.
 local function exchange_token(call, client, request, denied, errand)
-  local store = token_store.of(client, errand)
+  local store = client.token_store and require("cdfworkflow.call.token_store").of(client, errand)
   if not store then return request_token(call, client, request, errand) end
   local transport = client.transport
   local began = transport:now()

@@ -129,6 +129,10 @@ function Store:retry(id) end
 ---@return cdfworkflow.Error? err
 function Store:drop(id) end
 
+--- A drain has ended, and another one may go on. A store that keeps nothing for its drain has no such method.
+---@type nil|fun(self: cdfworkflow.queue.Store)
+Store.rest = nil
+
 --- Lets go of what it holds (locks, connections). Claims that are under way are left as a killed drain would leave
 --- them.
 function Store:close() end

@@ -105,9 +105,17 @@ local function options_of(claim, timeout)
   }
 end
 
---- A client like the queue's that notes how far a call has come.
-local function watching(client, progress)
+--- In place of a request that would go out too late.
+local LATE = {
+  failure = "cancelled", sent = false, message = "too late: this drain stood still, and another may have the delivery",
+}
+
+--- A client like the queue's that notes how far a call has come, and sends nothing after the deadline, wherever this
+--- process, or the machine, stood still before.
+local function watching(self, progress, deadline)
+  local client, now = self.queue.client, self.queue.clock.now
   local double = client:_double { transport = client.transport }
+  double.instead = function() return now() >= deadline and LATE or nil end
   double.on_event = function(event)
     if event.type == "request" then progress.phase = event.phase end
     if client.on_event then client.on_event(event) end
@@ -119,18 +127,20 @@ end
 --- the drain had been killed.
 local function attempt(self, claim, round)
   local queue, client = self.queue, self.queue.client
+  local deadline = queue.clock.now() + client.timeout
   local is_ours, err = queue.store:begin(claim, client.timeout)
   if not is_ours then
     queue.pace:give_back(round)
     queue.store:release(claim)
-    return err and kept(self, nil, err)
+    if err then kept(self, nil, err) else sleep(self, 0.2) end -- somebody drops it, or has taken it over
+    return
   end
   tell(self, { type = "begun", delivery = claim })
   self.running:begins(claim, claim.workflow)
   local progress = {}
-  local double = watching(client, progress)
-  local ok, execution, trouble = protected(client.run, double, claim.workflow, claim.version,
-    options_of(claim, client.timeout))
+  local double = watching(self, progress, deadline)
+  local left = math.max(deadline - queue.clock.now(), 0.001)
+  local ok, execution, trouble = protected(client.run, double, claim.workflow, claim.version, options_of(claim, left))
   self.running:ends(claim, ok and execution or nil)
   if not ok then
     queue.store:release(claim)
@@ -208,6 +218,15 @@ local function work(self)
   end
 end
 
+local function work_together(self, workers)
+  if workers == 1 then return work(self) end
+  local functions = {}
+  for i = 1, workers do functions[i] = function() return work(self) end end
+  local _, errors = gather.run_list(functions, function() self.over = true end)
+  local _, raised = next(errors)
+  if raised ~= nil then error(raised, 0) end
+end
+
 ---@param queue cdfworkflow.Queue
 ---@param opts cdfworkflow.DrainOptions
 ---@param running cdfworkflow.queue.Running
@@ -217,15 +236,9 @@ function Drain.run(queue, opts, running)
   local self = setmetatable({
     queue = queue, opts = opts, running = running, result = { started = 0, refused = 0, others = false },
   }, Drain)
-  if opts.concurrency == 1 then
-    work(self)
-  else
-    local workers = {}
-    for i = 1, opts.concurrency do workers[i] = function() return work(self) end end
-    local _, errors = gather.run_list(workers, function() self.over = true end)
-    local _, raised = next(errors)
-    if raised ~= nil then error(raised, 0) end
-  end
+  local ok, raised = protected(work_together, self, opts.concurrency)
+  if queue.store.rest then queue.store:rest() end
+  if not ok then error(raised, 0) end
   if not self.err then return self.result end
   self.err.drained = self.result
   return nil, self.err

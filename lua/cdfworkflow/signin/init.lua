@@ -23,6 +23,7 @@ local function collect(settings, source, from)
   local extractor, variables = require "cdfworkflow.signin.extractor", require "cdfworkflow.signin.variables"
   local opts, ok, err = settings.opts, true, nil
   local opened
+  variables.trust(settings, source)
   if from.config then
     opened, err = extractor.open(from.config, source)
     if not opened then return nil, err end
@@ -89,6 +90,7 @@ end
 
 --- A client from a file: a `.env` file of the CDF Toolkit (what the environment has wins), or the YAML of an extractor,
 --- in both of its forms, which needs lyaml. They are told apart by the ending of the name, else by what is in them.
+--- CDF_CA_FILE counts for both.
 ---
 ---     local client = assert(cdf.from_file("toolkit.env", { timeout = 20 }))
 ---     print(client.project) --> my-project

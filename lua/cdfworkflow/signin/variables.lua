@@ -193,13 +193,21 @@ local function timeout(source)
     check.timeout.word), check.timeout.most)
 end
 
+--- Whom to trust is a matter of the machine, so it counts for all files too.
+---@param settings { opts: table, words: table<string, string> }
+---@param source cdfworkflow.signin.Source
+function variables.trust(settings, source)
+  settings.words.ca_file = "CDF_CA_FILE" -- also where it is not set
+  settings.opts.ca_file = settings.opts.ca_file or take(settings, source, "ca_file", "CDF_CA_FILE")
+end
+
 --- Adds what the variables say of the project, of where it is and of how to get there, where the options do not.
 ---@param settings { opts: table, words: table<string, string> }
 ---@param source cdfworkflow.signin.Source
 ---@return true|nil, cdfworkflow.Error? err
 function variables.place(settings, source)
   local opts = settings.opts
-  settings.words.base_url, settings.words.ca_file = "CDF_URL", "CDF_CA_FILE" -- also where they are not set
+  settings.words.base_url = "CDF_URL" -- also where it is not set
   opts.project = opts.project or take(settings, source, "project", "CDF_PROJECT")
   local err
   if not opts.base_url and not opts.cluster then
@@ -210,7 +218,6 @@ function variables.place(settings, source)
       settings.words.base_url = settings.words.cluster or settings.words.base_url
     end
   end
-  opts.ca_file = opts.ca_file or take(settings, source, "ca_file", "CDF_CA_FILE")
   if not opts.timeout then opts.timeout, err = timeout(source) end
   if err then return nil, err end
   return true

@@ -2,13 +2,16 @@
 -- The embedded CDF: a function from request to response, with a clock that only its owner moves. No I/O. What
 -- it knows is in `sim.state`, plain data that can be saved as JSON; what it was told (secrets, Lua functions) is not.
 
+require "cdfworkflow.supported"
 local answering = require "cdfworkflow.simulator.answering"
 local auth = require "cdfworkflow.simulator.api.auth"
-local core = require "cdfworkflow.core"
+local check = require "cdfworkflow.check"
+local copy = require "cdfworkflow.simulator.lib.copy"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
 local http_date = require "cdfworkflow.simulator.lib.http_date"
+local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
 local other = require "cdfworkflow.simulator.api.other"
 local options = require "cdfworkflow.options"
@@ -16,6 +19,7 @@ local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
 local schedules = require "cdfworkflow.simulator.api.schedules"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 local transport = require "cdfworkflow.simulator.transport"
 local triggers = require "cdfworkflow.simulator.api.triggers"
 
@@ -59,24 +63,12 @@ local M = {}
 local Simulator = {}
 Simulator.__index = Simulator
 
-local OPTIONS = {
-  "project", "projects", "client_id", "client_secret", "tokens", "principals", "clock", "seed", "token_lifetime",
-  "functions", "transformations", "simulations", "function_apps", "mappings", "requests", "state",
-}
+local takes = {}
 
 local START = 1767225600000 -- 2026-01-01T00:00:00Z
 local KEPT_REQUESTS = 10000 -- in the log, at least
 
 -- Making one ------------------------------------------------------------------------------------------------------
-
-local function sorted_names(map)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
 
 -- Adds what is not there yet.
 local function add_names(names, more)
@@ -94,7 +86,7 @@ end
 -- What was asked for, then what else the loaded state holds.
 local function project_names(given)
   local names = add_names({}, given.projects or { given.project })
-  add_names(names, sorted_names(given.state and given.state.projects or {}))
+  add_names(names, sorted_keys(given.state and given.state.projects or {}))
   return #names > 0 and names or { "my-project" }
 end
 
@@ -103,7 +95,7 @@ local function open_projects(self)
   for _, name in ipairs(self.project_names) do
     self.projects[name] = project.new(self, name, self.state.projects[name])
     self.state.projects[name] = self.projects[name].stored
-    for _, external_id in ipairs(sorted_names(self.handlers)) do
+    for _, external_id in ipairs(sorted_keys(self.handlers)) do
       functions.register(self.projects[name], external_id)
     end
   end
@@ -115,7 +107,8 @@ local function principals_of(given)
     list[1] = {
       client_id = given.client_id or "client-id",
       client_secret = given.client_secret or "client-secret",
-      tokens = given.tokens,
+      tokens = given.tokens or {},
+      token_exchange = true,
     }
   end
   for _, principal in ipairs(given.principals or {}) do
@@ -124,22 +117,10 @@ local function principals_of(given)
   return list
 end
 
--- Arrays stay marked as such.
-local function copy(value)
-  if type(value) ~= "table" then
-    return value
-  end
-  local result = core.is_array(value) and core.array({}) or {}
-  for name, member in pairs(value) do
-    result[name] = copy(member)
-  end
-  return result
-end
-
 local function new_state(given)
   return {
-    clock = given.clock or START,
-    random = random.start(given.seed or 1),
+    clock = given.clock,
+    random = random.start(given.seed),
     tokens = {},
     uploads = {},
     projects = {},
@@ -153,9 +134,9 @@ end
 ---@field client_secret string? default "client-secret"
 ---@field tokens string[]? bearer tokens of that client that never expire
 ---@field principals cdfworkflow.simulator.Principal[]? further clients
----@field clock integer? milliseconds since the epoch; default 2026-01-01T00:00:00Z
----@field seed integer? for ids, nonces and tokens; default 1
----@field token_lifetime number? seconds; default 3600
+---@field clock integer? milliseconds since the epoch; 2026-01-01T00:00:00Z unless told
+---@field seed integer? for ids, nonces and tokens
+---@field token_lifetime number? seconds
 ---@field functions table<string, function>? Lua functions that stand for Cognite Functions, by external id
 ---@field transformations table<string, function>? `fn(parameters, context)`; returns seconds that it takes
 ---@field simulations table<string, function>? the same, by the external id of the routine
@@ -166,6 +147,28 @@ end
 ---@field requests table<string, table|cdfworkflow.simulator.OtherHandler>? answers for the rest of CDF's API, by method
 ---  and path below the project, such as `["GET /timeseries/{id}"]`
 ---@field state table? what `export` of another simulator gave
+
+local FUNCTIONS = check.map("a table of functions by text", check.fn.accepts)
+local STRINGS = options.list(check.string)
+
+local OPTIONS = options.of {
+  { "project", check.string },
+  { "projects", STRINGS },
+  { "client_id", check.string },
+  { "client_secret", check.string },
+  { "tokens", STRINGS },
+  { "principals", options.list(auth.PRINCIPAL) },
+  { "clock", check.whole(0, 2 ^ 53), default = START },
+  { "seed", check.whole(0, 2 ^ 31 - 2), default = 1 },
+  { "token_lifetime", check.patience, default = 3600 },
+  { "functions", FUNCTIONS, default = {} },
+  { "transformations", FUNCTIONS },
+  { "simulations", FUNCTIONS },
+  { "function_apps", FUNCTIONS },
+  { "mappings", FUNCTIONS },
+  { "requests", check.map("a table of tables and functions by text", other.ANSWER.accepts), default = {} },
+  { "state", check.object },
+}
 
 local function add_request(self, name, given)
   local problem = other.add(self.other, name, given)
@@ -189,8 +192,7 @@ end
 ---     print(assert(client.functions:call("fetch", { day = 31 }, { wait = true })).status) --> Completed
 ---@param given cdfworkflow.simulator.Options?
 ---@return cdfworkflow.simulator.Simulator
-function M.new(given)
-  given = options.check(given, OPTIONS, "simulator.new")
+local function new(given)
   local self = setmetatable({
     state = given.state or new_state(given),
     projects = {},
@@ -202,22 +204,25 @@ function M.new(given)
     function_apps = given.function_apps or {},
     mappings = given.mappings or {},
     other = other.new(),
-    token_lifetime = given.token_lifetime or 3600,
-    start = given.clock or START,
+    token_lifetime = given.token_lifetime,
+    start = given.clock,
     log = {},
     counts = {},
   }, Simulator)
   self.directory = auth.directory(principals_of(given), self.project_names)
-  for external_id, handler in pairs(given.functions or {}) do
-    assert(type(handler) == "function", "a function handler is a Lua function")
+  for external_id, handler in pairs(given.functions) do
     self.handlers[external_id] = handler
   end
   open_projects(self)
-  for name, answer in pairs(given.requests or {}) do
+  for name, answer in pairs(given.requests) do
     add_request(self, name, answer)
   end
   return self
 end
+
+M.new = method.fn("simulator.new", { { "given", OPTIONS } }, new)
+
+takes.export = {}
 
 --- All that it knows, as plain data.
 ---
@@ -233,6 +238,8 @@ local function must_rest(self, what)
   end
 end
 
+takes.reset = {}
+
 --- Forgets everything but who may sign in: projects are empty, no fault waits, the clock stands where it started.
 --- Tokens stay good, so that clients go on; ids are not given twice.
 ---
@@ -245,6 +252,8 @@ function Simulator:reset()
   self.counts, self.log = {}, self.log and {} or nil
   open_projects(self)
 end
+
+takes.load = { { "state", check.object, required = true } }
 
 --- Takes the state of another simulator, or an earlier one, instead of its own. What is none changes nothing.
 ---
@@ -262,7 +271,7 @@ function Simulator:load(state)
     for name, value in pairs(self.state) do
       assert(type(state[name]) == type(value), "its " .. name .. " is missing")
     end
-    add_names(self.project_names, sorted_names(state.projects))
+    add_names(self.project_names, sorted_keys(state.projects))
     self.state = state
     open_projects(self)
   end)
@@ -277,6 +286,8 @@ function Simulator:load(state)
   return nil, "this is no state of a simulator: " .. tostring(problem)
 end
 
+takes.function_handler = { { "external_id", check.string, required = true }, { "handler", check.fn, required = true } }
+
 --- Registers a Lua function that stands for a Cognite Function, in every project. It is called as
 --- `fn(data, context)` and returns the response and, if it likes, how many seconds it takes on the simulator's clock.
 ---
@@ -285,12 +296,13 @@ end
 ---@param external_id string
 ---@param handler fun(data: table, context: table): any, number?
 function Simulator:function_handler(external_id, handler)
-  assert(type(handler) == "function", "a function handler is a Lua function")
   self.handlers[external_id] = handler
   for _, name in ipairs(self.project_names) do
     functions.register(self.projects[name], external_id)
   end
 end
+
+takes.request_handler = { { "name", check.string, required = true }, { "given", other.ANSWER, required = true } }
 
 --- Answers one endpoint of CDF that is not here otherwise.
 ---
@@ -301,6 +313,8 @@ end
 function Simulator:request_handler(name, given)
   add_request(self, name, given)
 end
+
+takes.fault = { { "fault", check.object, required = true } } -- the rest is said by fault_rules.lua
 
 --- Orders a fault for a request to come. Raises where it is none, or could never show.
 ---
@@ -317,6 +331,8 @@ function Simulator:fault(fault)
   return self.faults:order(fault)
 end
 
+takes.list_faults = {}
+
 --- The faults that wait.
 ---
 ---     sim:fault { status = 503, match = { operation = "run", times = 2 } }
@@ -325,6 +341,8 @@ end
 function Simulator:list_faults()
   return self.faults:list()
 end
+
+takes.clear_faults = { { "id", check.number } }
 
 --- Takes ordered faults back.
 ---
@@ -335,6 +353,8 @@ end
 function Simulator:clear_faults(id)
   return self.faults:clear(id)
 end
+
+takes.transport = {}
 
 --- What a client is given as its `transport` to talk to this simulator.
 ---
@@ -349,6 +369,14 @@ function Simulator:transport()
   return transport.new(self)
 end
 
+local function project_of(self, name)
+  return self.projects[name or self.project_names[1]] or mistake.raise(("there is no project %q"):format(name))
+end
+
+takes.fire_trigger = {
+  { "external_id", check.string, required = true }, { "items", check.list }, { "project_name", check.string },
+}
+
 --- Fires a trigger now, as if its data had come (or, for a schedule, its time).
 ---
 ---     sim:fire_trigger("nightly")
@@ -357,8 +385,10 @@ end
 ---@param items table[]? what the data trigger saw; becomes `${workflow.input.items}`
 ---@param project_name string? default: the first project
 function Simulator:fire_trigger(external_id, items, project_name)
-  triggers.fire(self.projects[project_name or self.project_names[1]], external_id, items)
+  triggers.fire(project_of(self, project_name), external_id, items)
 end
+
+takes.fire_schedule = { { "id", check.number, required = true }, { "project_name", check.string } }
 
 --- Makes the call of a function schedule now, as if its time had come.
 ---
@@ -367,10 +397,12 @@ end
 ---@param id integer
 ---@param project_name string? default: the first project
 function Simulator:fire_schedule(id, project_name)
-  schedules.fire(self.projects[project_name or self.project_names[1]], id)
+  schedules.fire(project_of(self, project_name), id)
 end
 
 -- Time ------------------------------------------------------------------------------------------------------------
+
+takes.now = {}
 
 --- The time on the simulator's clock.
 ---
@@ -379,6 +411,8 @@ end
 function Simulator:now()
   return self.state.clock
 end
+
+takes.next_due = {}
 
 --- When there will be something to do.
 ---
@@ -415,13 +449,14 @@ local function run_until(self, target)
   end
 end
 
+takes.advance = { { "seconds", check.patience, required = true } }
+
 --- Moves the clock, and lets everything happen that is due on the way, each at its time.
 ---
 ---     sim:advance(90)
 ---     print(assert(client:retrieve(execution)).status) --> COMPLETED
 ---@param seconds number
 function Simulator:advance(seconds)
-  assert(type(seconds) == "number" and seconds >= 0, "advance needs seconds, not negative")
   local target = self.state.clock + math.floor(seconds * 1000 + 0.5)
   if not self.running then
     run_until(self, target)
@@ -430,6 +465,18 @@ function Simulator:advance(seconds)
 end
 
 -- Requests -----------------------------------------------------------------------------------------------------------
+
+local REQUEST = options.resource {
+  { "method", check.string, required = true },
+  { "path", check.string, required = true },
+  { "headers", check.object, required = true },
+  { "body", check.string },
+  { "base_url", check.string },
+  { "scheme", check.string },
+}
+REQUEST.use = nil -- as it is
+
+takes.answer = { { "request", REQUEST, required = true }, { "principal", check.object } }
 
 --- Answers one request at once: no fault, no movement of time, no log. `principal` stands in for a bearer token.
 ---
@@ -478,6 +525,8 @@ local function answer_with_faults(self, request, route, fault)
   end)
 end
 
+takes.handle = { { "request", REQUEST, required = true } }
+
 --- Answers one request as CDF would, at the present time of the simulator's clock.
 ---
 ---     local request = { method = "GET", path = "/api/v1/projects/my-project/workflows", headers = {} }
@@ -497,5 +546,7 @@ function Simulator:handle(request)
   note(self, request, operation, response)
   return response
 end
+
+method.class(Simulator, "sim", takes)
 
 return M

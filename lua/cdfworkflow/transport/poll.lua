@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The transport of hosts with an event loop: libcurl behind one pollable descriptor. A coroutine of its own, the pump,
 -- waits for the descriptor, moves everybody's transfers and wakes those whose answers are there.
--- What waiting means is the host's: see the adapters cqueues.lua, luv.lua, nginx.lua and haproxy.lua.
+-- What waiting means is the host's: see the adapters cqueues.lua, luv.lua, copas.lua, nginx.lua and haproxy.lua.
 
 local core = require "cdfworkflow.core"
 local gather = require "cdfworkflow.call.gather"

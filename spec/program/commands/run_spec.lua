@@ -214,7 +214,8 @@ describe("a run with --request-id", function()
 
   it("that is repeated after Ctrl-C starts no second one", function()
     local script = ([[( $CDFWORKFLOW run w 1 --request-id killed & pid=$!
-      %s; kill -INT $pid; sleep 0.5; kill -INT $pid; wait $pid; exit $? )]]):format(arrived())
+      %s; kill -INT $pid; until grep -q 'waiting for CDF' err; do sleep 0.02; done
+      kill -INT $pid; wait $pid; exit $? )]]):format(arrived())
     local first = program.shell(script, { env = settings })
     assert.equal(130, first.status)
     assert.matches("run it again with the same %-%-request%-id", first.err)

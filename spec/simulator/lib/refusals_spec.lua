@@ -4,7 +4,8 @@
 local refusals = require "cdfworkflow.simulator.lib.refusals"
 
 local function sources()
-  local folder = debug.getinfo(require("cdfworkflow.simulator").new, "S").source:match("^@(.*)init%.lua$")
+  local new_transport = require("cdfworkflow.simulator.transport").new
+  local folder = debug.getinfo(new_transport, "S").source:match("^@(.*)transport%.lua$")
   local listing = assert(io.popen("find '" .. folder .. "' -name '*.lua'"))
   local texts = {}
   for path in listing:lines() do

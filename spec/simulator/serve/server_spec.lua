@@ -345,10 +345,11 @@ describe("the server", function()
 
   for _, name in ipairs { "INT", "TERM" } do
     it("ends in good order on SIG" .. name .. ", after the answer under way", function()
-      local output = start_alone { "--port", "0", "--fault", "any:delay=0.6" }
+      local output = start_alone { "--port", "0", "--control", "--fault", "any:delay=0.6" }
       local pid, url = output:read("*l"), output:read("*l"):match("http.*$")
       local client = assert(io.popen(("curl -s --noproxy '*' -o /dev/null -w '%%{http_code}' %s/x"):format(url)))
-      os.execute(("sleep 0.2; kill -s %s %s"):format(name, pid))
+      repeat until curl(url .. "/_simulator/log"):find '"/x"'
+      os.execute(("kill -s %s %s"):format(name, pid))
       assert.equal("404", client:read("*a"))
       client:close()
       assert.equal("status 0", output:read("*l"))

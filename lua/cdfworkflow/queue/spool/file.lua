@@ -24,6 +24,13 @@ function file.name(id)
   return name:sub(1, 80) .. "%~" .. core.sha256(id)
 end
 
+--- The id that such a name stands for, where it was not cut.
+---@param name string
+---@return string
+function file.id(name)
+  return (name:gsub("%%(%x%x)", function(digits) return string.char(tonumber(digits, 16)) end))
+end
+
 ---@param delivery cdfworkflow.queue.Delivery
 ---@param put cdfworkflow.queue.Moment
 ---@return string

@@ -78,17 +78,17 @@ function History:ends_with(what) return self.last ~= nil and self.last.what == w
 --- Seconds that must go by before the next attempt, since the last one may still bring about a run.
 ---@param clock cdfworkflow.queue.Clock
 ---@param alone number seconds for which it has been certain that no other drain is alive
+---@param is_ours boolean the last one is this process's, and may go on without its drain
 ---@return number
-function History:wait(clock, alone)
+function History:wait(clock, alone, is_ours)
   local open = self.open
   if not open then return 0 end
   local age = moment.exactly(clock, open)
   local left = contract.SETTLED_AFTER - alone
   if age and open.what == "failed" then left = contract.SETTLED_AFTER - age end
   if age and open.what == "begun" then
-    -- Begun since there is no other drain, it is one of ours, which may go on without its drain.
     local by_deadline = open.seconds + contract.SETTLED_AFTER - age
-    left = age < alone and by_deadline or math.min(left, by_deadline)
+    left = is_ours and by_deadline or math.min(left, by_deadline)
   end
   return math.max(left, 0)
 end

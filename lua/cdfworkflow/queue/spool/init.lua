@@ -31,6 +31,7 @@ local tally = require "cdfworkflow.queue.spool.tally"
 ---@field log userdata
 ---@field line cdfworkflow.PriorityQueue what waits, as the latest listing found it
 ---@field mine table<string, boolean> names of the deliveries that are claimed here
+---@field own table<string, boolean> names of those whose last attempt is this process's, and has no end
 ---@field lock? userdata
 ---@field alone_since? number when the lock was had
 ---@field latest number the time of the latest delivery that was put here
@@ -39,6 +40,7 @@ Spool.__index = Spool
 
 local OTHERS = 2 -- seconds until it is worth asking whether another drain is still at work
 local BATCH = 10000 -- deliveries that are known at a time
+local SWEEP = 3600 -- seconds from one sweeping to the next
 local FULL_AGAIN = 60 -- seconds until a queue that seems to be full is counted again
 
 local function trouble(self, what, message)
@@ -51,7 +53,7 @@ end
 ---@return cdfworkflow.queue.Spool|nil spool
 ---@return cdfworkflow.Error? err
 local function new(path)
-  local self = setmetatable({ path = path, line = PriorityQueue.new(), mine = {}, latest = 0 }, Spool)
+  local self = setmetatable({ path = path, line = PriorityQueue.new(), mine = {}, own = {}, latest = 0 }, Spool)
   local message
   if path == "" or path:find "%z" then return check.invalid("spool", "spool must be the path of a folder", "a path") end
   self.root, message = core.folder(path)
@@ -91,15 +93,31 @@ end
 
 -- {==== Putting ====
 
---- Whether a delivery is known by that name: yes, or where it cannot be known, why.
+--- Forgets a delivery that was started long ago. `nil`: somebody is about it, or it cannot be done.
+local function forget(self, name)
+  local log, message = self.log:lock(name, false, false)
+  if not log then return nil, message or "its log is locked" end
+  local removed
+  removed, message = self.log:remove(name)
+  log:close()
+  return removed, message
+end
+
+--- Whether a delivery is known by that name; nil: that cannot be known, and why.
 local function is_known(self, name)
   for _, folder in ipairs { self.waiting, self.refused } do
     local size, message = folder:size(name)
-    if size or message then return size ~= nil, message end
+    if size == nil then return nil, message end
+    if size then return true end
   end
   local history, message = read_log(self, name)
   if not history then return nil, message end
-  return history:ends_with "started" and moment.at_least(self.clock, history.last) < contract.REMEMBERED
+  if not history:ends_with "started" then return false end
+  if moment.at_least(self.clock, history.last) < contract.REMEMBERED then return true end
+  local forgotten
+  forgotten, message = forget(self, name)
+  if not forgotten then return nil, message end
+  return false
 end
 
 --- The place in the order: later than whatever was put here before, also where the clock was set back a little.
@@ -152,7 +170,7 @@ local function make_room(self, size, limits)
   local now = self.clock.now()
   if done == false and now - (self.counted or -FULL_AGAIN) >= FULL_AGAIN then
     self.counted = now
-    listing.count(self)
+    listing.count(self, 1)
     done, message = tally.add(self.root, { waiting = 1, bytes = size }, fits)
   end
   if done == false then return full(self, would_be, limits) end
@@ -222,11 +240,14 @@ function Spool:get(id)
   return history:ends_with "started" and history.last.id == id and of_log(history) or nil
 end
 
---- The first line of a delivery's file is enough for a list; where it is damaged, its name.
+--- The first line of a delivery's file is enough for a list; where it is damaged, what its name says.
 local function summary(self, state, name)
   local text, history = read_delivery(self, state, name, delivery_file.HEAD)
   if not text then return text, history end
-  local head = delivery_file.head(text) or { id = name, workflow = "?", version = "?", put = { time = 0 } }
+  local head = delivery_file.head(text)
+  if not head or delivery_file.name(head.id) ~= name then
+    head = { id = delivery_file.id(name), workflow = "?", version = "?", put = { time = 0 } }
+  end
   return described(self, {
     id = head.id, workflow = head.workflow, version = head.version, metadata = head.metadata,
     created = head.put.time,
@@ -234,7 +255,7 @@ local function summary(self, state, name)
 end
 
 function Spool:list(opts)
-  local found, message = listing.oldest(self, opts.state and { opts.state } or { "waiting", "refused" }, opts.limit)
+  local found, message = listing.oldest(self, opts.limit, opts.state)
   if not found then return trouble(self, "cannot list the deliveries", message) end
   local list = {}
   for _, one in ipairs(found) do
@@ -282,13 +303,13 @@ local function is_alone(self)
   return true
 end
 
---- Lists what waits anew, once all that was known has been claimed.
+--- Lists what waits anew, once all that was known has been claimed; now and then, with a broom.
 local function refill(self)
-  if not self.swept or self.clock.now() - self.swept > 3600 then
-    self.swept = self.clock.now()
-    listing.sweep(self)
-  end
-  local found, message = listing.oldest(self, { "waiting" }, BATCH)
+  local is_time = not self.swept or self.clock.now() - self.swept > SWEEP
+  if is_time then self.swept = self.clock.now() end
+  if is_time then listing.sweep(self) end
+  local list = is_time and listing.count or listing.oldest
+  local found, message = list(self, BATCH, "waiting")
   if not found then return nil, message end
   for i, one in ipairs(found) do
     if not self.mine[one.name] then
@@ -324,7 +345,7 @@ local function claim_of(self, item, delivery, put, history, size)
   claim.item, claim.size, claim.attempts, claim.error = item, size, history.attempts, history.error
   claim.age = moment.at_least(clock, put)
   claim.look_back = history.first and moment.at_most(clock, history.first)
-  claim.wait = history:wait(clock, clock.now() - self.alone_since)
+  claim.wait = history:wait(clock, clock.now() - self.alone_since, self.own[item.name] or false)
   return claim
 end
 
@@ -404,7 +425,10 @@ function Spool:begin(claim, seconds)
   local ok
   if there then ok, message = note(self, log, { what = "begun", seconds = seconds }, true) end
   claim.was_begun = ok
-  if ok then return true end
+  if ok then
+    self.own[claim.item.name] = true
+    return true
+  end
   return trouble(self, "cannot begin an attempt, so nothing was sent", message)
 end
 
@@ -425,6 +449,7 @@ local function conclude(self, claim, event, sync, following)
   local log, message = hold_log(self, claim)
   local ok = log
   if ok then ok, message = note(self, log, event, sync) end
+  if ok then self.own[claim.item.name] = nil end
   if ok and following then ok, message = following(self, claim.item.name, claim.size) end
   let_go(self, claim, not ok or not following)
   if ok then return true end
@@ -513,11 +538,17 @@ end
 
 function Spool:drop(id) return with_log(self, id, drop) end
 
---- The lock is kept while claims are under way, since they may go on.
+--- Lets the next drain in. Not while claims are under way, since they may go on.
+function Spool:rest()
+  if not self.lock or next(self.mine) ~= nil then return end
+  self.lock:close()
+  self.lock, self.line = nil, PriorityQueue.new()
+end
+
 function Spool:close()
   self.closing = true
-  if next(self.mine) ~= nil then return end
-  if self.lock then self.lock:close() end
+  self:rest()
+  if self.lock then return end
   for _, name in ipairs { "new", "waiting", "refused", "log", "root" } do self[name]:close() end
 end
 

@@ -2,6 +2,7 @@
 -- Who is asking: principals with their secrets, projects and capabilities, the token endpoint of the identity
 -- provider, and token inspection. Secrets and static tokens stay in the configuration, never in the saved state.
 
+local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local options = require "cdfworkflow.options"
 local random = require "cdfworkflow.simulator.lib.random"
@@ -14,10 +15,10 @@ local auth = {}
 ---@class cdfworkflow.simulator.Principal
 ---@field client_id string
 ---@field client_secret string
----@field projects string[] default: every project
----@field capabilities table<string, string[]> actions by ACL, such as `sessionsAcl = { "CREATE" }`; default: everything
----@field tokens string[] bearer tokens that never expire (for logins with CDF_TOKEN)
----@field token_exchange boolean false: its tokens do not come straight from the identity provider
+---@field projects? string[] every project unless told
+---@field capabilities? table<string, string[]> actions by ACL, such as `sessionsAcl = { "CREATE" }`; all unless told
+---@field tokens? string[] bearer tokens that never expire (for logins with CDF_TOKEN)
+---@field token_exchange? boolean false: its tokens do not come straight from the identity provider
 
 local EVERYTHING = {
   workflowOrchestrationAcl = { "READ", "WRITE" },
@@ -26,7 +27,16 @@ local EVERYTHING = {
   filesAcl = { "READ", "WRITE" },
 }
 
-local PRINCIPAL = { "client_id", "client_secret", "projects", "capabilities", "tokens", "token_exchange" }
+local STRINGS = options.list(check.string)
+
+auth.PRINCIPAL = options.members {
+  { "client_id", check.string, required = true },
+  { "client_secret", check.string, required = true },
+  { "projects", STRINGS },
+  { "capabilities", check.map("a table of lists by text", check.list.accepts) },
+  { "tokens", STRINGS, default = {} },
+  { "token_exchange", check.boolean, default = true },
+}
 
 ---@param list cdfworkflow.simulator.Principal[]
 ---@param projects string[] all there are
@@ -34,17 +44,16 @@ local PRINCIPAL = { "client_id", "client_secret", "projects", "capabilities", "t
 function auth.directory(list, projects)
   local directory = { principals = {}, static = {}, order = {} }
   for position, given in ipairs(list) do
-    options.check(given, PRINCIPAL, ("simulator principals[%d]"):format(position))
     local principal = {
-      client_id = assert(given.client_id, "a principal needs a client_id"),
-      client_secret = assert(given.client_secret, "a principal needs a client_secret"),
+      client_id = given.client_id,
+      client_secret = given.client_secret,
       projects = given.projects or projects,
       capabilities = given.capabilities or EVERYTHING,
-      token_exchange = given.token_exchange ~= false,
+      token_exchange = given.token_exchange,
     }
     directory.principals[principal.client_id] = principal
     directory.order[position] = principal
-    for _, token in ipairs(given.tokens or {}) do
+    for _, token in ipairs(given.tokens) do
       directory.static[token] = principal
     end
   end

@@ -25,6 +25,13 @@ local other = {}
 ---@alias cdfworkflow.simulator.OtherHandler fun(request: cdfworkflow.simulator.OtherRequest): any, integer?, number?
 --- gives the JSON of the answer, its status (200 unless told), and how many seconds it takes (for a `cdf` task)
 
+other.ANSWER = {
+  word = "a table or a function",
+  accepts = function(value)
+    return type(value) == "table" or type(value) == "function"
+  end,
+}
+
 ---@return table routes
 function other.new()
   return router.new()
@@ -85,8 +92,6 @@ function other.add(routes, name, answer)
   local method, path, problem = read_name(name)
   if problem then
     return problem
-  elseif type(answer) ~= "function" and type(answer) ~= "table" then
-    return ("%s is answered by a table or a function, not by %s"):format(name, type(answer))
   end
   local handler = type(answer) == "function" and answer or function()
     return answer

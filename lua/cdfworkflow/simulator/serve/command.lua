@@ -140,7 +140,7 @@ function command.main(arguments)
   local found, argparse = pcall(require, "argparse")
   if not found then
     say "argparse is needed: install the rock `argparse`, or Debian's lua-argparse"
-    return 1
+    return 2
   end
   local parser = new_parser(argparse)
   local understood, args = parser:pparse(arguments)

@@ -27,8 +27,8 @@ Server.__index = Server
 local function load_http()
   local ok, http = pcall(require, "http.server")
   if not ok then
-    return nil, "lua-http is needed to serve the simulator: install the rock `http`, or Debian's lua-http (for Lua 5.4"
-      .. " with LUA_PATH='/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua;;')\n" .. tostring(http)
+    return nil, ("lua-http is needed to serve the simulator: install the rock `http`, or Debian's lua-http (%s)")
+      :format(tostring(http):match "[^\n]*":gsub(":$", ""))
   end
   return {
     listen = http.listen,

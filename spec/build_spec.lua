@@ -1,0 +1,38 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4
+-- What `make` says where something is missing that it needs: what that is, and what to do.
+
+local program = require "program"
+local shell = require "shell"
+
+describe("make", function()
+  local folder
+
+  before_each(function() folder = program.folder() end)
+  after_each(function() shell.run("rm -rf " .. folder) end)
+
+  local function make(variables)
+    local said, status = shell.run(("cd %s && make -s build BUILD=%s/build %s"):format(
+      shell.quote(program.ROOT), folder, variables))
+    assert.not_equal(0, status)
+    return said
+  end
+
+  it("names the packages where it finds no Lua", function()
+    assert.matches("^No Lua headers found by pkg%-config. On Debian: apt%-get install pkg%-config liblua5.4%-dev "
+      .. "libcurl4%-openssl%-dev; elsewhere: make LUAS=5.4 LUA_CFLAGS=%-I/its/include/folder\n", make "LUAS=")
+  end)
+
+  it("names the package where it finds no libcurl, before it compiles anything", function()
+    assert.matches("^No libcurl headers found. On Debian: apt%-get install libcurl4%-openssl%-dev; elsewhere: make "
+      .. "CURL_CFLAGS=%-I/its/include/folder\n", make "LUAS=5.4 CURL_CFLAGS=-nostdinc")
+  end)
+
+  it("refuses a libcurl that is too old, before it compiles anything", function()
+    shell.run(("mkdir %s/curl"):format(folder))
+    program.write(folder .. "/curl/curl.h", "#define CURL_AT_LEAST_VERSION(x, y, z) ((x) < 7 || (y) < 80)\n")
+    assert.matches("^These libcurl headers are too old: cdfworkflow needs 7.80 or newer, since an older one may send a "
+      .. "request twice; for another: make CURL_CFLAGS=%-I/its/include/folder\n",
+      make("LUAS=5.4 CURL_CFLAGS=-I" .. folder))
+  end)
+end)
