@@ -293,7 +293,7 @@ static void run(cdfw_engine *engine, cdfw_transfer *transfer, double timeout) {
 
 /* Whether a connection is wanted for what follows, and libcurl has surely none. */
 static bool may_connect(const cdfw_engine *engine) {
-  return engine->settings.max_connections > 1 &&
+  return cdfw_library_keeps_unused() && engine->settings.max_connections > 1 &&
          cdfw_driver_now() > engine->asked + CDFW_CONNECTION_AGE;
 }
 

@@ -4,6 +4,7 @@
 
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
+local libcurl = require "libcurl"
 local world = require "http_world"
 
 after_each(world.stop)
@@ -52,7 +53,7 @@ end
 
 describe("a connection with CDF", function()
   it("is made while the token is asked for, and nothing is said on it", function()
-    assert.same({ "connection", "nothing" }, told { tls = "good" })
+    assert.same(libcurl.is_at_least(7, 88) and { "connection", "nothing" } or {}, told { tls = "good" })
   end)
 
   it("is not made ahead where it would be without TLS, or the only one there may be", function()
@@ -64,7 +65,8 @@ describe("a connection with CDF", function()
     assert.same({}, told({ tls = "good" }, function(_, provider) return provider.url end))
   end)
 
-  it("carries session and run where it speaks HTTP/2", function()
+  local with_http_2 = libcurl.is_at_least(7, 88) and it or function() end -- else nothing is made ahead
+  with_http_2("carries session and run where it speaks HTTP/2", function()
     local provider = slow_provider()
     local server = world.nginx("ssl http2", [[
       location ~ /status$ { stub_status; }
