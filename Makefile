@@ -15,10 +15,11 @@
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
+#   make queue      spec/campaign/queue.sh: queues whose processes are killed, whose disk is full, whose link is down
 #   make gateway    spec/campaign: gateways reloaded and killed under load, each delivery sent three times
+#   make redis      spec/campaign: a queue in Redis, whose drains are killed and frozen, and Redis too (SEED=2: other
+#                   chances); some twelve minutes
 #   make torture    spec/torture: every allocation failed once
-#   make campaign   spec/campaign: processes and servers killed and frozen by chance, and every delivery once; some
-#                   15 minutes (CAMPAIGN="redis_queue": one of them; SEED=2: other chances)
 #   make page       pictures of the embedded CDF's pages in headless Chromium
 #   make man        the manual pages, into build/man (needs scdoc)
 #   make reference  all public functions and types, as HTML and as Markdown, into build/reference
@@ -56,6 +57,7 @@ endif
 SOURCES := $(wildcard src/*.c)
 C_FILES = $(shell find src spec -name node_modules -prune -o -name '*.[ch]' -print)
 CURL_CFLAGS ?= $(shell pkg-config --cflags libcurl 2>/dev/null)
+CURL_LIBS := $(or $(shell pkg-config --libs libcurl 2>/dev/null),-lcurl)
 
 .PHONY: build
 build: $(if $(SOURCES),$(LUAS:%=$(BUILD)/%/cdfworkflow/core.so))
@@ -84,7 +86,7 @@ define lua_rules
 $(BUILD)/$(1)/cdfworkflow/core.so: $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@mkdir -p $$(@D)
 	@echo "LD  $$@"
-	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ $(CURL_LIBS)
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: src/%.c | libcurl
@@ -93,7 +95,7 @@ $(BUILD)/$(1)/%.o: src/%.c | libcurl
 # The rooms that know no Lua, opened to their specs.
 $(BUILD)/$(1)/rooms.so: $(BUILD)/$(1)/rooms.o $(SOURCES:src/%.c=$(BUILD)/$(1)/%.o)
 	@echo "LD  $$@"
-	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ -lcurl
+	@$$(CC) $(LINK) $$(CFLAGS) $$(LDFLAGS) -o $$@.new $$^ $(CURL_LIBS)
 	@mv $$@.new $$@
 
 $(BUILD)/$(1)/%.o: spec/support/%.c
@@ -200,11 +202,11 @@ gateway:
 	$(STEP) build LUAS="5.4 5.3 luajit"
 	@spec/campaign/gateway.sh
 
-.PHONY: campaign
-campaign:
+.PHONY: redis
+redis:
 	@spec/support/install.sh test
 	$(STEP) build
-	@SEED="$(SEED)" spec/campaign/run.sh $(CAMPAIGN)
+	@SEED="$(SEED)" spec/campaign/redis_queue.sh
 
 .PHONY: machines
 machines:
@@ -216,12 +218,24 @@ model:
 	$(STEP) build LUAS=5.4
 	@spec/model/run.sh $(if $(MODEL),"$(MODEL)")
 
+.PHONY: queue
+queue:
+	@spec/support/install.sh test
+	$(STEP) build LUAS=5.4
+	@spec/campaign/queue.sh
+
 # A picture of the embedded CDF's page, to be looked at; needs chromium.
 .PHONY: page
 page:
 	@spec/support/install.sh test
 	$(STEP) build LUAS=5.4
 	@spec/page_screenshot.sh
+
+# WAYS="deb make" and LUAS="5.4 5.1" choose.
+.PHONY: fresh
+fresh:
+	@spec/support/install.sh fresh
+	@spec/fresh/run.sh "$(WAYS)" "$(if $(filter file,$(origin LUAS)),,$(LUAS))"
 
 fuzz:
 	@spec/support/install.sh fuzz
@@ -237,6 +251,7 @@ LUA_VERSION ?= 5.4
 LUA = $(if $(filter luajit,$(LUA_VERSION)),luajit,lua$(LUA_VERSION))
 LUA_FOLDER = lua/$(if $(filter luajit,$(LUA_VERSION)),5.1,$(LUA_VERSION))
 TARGET = $(DESTDIR)$(PREFIX)
+LIB = lib
 
 .PHONY: install install-modules install-programs
 install: install-modules install-programs
@@ -258,7 +273,7 @@ endef
 
 install-modules:
 	$(STEP) build LUAS=$(LUA_VERSION)
-	$(call modules,$(BUILD)/$(LUA_VERSION),$(TARGET)/lib/$(LUA_FOLDER),$(TARGET)/share/$(LUA_FOLDER))
+	$(call modules,$(BUILD)/$(LUA_VERSION),$(TARGET)/$(LIB)/$(LUA_FOLDER),$(TARGET)/share/$(LUA_FOLDER))
 
 # The programs know this Lua, and where they are also when a link leads to them.
 PROGRAMS := lua/cdfworkflow/program/bin/cdfworkflow lua/cdfworkflow/simulator/bin/cdfworkflow-sim
@@ -305,7 +320,7 @@ OWN_LIBDIR = $(filter-out /lib% /usr/lib%,$(CURL_LIBDIR))
 .PHONY: rock rock-install
 rock:
 	@rm -rf $(BUILD)/rock
-	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" \
+	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" CURL_LIBS=-lcurl \
 	  LDFLAGS="-L$(CURL_LIBDIR) $(OWN_LIBDIR:%=-Wl,-rpath,%)"
 
 rock-install:
@@ -325,8 +340,14 @@ define rock_program
   else echo "$$there starts $$starts, and stays" >&2; fi
 endef
 
-# The rockspec of this version, for the public address (homepage, issues, source).
 VERSION := $(shell sed -n 's/^\#define CDFW_VERSION "\(.*\)"/\1/p' src/client.h)
+
+# LuaJIT loads what is built for 5.1.
+.PHONY: deb
+deb:
+	@packaging/deb.sh $(BUILD)/deb $(VERSION) "$(strip $(filter-out luajit,$(LUAS)))" $(ADDRESS)
+
+# The rockspec of this version, for the public address (homepage, issues, source).
 .PHONY: rockspec
 rockspec:
 	@test -n "$(ADDRESS)" || { echo "Its public address is missing: make rockspec ADDRESS=https://..." >&2; exit 1; }

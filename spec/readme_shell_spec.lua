@@ -55,6 +55,12 @@ describe("README.md, from a shell:", function()
     end)
   end
 
+  it("the commands of the queue work", function()
+    local said, status = sh(README:match "\n## A queue.-\n```sh\n(.-)\n```")
+    assert.equal(0, status, said)
+    assert.matches("^order%-4711\norder%-4711 %x+%-%x+%-%x+%-%x+%-%x+\n$", said)
+  end)
+
   it("has the blocks that this spec expects, and says what .env holds", function()
     assert.equal(2, count)
     local names = {}

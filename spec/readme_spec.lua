@@ -2,6 +2,7 @@
 -- The README's Lua is run, block by block, against the embedded CDF: what people copy works.
 
 local cdf = require "cdfworkflow"
+local shell = require "shell"
 local simulator = require "cdfworkflow.simulator"
 local transport = require "cdfworkflow.transport"
 
@@ -68,7 +69,10 @@ describe("README.md", function()
     }
     transport.of_host = function() return sim:transport() end -- luacheck: ignore 122
   end)
-  after_each(function() transport.of_host = of_host end) -- luacheck: ignore 122
+  after_each(function()
+    transport.of_host = of_host -- luacheck: ignore 122
+    shell.run "rm -rf deliveries"
+  end)
 
   local all = blocks(read("README.md"))
 

@@ -3,6 +3,9 @@
 -- Runs on: 5.4
 
 local cdf = require "cdfworkflow"
+local gateway = require "cdfworkflow.gateway"
+local gateway_world = require "gateway_world"
+local redis_server = require "redis_server"
 local shell = require "shell"
 local simulator = require "cdfworkflow.simulator"
 
@@ -29,6 +32,30 @@ local function new_sim(state)
     requests = { ["POST /timeseries/data"] = {} },
   }
 end
+
+--- What the gateway's hosts have of their servers, which are not here.
+local function pretend_servers(shared)
+  local function nothing() end
+  rawset(_G, "ngx", shared and {
+    shared = { cdfworkflow = shared }, timer = { at = nothing }, worker = { id = nothing }, header = {}, log = nothing,
+    req = { get_method = function() return "GET" end, get_headers = function() return {} end },
+    var = { request_uri = "/health" }, print = nothing,
+  })
+  rawset(_G, "core", shared and { register_service = nothing, register_action = nothing, register_task = nothing })
+end
+
+local function gateway_things(client)
+  local function nothing() end
+  local host = { shared = gateway_world.memory(), log = nothing, spawn = nothing }
+  return gateway, host, assert(gateway.new({
+    workflows = { report = "1" }, secret = "a-secret-of-16-letters", client = client,
+  }, host))
+end
+
+local SETTINGS = {
+  GATEWAY_SECRET = "a-secret-of-16-letters", CDF_PROJECT = "p", CDF_URL = "https://cdf.example",
+  LOGIN_FLOW = "token", CDF_TOKEN = "t",
+}
 
 local function client_of(sim)
   return assert(cdf.client {
@@ -69,6 +96,7 @@ local function prepare()
 end
 
 local things, state = prepare()
+local redis = redis_server.start()
 local stored = assert(cdf.encode(state))
 
 --- The globals of an example, and what it prints.
@@ -78,6 +106,10 @@ local function new_world()
     simulator = simulator,
     cdf = setmetatable({
       from_file = function(name, overrides) return cdf.from_file(folder .. "/" .. name, overrides) end,
+      queue = function(opts)
+        local spool = opts.spool and folder .. "/" .. opts.spool
+        return cdf.queue { client = opts.client, spool = spool, store = opts.store }
+      end,
     }, { __index = cdf }),
     io = { open = function(name, mode) return io.open(folder .. "/" .. name, mode) end },
     os = setmetatable({ getenv = function() return "s3cret" end }, { __index = os }),
@@ -90,6 +122,11 @@ local function new_world()
   for name, thing in pairs(things) do world[name] = thing end
   world.sim = new_sim(assert(cdf.decode(stored)))
   world.client = client_of(world.sim)
+  shell.run("rm -rf " .. folder .. "/spool")
+  world.queue = assert(cdf.queue { client = world.client, spool = folder .. "/spool" })
+  world.store = assert(require("cdfworkflow.store.redis").new { port = redis.port, timeout = 5 })
+  redis:ask "FLUSHALL"
+  world.gateway, world.host, world.webhook = gateway_things(world.client)
   return world, printed
 end
 
@@ -123,13 +160,29 @@ local function kinds_of(name, code)
 end
 
 describe("an example of the reference", function()
-  teardown(function() shell.run("rm -r " .. folder) end)
+  local snapshot, settings
+
+  setup(function()
+    snapshot = assert:snapshot()
+    local getenv = os.getenv
+    stub(os, "getenv", function(name) return settings[name] or getenv(name) end)
+  end)
+
+  teardown(function()
+    snapshot:revert()
+    pretend_servers(nil)
+    redis:stop()
+    shell.run("rm -r " .. folder)
+  end)
 
   for _, example in ipairs(examples) do
     local name, code, errors = example[1], example[2], example[3]
 
     it("of " .. name .. " does what it says", function()
+      local in_gateway = name:find "^gateway"
+      settings = in_gateway and SETTINGS or {}
       local world, printed = new_world()
+      pretend_servers(in_gateway and world.host.shared or nil)
       assert(load(code, "=" .. name, "t", world))()
       local said = said_of(code)
       if said ~= "" then assert.matches("^" .. said .. "$", table.concat(printed, "\n")) end

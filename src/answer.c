@@ -8,6 +8,7 @@
 
 #include "error.h"
 #include "json.h"
+#include "json_find.h"
 #include "object.h"
 #include "text.h"
 
@@ -155,6 +156,7 @@ void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_respons
                          double wall, cdfw_outcome *outcome) {
   const cdfw_buffer *headers = &response->headers;
   const char *marked = cdfw_message_find_header(headers, "cdf-is-auto-retryable");
+  const char *asked = cdfw_message_find_header(headers, "retry-after");
   memset(outcome, 0, sizeof *outcome);
   outcome->failure = response->failure;
   outcome->sent = response->sent;
@@ -162,8 +164,9 @@ void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_respons
       response->failure == CDFW_FAILURE_NONE || response->sent || response->connected;
   outcome->status = response->status;
   outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
-  outcome->retry_after = cdfw_policy_retry_after(cdfw_message_find_header(headers, "retry-after"),
-                                                 cdfw_message_find_header(headers, "date"), wall);
+  outcome->retry_after = asked != NULL ? cdfw_policy_retry_after(
+                                             asked, cdfw_message_find_header(headers, "date"), wall)
+                                       : -1;
   if (outcome->failure == CDFW_FAILURE_NONE) judge_owner(L, call, response, outcome);
 }
 
@@ -220,6 +223,62 @@ static bool read_token(lua_State *L, cdfw_call *call, double now) {
   return true;
 }
 
+static void keep_session(lua_State *L, cdfw_call *call, const char *nonce, size_t length,
+                         double id) {
+  cdfw_buffer_clear(&call->nonce);
+  if (!cdfw_buffer_add(&call->nonce, nonce, length)) luaL_error(L, "not enough memory");
+  call->session_id = id;
+  /* Never another one's: a number that is no id, or is not exact, is none. */
+  call->op.is.has_session_id = id >= 1 && id < 9007199254740992.0 && id == floor(id);
+}
+
+typedef struct found_session {
+  const char *nonce;
+  size_t length;
+  double id;
+} found_session;
+
+static bool is(const char *text, size_t length, const char *word) {
+  return length == strlen(word) && memcmp(text, word, length) == 0;
+}
+
+/* A member of the item. */
+static bool find_member(cdfw_json_walk *walk, found_session *found) {
+  const char *name;
+  size_t length;
+  if (!cdfw_json_take_text(walk, &name, &length) || !cdfw_json_take(walk, ':')) return false;
+  if (is(name, length, "nonce")) return cdfw_json_take_text(walk, &found->nonce, &found->length);
+  if (is(name, length, "id")) return cdfw_json_take_whole(walk, &found->id);
+  return cdfw_json_skip(walk);
+}
+
+/* {"items":[{…}]}: what CDF gives. Of most sessions only the nonce is wanted, and no table need be
+   made for it; whatever is not just so is left to read_session. */
+static bool find_session(const cdfw_buffer *body, found_session *found) {
+  const char *name;
+  size_t length;
+  const char *text = cdfw_buffer_text(body);
+  cdfw_json_walk walk = {text, text + body->length};
+  bool opened = cdfw_json_take(&walk, '{') && cdfw_json_take_text(&walk, &name, &length) &&
+                is(name, length, "items") && cdfw_json_take(&walk, ':') &&
+                cdfw_json_take(&walk, '[') && cdfw_json_take(&walk, '{');
+  if (!opened) return false;
+  do {
+    if (!find_member(&walk, found)) return false;
+  } while (cdfw_json_take(&walk, ','));
+  return cdfw_json_take(&walk, '}') && cdfw_json_take(&walk, ']') && cdfw_json_take(&walk, '}') &&
+         walk.at == walk.end && found->length > 0;
+}
+
+/* [-0, +1] true, with nil on the top; or [-0, +0] false */
+static bool take_session(lua_State *L, cdfw_call *call, const cdfw_response *response) {
+  found_session found = {NULL, 0, 0};
+  if (call->op.plan.session_only || !find_session(&response->body, &found)) return false;
+  keep_session(L, call, found.nonce, found.length, found.id);
+  lua_pushnil(L);
+  return true;
+}
+
 /* Leaves the session on the top where it is the result, and nil where only its nonce is wanted. */
 static bool read_session(lua_State *L, cdfw_call *call) {
   if (!lua_istable(L, -1)) return complain(L, "it is not an object");
@@ -233,15 +292,9 @@ static bool read_session(lua_State *L, cdfw_call *call) {
   size_t length;
   lua_getfield(L, -1, "nonce");
   const char *nonce = lua_tolstring(L, -1, &length);
-  cdfw_buffer_clear(&call->nonce);
-  if (!cdfw_buffer_add(&call->nonce, nonce, length)) luaL_error(L, "not enough memory");
-  lua_pop(L, 1);
-  lua_getfield(L, -1, "id");
-  call->session_id = lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0;
-  /* Never another one's: a number that is no id, or is not exact, is none. */
-  call->op.is.has_session_id = call->session_id >= 1 && call->session_id < 9007199254740992.0 &&
-                               call->session_id == floor(call->session_id);
-  lua_pop(L, 1);
+  lua_getfield(L, -2, "id");
+  keep_session(L, call, nonce, length, lua_type(L, -1) == LUA_TNUMBER ? lua_tonumber(L, -1) : 0);
+  lua_pop(L, 2);
   if (!call->op.plan.session_only) {
     lua_pop(L, 1);
     lua_pushnil(L);
@@ -405,6 +458,7 @@ bool cdfw_answer_read(lua_State *L, cdfw_call *call, const cdfw_response *respon
     lua_pushliteral(L, "it is empty");
     return false;
   }
+  if (call->op.is.phase == CDFW_PHASE_SESSION && take_session(L, call, response)) return true;
   if (!cdfw_answer_read_unseen(L, response)) return false;
   switch (call->op.is.phase) {
     case CDFW_PHASE_TOKEN:

@@ -76,7 +76,12 @@ bool cdfw_buffer_adds(cdfw_buffer *buffer, const char *text) {
 }
 
 bool cdfw_buffer_addc(cdfw_buffer *buffer, char c) {
-  return cdfw_buffer_add(buffer, &c, 1);
+  bool there = buffer->state == CDFW_BUFFER_OK && buffer->length < buffer->ceiling &&
+               buffer->length + 1 < buffer->capacity;
+  if (!there) return cdfw_buffer_add(buffer, &c, 1);
+  buffer->data[buffer->length++] = c;
+  buffer->data[buffer->length] = '\0';
+  return true;
 }
 
 const char *cdfw_buffer_text(const cdfw_buffer *buffer) {

@@ -13,6 +13,8 @@
 
 static const char client_class[] = "cdfworkflow.core.client";
 
+#define CDF_API_VERSION "20230101" /* the cdf-version header (CDF.md 1) */
+
 /* Places in the user value. */
 enum { CREDENTIALS_SLOT = 1, TOKEN_ERROR_SLOT = 2 };
 
@@ -137,7 +139,8 @@ static void build_headers(lua_State *L, cdfw_client *client, const char *name) {
   if (!cdfw_message_add_header(&client->agent, "User-Agent", agent) ||
       !cdfw_message_add_header(&client->headers, "Accept", "application/json") ||
       !cdfw_message_add_header(&client->headers, "x-cdp-app", name) ||
-      !cdfw_message_add_header(&client->headers, "x-cdp-sdk", "cdfworkflow:" CDFW_VERSION))
+      !cdfw_message_add_header(&client->headers, "x-cdp-sdk", "cdfworkflow:" CDFW_VERSION) ||
+      !cdfw_message_add_header(&client->headers, "cdf-version", CDF_API_VERSION))
     luaL_error(L, "not enough memory");
 }
 

@@ -55,7 +55,7 @@ static int core_sha256(lua_State *L) {
   unsigned char digest[CDFW_DIGEST_SIZE];
   char hex[2 * CDFW_DIGEST_SIZE];
   cdfw_digest_sha256(text, length, digest);
-  for (int i = 0; i < CDFW_DIGEST_SIZE; i++) {
+  for (size_t i = 0; i < CDFW_DIGEST_SIZE; i++) {
     hex[2 * i] = digits[digest[i] >> 4];
     hex[2 * i + 1] = digits[digest[i] & 15];
   }

@@ -48,9 +48,10 @@ void cdfw_driver_close(cdfw_driver *driver);
 /* In a forked child: closes this process's copies of the descriptors, leaves the connections be. */
 void cdfw_driver_abandon(cdfw_driver *driver);
 
-/* Waits for sockets and timers until `end` at most; 0: just looks. → whether a signal cut it short
- */
-bool cdfw_driver_wait(cdfw_driver *driver, double end);
+/* Waits for sockets and timers until `end` at most; 0: just looks. Where signals are held, those
+   that were not (`before`: the sigset_t of then, or NULL) come through meanwhile. → whether a
+   signal cut it short */
+bool cdfw_driver_wait(cdfw_driver *driver, double end, const void *before);
 /* Gives libcurl its turns for what the wait found, and for times that have come; false when libcurl
    is broken beyond repair. Signals are to be held meanwhile. */
 bool cdfw_driver_act(cdfw_driver *driver);

@@ -9,6 +9,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -228,9 +229,16 @@ static int wait_milliseconds(const cdfw_driver *driver, double end) {
   return wait < LONG_WAIT ? (int)wait + 1 : LONG_WAIT;
 }
 
-bool cdfw_driver_wait(cdfw_driver *driver, double end) {
+bool cdfw_driver_wait(cdfw_driver *driver, double end, const void *before) {
   int wait = end > 0 ? wait_milliseconds(driver, end) : 0;
-  int count = epoll_wait(driver->epoll, driver->events, CDFW_DRIVER_BATCH, wait);
+  int count;
+  if (before != NULL) {
+    sigset_t held = *(const sigset_t *)before;
+    sigaddset(&held, SIGPIPE); /* of ours, perhaps, and pending */
+    count = epoll_pwait(driver->epoll, driver->events, CDFW_DRIVER_BATCH, wait, &held);
+  } else {
+    count = epoll_wait(driver->epoll, driver->events, CDFW_DRIVER_BATCH, wait);
+  }
   driver->event_count = count > 0 ? count : 0;
   driver->stirred = count > 0;
   return count < 0 && errno == EINTR;

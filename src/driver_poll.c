@@ -9,6 +9,8 @@
 #include <curl/curl.h>
 #include <fcntl.h>
 #include <math.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -44,11 +46,18 @@ bool cdfw_driver_act(cdfw_driver *driver) {
 
 /* curl_multi_poll does not tell of signals, but one ends it early; so every wait counts as cut
    short, and Lua gets its turn after each. */
-bool cdfw_driver_wait(cdfw_driver *driver, double end) {
+bool cdfw_driver_wait(cdfw_driver *driver, double end, const void *before) {
+  sigset_t held;
   double wait = end > 0 ? (end - cdfw_driver_now()) * 1e3 : 0;
   int milliseconds = !(wait > 0) ? 0 : wait < LONG_WAIT ? (int)wait + 1 : LONG_WAIT;
   driver->stirred = true;
+  if (before != NULL) {
+    sigset_t let = *(const sigset_t *)before;
+    sigaddset(&let, SIGPIPE); /* of ours, perhaps, and pending */
+    pthread_sigmask(SIG_SETMASK, &let, &held);
+  }
   if (milliseconds > 0) curl_multi_poll(driver->multi, NULL, 0, milliseconds, NULL);
+  if (before != NULL) pthread_sigmask(SIG_SETMASK, &held, NULL);
   return true;
 }
 

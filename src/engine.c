@@ -17,15 +17,15 @@
 #include "signals.h"
 
 enum {
-  STREAMS = 1000, /* requests at once on one HTTP/2 connection, if the server lets us */
-  RESTING_MAX = 32
+  STREAMS = 1000,   /* requests at once on one HTTP/2 connection, if the server lets us */
+  RESTING_MAX = 128 /* so that 100 at once need none anew; some 10 kB each */
 };
 
 /* libcurl gets this much longer to end a transfer itself, since it knows better what it waited for.
  */
 static const double GRACE = 0.01;
 
-/* A signal that comes just before a wait begins is not noticed by it; this bounds the delay. */
+/* A signal of a handler that only notes it may come just before; this bounds the delay. */
 static const double SLICE = 0.25;
 
 /* {==== Lists ==== */
@@ -293,7 +293,7 @@ void cdfw_engine_send(cdfw_engine *engine) {
 bool cdfw_engine_step(cdfw_engine *engine) {
   leave_to_parent(engine);
   if (engine->multi == NULL) return false;
-  cdfw_driver_wait(&engine->driver, 0);
+  cdfw_driver_wait(&engine->driver, 0, NULL);
   if (engine->driver.stirred || due_time(engine) <= cdfw_driver_now()) turn(engine);
   return engine->driver.stirred;
 }
@@ -304,19 +304,31 @@ static void sleep_for(double seconds) {
   nanosleep(&time, NULL);
 }
 
-void cdfw_engine_wait(cdfw_engine *engine, double seconds) {
+/* Signals are held but while it waits, so that none slips in between a look and the wait. */
+static bool wait_until(cdfw_engine *engine, double end) {
   bool interrupted = false;
-  double slice = seconds < SLICE ? seconds : SLICE;
-  if (engine->finished != NULL) return;
-  double end = cdfw_driver_now() + slice;
-  leave_to_parent(engine);
-  if (engine->finished == NULL && engine->multi == NULL && slice > 0) sleep_for(slice);
+  sigset_t signals;
+  cdfw_signals_hold(&signals);
+  settle(engine, cdfw_driver_act(&engine->driver));
   while (engine->finished == NULL && engine->multi != NULL && !interrupted) {
     double until = engine->soonest < end ? engine->soonest : end;
-    interrupted = cdfw_driver_wait(&engine->driver, until);
-    turn(engine);
+    interrupted = cdfw_driver_wait(&engine->driver, until, &signals);
+    settle(engine, cdfw_driver_act(&engine->driver));
     if (cdfw_driver_now() >= end) break;
   }
+  cdfw_signals_release(&signals);
+  return interrupted;
+}
+
+bool cdfw_engine_wait(cdfw_engine *engine, double seconds) {
+  double slice = seconds < SLICE ? seconds : SLICE;
+  if (engine->finished != NULL) return false;
+  double end = cdfw_driver_now() + slice;
+  leave_to_parent(engine);
+  if (engine->finished != NULL) return false;
+  if (engine->multi != NULL) return wait_until(engine, end);
+  if (slice > 0) sleep_for(slice);
+  return false;
 }
 
 cdfw_transfer *cdfw_engine_take(cdfw_engine *engine) {

@@ -43,9 +43,10 @@ void cdfw_engine_send(cdfw_engine *engine);
 /* Does what can be done without waiting. → whether a socket stirred, which may need another look
    soon; true where that is not known. */
 bool cdfw_engine_step(cdfw_engine *engine);
-/* The same, and waits until something is finished, the time is over, a signal came, or a slice of
-   time has passed, after which the caller's own signal handlers should get their turn. */
-void cdfw_engine_wait(cdfw_engine *engine, double seconds);
+/* Sends what was begun, and waits until something is finished, the time is over, a signal came, or
+   a slice of time has passed, after which the caller's own signal handlers should get their turn.
+   → whether a signal came */
+bool cdfw_engine_wait(cdfw_engine *engine, double seconds);
 /* Takes the oldest finished transfer, or gives NULL. Hand it to cdfw_engine_rest after use. */
 cdfw_transfer *cdfw_engine_take(cdfw_engine *engine);
 /* Takes a transfer out, whatever its state, or gives NULL. Likewise. */

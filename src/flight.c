@@ -44,8 +44,12 @@ static bool add_field(cdfw_transfer *transfer, const char *line, size_t length) 
   return cdfw_buffer_add(headers, line, length) && cdfw_buffer_addc(headers, '\0');
 }
 
+static bool is_blank(char c) {
+  return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\0';
+}
+
 static size_t without_blanks(const char *line, size_t length) {
-  while (length > 0 && strchr("\r\n\t ", line[length - 1]) != NULL)
+  while (length > 0 && is_blank(line[length - 1]))
     length--;
   return length;
 }

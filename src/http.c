@@ -187,20 +187,37 @@ static bool leads_to_lua(lua_State *L, carriage *c) {
   return lua_gettop(L) == top;
 }
 
-/* http:carry(call) → id, and the call is carried on without Lua for as long as it needs nothing but
-   requests, until `finished` gives its id with the list of what call:step would give; or nil, that
-   list where it begins with something else. */
+/* Waits as `wait` does, and goes on for as long as the call's own answer is the first to come.
+   → whether its list is there. [-0, +0] or [-0, +1] */
+static bool wait_for_list(lua_State *L, carriage *c) {
+  cdfw_engine *engine = &c->http->engine;
+  for (;;) {
+    bool interrupted = cdfw_engine_wait(engine, 1);
+    cdfw_transfer *first = engine->finished;
+    if (interrupted || first == NULL || first->id != c->id) return false;
+    c->transfer = cdfw_engine_take(engine);
+    push_response(L, first);
+    if (leads_to_lua(L, c)) return true;
+  }
+}
+
+/* http:carry(call, waits) → id, and the call is carried on without Lua for as long as it needs
+   nothing but requests, until `finished` gives its id with the list of what call:step would give;
+   or nil, that list where it is there already. With `waits` it blocks first, as `wait` does. */
 static int http_carry(lua_State *L) {
   carriage c = {check_http(L), NULL, 0};
+  bool waits = lua_toboolean(L, 3) != 0;
   lua_settop(L, 2);
-  if (leads_to_lua(L, &c)) {
-    lua_pushnil(L);
-    lua_insert(L, -2);
-    return 2;
+  bool ready = leads_to_lua(L, &c);
+  if (!ready && waits) ready = wait_for_list(L, &c);
+  if (!ready && !waits) cdfw_engine_send(&c.http->engine);
+  if (!ready) {
+    lua_pushinteger(L, (lua_Integer)c.id);
+    return 1;
   }
-  cdfw_engine_send(&c.http->engine);
-  lua_pushinteger(L, (lua_Integer)c.id);
-  return 1;
+  lua_pushnil(L);
+  lua_insert(L, -2);
+  return 2;
 }
 
 /* }==== */
@@ -231,10 +248,27 @@ static int http_finished(lua_State *L) {
   return results;
 }
 
-/* http:cancel(id) → whether there was such a request. It is given up and will not be handed out. */
+/* The id of the transfer that carries the call at 2; 0: none does. */
+static int64_t id_of_carried(lua_State *L) {
+  int64_t id = 0;
+  cdfw_getuservalue(L, 1);
+  lua_pushnil(L);
+  while (lua_next(L, -2) != 0) {
+    if (lua_rawequal(L, -1, 2)) id = ((const cdfw_transfer *)lua_touserdata(L, -2))->id;
+    lua_pop(L, 1);
+  }
+  lua_pop(L, 1);
+  return id;
+}
+
+/* http:cancel(id or call) → whether there was such a request. It is given up and will not be handed
+   out. */
 static int http_cancel(lua_State *L) {
   cdfw_http *http = check_http(L);
-  cdfw_transfer *transfer = cdfw_engine_cancel(&http->engine, (int64_t)luaL_checkinteger(L, 2));
+  bool is_id = lua_type(L, 2) == LUA_TNUMBER;
+  luaL_checkany(L, 2);
+  int64_t id = is_id ? (int64_t)luaL_checkinteger(L, 2) : id_of_carried(L);
+  cdfw_transfer *transfer = cdfw_engine_cancel(&http->engine, id);
   if (transfer != NULL) {
     push_response(L, transfer);
     cdfw_engine_rest(&http->engine, transfer);

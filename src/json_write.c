@@ -26,6 +26,7 @@ typedef struct writer {
   lua_State *L;
   cdfw_buffer *out;
   const char *name;
+  size_t limit; /* bytes that there was room for */
 } writer;
 
 static bool write_value(writer *w, int index, const frame *around);
@@ -125,8 +126,8 @@ static bool refuse(writer *w, const frame *at, const char *what) {
 
 static void push_refusal_of_size(writer *w) {
   lua_pushstring(w->L, w->name);
-  lua_pushfstring(w->L, "%d", (int)w->out->ceiling);
-  lua_pushfstring(w->L, "%s is larger than %d bytes of JSON", w->name, (int)w->out->ceiling);
+  lua_pushfstring(w->L, "%d", (int)w->limit);
+  lua_pushfstring(w->L, "%s is larger than %d bytes of JSON", w->name, (int)w->limit);
 }
 
 /* The same with a format that takes one text. */
@@ -420,7 +421,7 @@ static bool write_value(writer *w, int index, const frame *around) {
 /* }==== */
 
 bool cdfw_json_write(lua_State *L, int index, const char *name, cdfw_buffer *out) {
-  writer w = {L, out, name};
+  writer w = {L, out, name, out->ceiling - out->length};
   int top = lua_gettop(L);
   /* A table needs its key and its value on the stack, a message or a look-up a few more. */
   if (!lua_checkstack(L, 2 * CDFW_JSON_WRITE_DEPTH + LUA_MINSTACK))

@@ -55,6 +55,19 @@ bool cdfw_library_fits(char *problem, size_t room) {
 
 static CURLcode state;
 static bool keeps_requests;
+static char encodings[64];
+
+/* The line that libcurl makes anew for each request unless there is one. */
+static void note_encodings(int features) {
+  snprintf(encodings, sizeof encodings, "Accept-Encoding: deflate, gzip%s%s",
+           (features & CURL_VERSION_BROTLI) != 0 ? ", br" : "",
+           (features & CURL_VERSION_ZSTD) != 0 ? ", zstd" : "");
+  if ((features & CURL_VERSION_LIBZ) == 0) encodings[0] = '\0';
+}
+
+char *cdfw_library_encodings(void) {
+  return encodings[0] != '\0' ? encodings : NULL;
+}
 
 bool cdfw_library_keeps_requests(void) {
   return keeps_requests;
@@ -63,6 +76,7 @@ bool cdfw_library_keeps_requests(void) {
 /* Where another part of the program was first to start libcurl, its memory is what it was. */
 static void start(void) {
   keeps_requests = information()->version_num >= KEEPS_REQUESTS;
+  note_encodings(information()->features);
   state = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, cdfw_wiping_free, cdfw_wiping_resize,
                                strdup, calloc);
 }

@@ -64,6 +64,7 @@ const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *nam
   size_t length = strlen(name);
   const char *line = NULL;
   while ((line = cdfw_message_next_header(headers, line)) != NULL) {
+    if ((*line | 0x20) != (*name | 0x20)) continue; /* a quick look at most of them */
     if (strncasecmp(line, name, length) != 0 || line[length] != ':') continue;
     line += length + 1;
     return line + strspn(line, " \t");
@@ -74,6 +75,7 @@ const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *nam
 bool cdfw_message_add_missing(cdfw_buffer *headers, const cdfw_buffer *from,
                               const cdfw_buffer *given) {
   const char *line = NULL;
+  if (given->length == 0) return cdfw_buffer_add(headers, from->data, from->length);
   while ((line = cdfw_message_next_header(from, line)) != NULL) {
     const char *other = NULL;
     size_t length = strcspn(line, ":") + 1;

@@ -6,8 +6,6 @@
 
 #include "text.h"
 
-#define CDF_API_VERSION "20230101" /* the cdf-version header (CDF.md 1) */
-
 static bool add_buffer(cdfw_buffer *out, const cdfw_buffer *added) {
   return cdfw_buffer_add(out, cdfw_buffer_text(added), added->length);
 }
@@ -36,11 +34,9 @@ const cdfw_buffer *cdfw_requests_given_headers(const cdfw_call *call) {
 }
 
 static bool add_cdf_headers(const cdfw_call *call, cdfw_buffer *headers) {
-  const cdfw_buffer *given = cdfw_requests_given_headers(call);
   return add_authorization(call, headers) &&
-         cdfw_message_add_missing(headers, &call->client->headers, given) &&
-         (cdfw_message_find_header(given, "cdf-version") != NULL ||
-          cdfw_message_add_header(headers, "cdf-version", CDF_API_VERSION));
+         cdfw_message_add_missing(headers, &call->client->headers,
+                                  cdfw_requests_given_headers(call));
 }
 
 static bool build_session_request(const cdfw_call *call, cdfw_request *request) {

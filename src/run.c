@@ -20,21 +20,23 @@ static bool begins_object(const char *json) {
   return json[strspn(json, " \t\r\n")] == '{';
 }
 
-/* Adds the JSON of the object at `index` to the call's body as member `name`; `limit` in bytes.
-   0, or nil, err pushed. */
+/* Adds the JSON of the object on the top, at `index`, to the call's body as member `name`; `limit`
+   in bytes. 0, or nil, err pushed. */
 static int add_object_member(lua_State *L, cdfw_call *call, int index, const char *name,
                              size_t limit) {
   if (!lua_istable(L, index) && !cdfw_json_test_raw(L, index))
     return luaL_error(L, "%s must be a table, not %s", name, luaL_typename(L, index));
-  cdfw_buffer *text = cdfw_scratch_push(L, limit, true);
-  if (!cdfw_json_write(L, index, name, text)) return cdfw_option_json_error(L);
-  if (!begins_object(cdfw_buffer_text(text)))
+  cdfw_buffer *body = &call->body;
+  if (body->length > 1) cdfw_buffer_addc(body, ',');
+  cdfw_text_add_json_string(body, name, strlen(name));
+  cdfw_need(L, cdfw_buffer_addc(body, ':'));
+  size_t before = body->length, most = body->ceiling;
+  if (limit < most - before) body->ceiling = before + limit;
+  bool written = cdfw_json_write(L, index, name, body);
+  body->ceiling = most;
+  if (!written) return cdfw_option_json_error(L);
+  if (!begins_object(cdfw_buffer_text(body) + before))
     return cdfw_error_problem(L, name, "must be a JSON object, not an array");
-  if (call->body.length > 1) cdfw_buffer_addc(&call->body, ',');
-  cdfw_text_add_json_string(&call->body, name, strlen(name));
-  cdfw_buffer_addc(&call->body, ':');
-  cdfw_need(L, cdfw_buffer_add(&call->body, cdfw_buffer_text(text), text->length));
-  cdfw_buffer_free(text); /* now: the collector knows nothing of its size */
   lua_pop(L, 1);
   return 0;
 }

@@ -59,10 +59,12 @@ static bool is_unreserved(char c) {
 
 static bool add_percent_encoded(cdfw_buffer *out, const char *text, size_t length, bool form) {
   static const char hex[] = "0123456789ABCDEF";
-  for (size_t i = 0; i < length; i++) {
+  for (size_t i = 0, plain; i<length; i += plain> 0 ? plain : 1) {
     unsigned char c = (unsigned char)text[i];
-    if (is_unreserved(text[i])) {
-      cdfw_buffer_addc(out, text[i]);
+    for (plain = 0; i + plain < length && is_unreserved(text[i + plain]);)
+      plain++;
+    if (plain > 0) {
+      cdfw_buffer_add(out, text + i, plain);
     } else if (form && c == ' ') {
       cdfw_buffer_addc(out, '+');
     } else {
@@ -83,17 +85,18 @@ bool cdfw_text_add_form(cdfw_buffer *out, const char *text, size_t length) {
 
 bool cdfw_text_add_json_string(cdfw_buffer *out, const char *text, size_t length) {
   static const char hex[] = "0123456789abcdef";
+  size_t done = 0; /* up to here it is in the buffer */
   cdfw_buffer_addc(out, '"');
   for (size_t i = 0; i < length; i++) {
     unsigned char c = (unsigned char)text[i];
-    if (c < 0x20) {
-      char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
-      cdfw_buffer_add(out, escape, sizeof escape);
-    } else {
-      if (c == '"' || c == '\\') cdfw_buffer_addc(out, '\\');
-      cdfw_buffer_addc(out, text[i]);
-    }
+    if (c >= 0x20 && c != '"' && c != '\\') continue;
+    cdfw_buffer_add(out, text + done, i - done);
+    char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+    if (c >= 0x20) escape[1] = text[i];
+    cdfw_buffer_add(out, escape, c >= 0x20 ? 2 : sizeof escape);
+    done = i + 1;
   }
+  cdfw_buffer_add(out, text + done, length - done);
   return cdfw_buffer_addc(out, '"');
 }
 
@@ -114,6 +117,7 @@ static bool is_ascii_space(char c) {
 
 static bool has_outer_space(const char *text, size_t length) {
   if (is_ascii_space(text[0]) || is_ascii_space(text[length - 1])) return true;
+  if ((((unsigned char)text[0] | (unsigned char)text[length - 1]) & 0x80) == 0) return false;
   for (size_t i = 0; i < sizeof wide_spaces / sizeof wide_spaces[0]; i++) {
     size_t n = strlen(wide_spaces[i]);
     if (n > length) continue;

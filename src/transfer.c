@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "flight.h"
+#include "library.h"
 #include "setopt.h"
 
 #if !CURL_AT_LEAST_VERSION(7, 80, 0)
@@ -18,9 +19,10 @@
 #endif
 
 enum {
-  CONNECTION_AGE = 30, /* s a connection may idle and be used again; less than servers allow */
-  EXTRA_LINES = 2,     /* see load_headers */
-  KEPT_BODY = 16384    /* bytes of memory that a transfer at rest keeps for bodies to come */
+  UNEXPECTED = 64 * 1024, /* bytes of a body that libcurl surely sends without asking first */
+  CONNECTION_AGE = 30,    /* s a connection may idle and be used again; less than servers allow */
+  EXTRA_LINES = 3,        /* see load_headers */
+  KEPT_BODY = 16384       /* bytes of memory that a transfer at rest keeps for bodies to come */
 };
 
 /* {==== Setting up ==== */
@@ -48,6 +50,8 @@ static void set_comforts(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   /* The least there is: each transfer that waits has one, and it is wiped each time. */
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+  /* Likewise, and most answers are smaller still. */
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
 #if CURL_AT_LEAST_VERSION(7, 87, 0)
   /* A slow name server must not hold up a timeout. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -139,7 +143,8 @@ void cdfw_transfer_free(cdfw_transfer *transfer) {
 
 static bool reserve_lines(cdfw_transfer *transfer, const cdfw_buffer *headers) {
   size_t needed = EXTRA_LINES;
-  for (const char *line = NULL; (line = cdfw_message_next_header(headers, line)) != NULL;)
+  for (const char *end = headers->data, *past = end + headers->length;
+       (end = memchr(end, '\0', (size_t)(past - end))) != NULL; end++)
     needed++;
   if (needed <= transfer->line_room) return true;
   struct curl_slist *lines = realloc(transfer->lines, needed * sizeof *lines);
@@ -153,6 +158,7 @@ static bool reserve_lines(cdfw_transfer *transfer, const cdfw_buffer *headers) {
    without a value takes out what libcurl would add by itself. */
 static bool load_headers(cdfw_transfer *transfer, const cdfw_request *request) {
   static char no_expect[] = "Expect:", no_content_type[] = "Content-Type:";
+  char *encodings = cdfw_library_encodings();
   cdfw_buffer *headers = &transfer->headers;
   size_t count = 0;
   if (!cdfw_buffer_add(headers, request->headers.data, request->headers.length) ||
@@ -164,8 +170,10 @@ static bool load_headers(cdfw_transfer *transfer, const cdfw_request *request) {
     transfer->lines[count++].data = line;
     line += length + 1;
   }
-  transfer->lines[count++].data = no_expect;
+  if (request->body.length > UNEXPECTED) transfer->lines[count++].data = no_expect;
   if (!typed) transfer->lines[count++].data = no_content_type;
+  if (encodings != NULL && cdfw_message_find_header(headers, "Accept-Encoding") == NULL)
+    transfer->lines[count++].data = encodings;
   for (size_t i = 0; i < count; i++)
     transfer->lines[i].next = i + 1 < count ? &transfer->lines[i + 1] : NULL;
   return CDFW_NEED(transfer, CURLOPT_HTTPHEADER, transfer->lines);
@@ -226,13 +234,14 @@ static void clear_body(cdfw_buffer *body) {
   if (body->capacity > KEPT_BODY) cdfw_buffer_free(body);
 }
 
+/* All of it but the memory of its buffers. */
 static void forget_answer(cdfw_response *answer) {
   cdfw_buffer_clear(&answer->headers);
   clear_body(&answer->body);
-  answer->failure = CDFW_FAILURE_NONE;
-  answer->sent = false;
-  answer->status = 0;
-  answer->detail[0] = '\0';
+  cdfw_buffer headers = answer->headers, body = answer->body;
+  memset(answer, 0, sizeof *answer);
+  answer->headers = headers;
+  answer->body = body;
 }
 
 void cdfw_transfer_rest(cdfw_transfer *transfer) {

@@ -6,7 +6,6 @@
 
 local core = require "cdfworkflow.core"
 local mistake = require "cdfworkflow.mistake"
-local suggest = require "cdfworkflow.suggest"
 
 local options = {}
 
@@ -19,6 +18,7 @@ local options = {}
 ---@field default? any in place of nil
 ---@field least? number
 ---@field most? number
+---@field fine? fun(value: any): boolean whether there is surely no mistake in the value, nor inside it: a quick look
 ---@field choices? string[] the words there are
 ---@field members? cdfworkflow.Member[] of a table with names
 ---@field open? boolean it may have others as well
@@ -50,7 +50,7 @@ end
 --- those there are, is shown.
 local function shown(value, kind)
   if type(value) == "number" and kind.least then return tostring(value) end
-  local hint = kind.choices and suggest.hint(value, kind.choices) or ""
+  local hint = kind.choices and require("cdfworkflow.suggest").hint(value, kind.choices) or ""
   if hint ~= "" then return shown_key(value) .. hint end
   return value == nil and "nil" or "a " .. type(value)
 end
@@ -58,8 +58,9 @@ end
 local function refuse_unknown(t, known, names, method, noun)
   for key in pairs(t) do
     if not known[key] then
-      key = suggest.unknown(t, names)[1]
-      mistake.raise(("%s: unknown %s %s%s"):format(method, noun, shown_key(key), suggest.hint(key, names)))
+      local suggest = require "cdfworkflow.suggest"
+      local first = suggest.unknown(t, names)[1]
+      mistake.raise(("%s: unknown %s %s%s"):format(method, noun, shown_key(first), suggest.hint(first, names)))
     end
   end
 end
@@ -140,6 +141,15 @@ function options.expect_argument(member, value, path, method)
   expect(kind, value, join(path, member[1]), method, kind.members and path)
 end
 
+--- A quick look at an argument: what it makes of a value is true where there is surely no mistake in it, since every
+--- run comes by here; where it is not, `expect_argument` says why.
+---@param member cdfworkflow.Member
+---@return fun(value: any): boolean
+function options.look_of(member)
+  local kind = member[2]
+  return kind.fine or not kind.look and kind.accepts or function() return false end
+end
+
 --- What the function gets for it. The members of an argument are known by their own names.
 ---@return any value
 ---@return cdfworkflow.Error? err
@@ -165,10 +175,9 @@ local function flat(lists, into)
   return into
 end
 
---- Whether all that is given is known and of its kind, and all that must be there is: a quick look, since every run
---- comes by here.
+--- Whether all that is given is known and of its kind, and all that must be there is.
 local function is_fine(by_name, required, given)
-  for name, value in pairs(given) do
+  for name, value in next, given do
     local member = by_name[name]
     if not member or member[2].look or not member[2].accepts(value) then return false end
   end
@@ -187,6 +196,9 @@ local function closed(noun, lists, rule)
   end
   return {
     word = ("a table of %ss"):format(noun), accepts = is_table, members = members,
+    fine = function(given)
+      return type(given) == "table" and is_fine(by_name, required, given) and not (rule and rule(given))
+    end,
     look = function(given, path, method)
       if not is_fine(by_name, required, given) then
         refuse_unknown(given, by_name, names, method, noun)
@@ -294,9 +306,9 @@ local function use_items(kind, given, path)
   local taken = {}
   for i, value in ipairs(given) do
     local err
-    if kind.use then value, err = kind.use(value, item_path(path, i)) end
-    if err then return nil, err end
     taken[i] = value
+    if kind.use then taken[i], err = kind.use(value, item_path(path, i)) end
+    if err then return nil, err end
   end
   return taken[1] == nil and core.array(taken) or taken -- an empty list stays one in JSON
 end

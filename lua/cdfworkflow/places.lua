@@ -5,11 +5,22 @@
 
 local version = _VERSION:match "%d+%.%d+"
 
---- Debian has lua-http, or what it needs, for 5.3 and later in the folders of older versions only.
-local OLDER = "/usr/share/lua/5.4/?.lua;/usr/share/lua/5.3/?.lua;/usr/share/lua/5.2/?.lua"
-
 --- The patterns of a folder with Lua files.
 local function patterns(folder) return folder .. "/?.lua;" .. folder .. "/?/init.lua" end
+
+--- Debian's folder for this Lua; lua-http, or what it needs, is for 5.3 and later in those of older versions only.
+local function debian()
+  local found = patterns("/usr/share/lua/" .. version)
+  for _, older in ipairs { "5.4", "5.3", "5.2" } do
+    if tonumber(version) > 5.2 and older < version then found = found .. ";" .. patterns("/usr/share/lua/" .. older) end
+  end
+  return found
+end
+
+--- A shell may be set up for another Lua, by `luarocks path` say: its shared objects are of no use, ours lie beside.
+local function for_this_lua(patterns_of_objects)
+  return (patterns_of_objects:gsub("/lua/5%.%d/", "/lua/" .. version .. "/"))
+end
 
 --- Where the shared object is: a tree has lib beside share; a checkout has build beside lua.
 local function add_object(tree)
@@ -38,8 +49,8 @@ end
 ---@param module string the one that has its `main`
 ---@return integer status
 return function(tree, name, module)
-  package.path = patterns(tree) .. ";" .. package.path
-  if tonumber(version) >= 5.3 then package.path = package.path .. ";" .. OLDER end
+  package.path = patterns(tree) .. ";" .. package.path .. ";" .. debian()
+  package.cpath = for_this_lua(package.cpath)
   add_object(tree)
   local found, program = pcall(load_all, module)
   if found then return program.main(arg) end

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Asks one path of a server again and again over a number of kept connections, which begin one
  * after the other, and prints how long the answers took: `load PORT PATH CONNECTIONS SECONDS
- * PAUSE_MS STAGGER_MS` → "count failed p50 p99 max", times in ms. Knows of HTTP only what nginx and
- * HAProxy say here. */
+ * PAUSE_MS STAGGER_MS [REQUEST]` → "count failed p50 p99 max", times in ms. REQUEST is a whole
+ * request in place of a GET; @@@@@@@@ in it is another number each time. Knows of HTTP only what
+ * nginx and HAProxy say here. */
 #define _POSIX_C_SOURCE 200809L
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -27,7 +28,9 @@ static connection connections[MOST_CONNECTIONS];
 static struct pollfd descriptors[MOST_CONNECTIONS];
 static double took[MOST_ANSWERS];
 static size_t answers, failures;
-static char request[512];
+static char request[1024];
+static char *number; /* where the request's number stands, or NULL */
+static unsigned requests;
 
 static double now(void) {
   struct timespec time;
@@ -64,7 +67,7 @@ static void take(int i, double pause) {
   one->answer[one->have] = '\0';
   if (got > 0 && !is_whole(one)) return;
   double time = now();
-  if (got <= 0 || strncmp(one->answer + 9, "200", 3) != 0)
+  if (got <= 0 || one->answer[9] != '2')
     failures++;
   else if (answers < MOST_ANSWERS)
     took[answers++] = time - one->asked;
@@ -73,6 +76,9 @@ static void take(int i, double pause) {
 }
 
 static void ask(int i) {
+  char digits[9];
+  snprintf(digits, sizeof digits, "%08u", requests++ % 100000000u);
+  if (number != NULL) memcpy(number, digits, 8);
   connections[i].have = 0;
   connections[i].due = 0;
   connections[i].asked = now();
@@ -103,11 +109,15 @@ static int compare(const void *a, const void *b) {
 }
 
 int main(int argc, char **argv) {
-  if (argc != 7 || atoi(argv[3]) > MOST_CONNECTIONS) return 2;
+  if (argc < 7 || argc > 8 || atoi(argv[3]) > MOST_CONNECTIONS) return 2;
   int count = atoi(argv[3]);
   double pause = atof(argv[5]), stagger = atof(argv[6]), start = now(),
          end = start + atof(argv[4]) * 1e3;
-  snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[2]);
+  if (argc == 8)
+    snprintf(request, sizeof request, "%s", argv[7]);
+  else
+    snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", argv[2]);
+  number = strstr(request, "@@@@@@@@");
   for (int i = 0; i < count; i++) {
     connect_to(&descriptors[i], atoi(argv[1]));
     connections[i].due = start + stagger * i;

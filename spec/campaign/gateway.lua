@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The gateway where it matters: `gateway.lua [deliveries [reloads [seed]]]`. A hundred reloads of each host under load;
--- three nginx workers on each of two hosts behind one Redis, and one host with a spool folder, both killed at random.
--- Each delivery is sent three times, and must start one run. Ten minutes or so.
+-- three nginx workers on each of two hosts behind one Redis, and one host with a folder, in both modes, killed at
+-- random. Each delivery is sent three times, and must start one run. A quarter of an hour.
 
 local campaign = require "gateway_campaign"
 local gateway = require "gateway"
@@ -43,42 +43,40 @@ local function reloads(name, here, sim, signal)
   here:stop()
 end
 
---- In mode run: the key is the request id.
-local function many_hosts()
-  local sim, redis = gateway.cdf(), redis_server.start "--appendonly yes"
-  local hosts = campaign.hosts(2, function()
-    return gateway.in_nginx(sim, {
-      workers = 3, environment = { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port) },
-    })
+--- Hosts in nginx that are killed, each with three workers. In the mode run a key is the request id; in the mode queue
+--- the delivery's id is, which is answered.
+local function killed(name, count, times, variables)
+  local sim = gateway.cdf()
+  local hosts = campaign.hosts(count, function()
+    return gateway.in_nginx(sim, { workers = 3, environment = variables })
   end)
-  local _, complaints, statuses = campaign.deliver {
-    sim = sim, hosts = hosts, how = "kill", times = 15, pause = 2, deliveries = DELIVERIES, copies = 3, name = "redis",
+  local sent, complaints, statuses = campaign.deliver {
+    sim = sim, hosts = hosts, how = "kill", times = times, pause = 2, deliveries = DELIVERIES, copies = 3, name = name,
     seconds = 500,
   }
-  append(complaints, campaign.judge(sim, campaign.keys("redis", DELIVERIES)))
-  report(("%d deliveries, two hosts, a Redis"):format(DELIVERIES), complaints, statuses)
+  local ids = campaign.keys(name, DELIVERIES)
+  if variables.GATEWAY_MODE == "queue" then
+    ids = {}
+    for _, one in pairs(sent) do ids[#ids + 1] = next(one.ids) end
+  end
+  append(complaints, campaign.wait_for_runs(sim, ids, 400))
+  report(("%d deliveries, %s"):format(DELIVERIES, name), complaints, statuses)
   hosts:stop()
-  redis:stop()
   sim:stop()
 end
 
---- In mode queue: the request id is the delivery's, which is answered.
-local function one_host()
-  local sim, folder = gateway.cdf(), temp_folder.new()
-  local hosts = campaign.hosts(1, function()
-    return gateway.in_nginx(sim, { workers = 3, environment = { GATEWAY_MODE = "queue", GATEWAY_SPOOL = folder.path } })
-  end)
-  local sent, complaints, statuses = campaign.deliver {
-    sim = sim, hosts = hosts, how = "kill", times = 8, pause = 2, deliveries = DELIVERIES, copies = 3, name = "spool",
-    seconds = 200,
-  }
-  local ids = {}
-  for _, one in pairs(sent) do ids[#ids + 1] = next(one.ids) end
-  append(complaints, campaign.wait_for_runs(sim, ids, 400))
-  report(("%d deliveries, one host, a spool"):format(DELIVERIES), complaints, statuses)
-  hosts:stop()
+--- Several behind a Redis that keeps what it is given.
+local function many_hosts(name, mode)
+  local redis = redis_server.start "--appendonly yes"
+  redis:has_long_been_there(1000)
+  killed(name, 2, 15, { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port), GATEWAY_MODE = mode })
+  redis:stop()
+end
+
+local function one_host(name, mode)
+  local folder = temp_folder.new()
+  killed(name, 1, 8, { GATEWAY_SPOOL = folder.path, GATEWAY_MODE = mode })
   folder:remove()
-  sim:stop()
 end
 
 print(("seed %d"):format(seed))
@@ -88,6 +86,8 @@ reloads("HAProxy", gateway.in_haproxy(sim, { arguments = "-W", environment = { G
   "USR2")
 sim:stop()
 folder:remove()
-many_hosts()
-one_host()
+many_hosts("two hosts, a Redis", "run")
+many_hosts("two hosts, a Redis, a queue", "queue")
+one_host("one host, a folder", "run")
+one_host("one host, a folder, a queue", "queue")
 os.exit(not failed)

@@ -88,6 +88,15 @@ local function thaw()
   end
 end
 
+--- How many have ended by themselves, which none should.
+local function died()
+  local count = 0
+  for _, drain in ipairs(drains) do
+    if not shell.run(("ps -o stat= -p %d"):format(drain.pid)):match "^[^Z%s]" then count = count + 1 end
+  end
+  return count
+end
+
 -- }====
 
 local FAULTS = {
@@ -132,6 +141,7 @@ local function storm(queue, begun)
       put_until = put_until + 25
     end
     strike()
+    sim:clear_faults() -- those that nobody met
     for _ = 1, 4 do order_fault() end
     thaw()
     if not restarted and core.now() - begun > STORM / 2 then
@@ -143,6 +153,7 @@ local function storm(queue, begun)
     end
     sleep(0.5)
   end
+  sim:clear_faults()
   put(queue, 1, DELIVERIES) -- everything once more, also what was refused while Redis was gone
 end
 
@@ -170,7 +181,8 @@ local function judge(ended, begun)
   end
   say("%d deliveries, each put at least 4 times: %d runs, %d missing, %d twice; %d drains killed, %d frozen; %.0f s",
     DELIVERIES, all, missing, twice, killed, frozen, core.now() - begun)
-  return ended and all == DELIVERIES and missing == 0 and twice == 0
+  if died() > 0 then say("%d drains have ended by themselves", died()) end
+  return ended and died() == 0 and all == DELIVERIES and missing == 0 and twice == 0
 end
 
 local function campaign()

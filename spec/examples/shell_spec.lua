@@ -59,13 +59,29 @@ describe("the example for", function()
     assert.matches("\nRestartForceExitStatus=75 7\n", unit)
   end)
 
+  it("systemd: the queue's service starts what is added, until it is stopped", function()
+    local unit = read "cdfworkflow-queue.service"
+    local line = unit:match "\nExecStart=/bin/sh %-c '([^\n]*)'\n"
+    local spool = folder .. "/queue"
+    local function at(text) return (text:gsub("/var/lib/cdfworkflow%-queue", function() return spool end)) end
+    local add = assert(unit:match "sudo %-u cdfworkflow (cdfworkflow queue add) …")
+    local said, status = sh(("%s wide 1 --id from-systemd --spool %s"):format(add, spool), {})
+    assert.equal(0, status, said)
+    said, status = sh(("%s >out & pid=$!; tries=0; until [ -s out ] || [ $tries -ge 500 ]; do sleep 0.02; "):format(
+      at(line)) .. "tries=$((tries + 1)); done; kill -TERM $pid; wait $pid || echo $?; cat out", settings)
+    assert.equal(0, status, said)
+    assert.matches("^143\nfrom%-systemd %x+%-.*\n$", said)
+    assert.matches("\nSuccessExitStatus=143\n", unit)
+  end)
+
   it("systemd: the units are taken by systemd-analyze, where it is here", function()
     if select(2, shell.run "command -v systemd-analyze") ~= 0 then return end
     shell.run(("cp %s*.service %s*.timer %s/etc/"):format(FOLDER, FOLDER, folder))
-    local said, status = shell.run(("cd %s/etc && systemd-analyze verify ./cdfworkflow-daily-report.timer")
-      :format(folder))
-    assert.equal(0, status, said)
-    assert.is_nil(said:find("cdfworkflow-daily-report.%w+:%d+", 1), said)
+    for _, unit in ipairs { "cdfworkflow-daily-report.timer", "cdfworkflow-queue.service" } do
+      local said, status = shell.run(("cd %s/etc && systemd-analyze verify ./%s"):format(folder, unit))
+      assert.equal(0, status, said)
+      assert.is_nil(said:find("cdfworkflow-[%w-]+.%w+:%d+", 1), said)
+    end
   end)
 
   it("cron: each command works, with the escapes of a crontab", function()

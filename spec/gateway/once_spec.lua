@@ -58,6 +58,16 @@ describe("a delivery with a key", function()
     assert.matches('"outcome":"replayed".*"execution":"' .. first.id:gsub("%-", "%%-"), world:all_log())
   end)
 
+  it("can be asked for by its key", function()
+    local _, first = ask "delivery/1"
+    local status, shown = world:ask { method = "GET", path = "/runs/daily-report/delivery%2F1" }
+    assert.equal(200, status)
+    assert.equal(first.id, shown.id)
+    assert.equal("delivery/1", shown.delivery)
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/daily-report/another" }))
+    assert.equal(404, (world:ask { method = "GET", path = "/runs/a%2Fb/delivery%2F1" }))
+  end)
+
   it("must have a key that CDF takes", function()
     for _, key in ipairs { "", ("x"):rep(256), "a\tb" } do assert_refused(400, "invalid", key) end
     assert.equal(400, (world:ask { body = "{}", headers = { ["idempotency-key"] = { "k", "k" } } }))
@@ -258,6 +268,7 @@ describe("a delivery with a key", function()
     local execution = assert(world.here.client:run("daily-report", "1", {
       request_id = "k", metadata = { ["cdfworkflow.bodyHash"] = HASH },
     }))
+    assert_refused(422, "key_reused", "k", '{"a":1}')
     local status, body, headers = ask "k"
     assert.equal(202, status)
     assert.equal(execution.id, body.id)
@@ -270,6 +281,43 @@ describe("a delivery with a key", function()
     end)
     assert.equal(202, (ask "k2"))
     assert.equal(0, lists)
+  end)
+
+  describe("of a process that was frozen", function()
+    local snapshot, ahead
+
+    before_each(function()
+      local now = core.now
+      snapshot, ahead = assert:snapshot(), 0
+      stub(core, "now", function() return now() + ahead end)
+    end)
+
+    after_each(function() snapshot:revert() end)
+
+    it("is not sent when it wakes up late", function()
+      world:hook(function(request, go_on)
+        if request.url:match "/list$" then ahead = 200 end -- the memory is young, so it looks first
+        return go_on()
+      end)
+      assert_refused(409, "in_progress", "k")
+      assert.equal(0, world:count())
+    end)
+
+    it("is refused, and what another host has put there meanwhile stays", function()
+      local other = ("run %s 059edaa4-a17a-4102-910e-2c3591500cce"):format(HASH)
+      for _, answer in ipairs { '{"error":{"code":400,"message":"no"}}', "<html>" } do
+        world:hook(function(request, go_on)
+          if not request.url:match "/run$" then return go_on() end
+          ahead = 200
+          world.memory:set(name_of "k", other)
+          return { status = 400, headers = {}, body = answer }
+        end)
+        assert.not_equal(202, (ask "k"))
+        assert.equal(other, world.memory:get(name_of "k"))
+        world.memory:set(name_of "k", nil)
+        ahead = 0
+      end
+    end)
   end)
 
   it("is refused while the memory cannot be reached; one without a key is not", function()
@@ -298,6 +346,13 @@ describe("a delivery with a key", function()
   describe("in a Redis", function()
     local snapshot, id, problem, memories
 
+    --- The watch over the memory is left out: it goes on for ever.
+    local function restart()
+      world:start(nil, { redis = { host = "127.0.0.1" } })
+      world.tasks = { world.tasks[1] }
+      world:run_tasks()
+    end
+
     --- A Redis that can lose its memory.
     local function fake()
       return { memory = function()
@@ -311,7 +366,7 @@ describe("a delivery with a key", function()
     before_each(function()
       snapshot, id, problem, memories = assert:snapshot(), "first", nil, {}
       stub(require "cdfworkflow.store.redis", "new", fake)
-      world:restart(nil, { redis = { host = "127.0.0.1" } })
+      restart()
     end)
 
     after_each(function() snapshot:revert() end)
@@ -339,9 +394,23 @@ describe("a delivery with a key", function()
       local headers, message = assert_refused(503, "lost", "k2") -- another host may be at this one
       assert.equal("20", headers["retry-after"])
       assert.matches("lost a short while ago", message)
-      world.memory:passes(116)
+      memories.second:passes(116)
       assert.equal(202, (ask "k2"))
       assert.equal(2, world:count())
+    end)
+
+    it("waits for another host's attempt where this one has started after Redis lost its memory", function()
+      id = "second"
+      world:start(world.memory, { redis = { host = "127.0.0.1" } })
+      local watch = coroutine.create(world.tasks[2])
+      function world.here.client._sleep() coroutine.yield() end
+      assert(coroutine.resume(watch)) -- a host that was there before has noticed
+      restart()
+      assert_refused(503, "lost", "k")
+      memories.second:passes(114)
+      assert_refused(503, "lost", "k")
+      memories.second:passes(2)
+      assert.equal(202, (ask "k"))
     end)
   end)
 end)

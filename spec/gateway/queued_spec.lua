@@ -52,6 +52,9 @@ describe("the gateway with a queue", function()
     assert.equal(body.id, execution.metadata["cdfworkflow.requestId"])
     assert.is_true(core.is_array(execution.input.a))
     assert.matches('"outcome":"queued".*"delivery":"' .. body.id, world:all_log())
+    local line = 'info: {"event":"start","workflow":"daily-report","execution":"%s","delivery":"%s"}'
+    assert.truthy(world:all_log():find(line:format(shown.id, body.id), 1, true))
+    assert.is_nil(world:all_log():find("error:", 1, true))
   end)
 
   it("makes a delivery's id of caller, workflow and key", function()
@@ -121,8 +124,8 @@ describe("the gateway with a queue", function()
     local shown = show(body.url)
     assert.equal("REFUSED", shown.status)
     assert.matches("CDF says no", shown.reason)
-    assert.matches("error: queue: refused the delivery " .. body.id .. " of daily%-report: .*CDF says no",
-      world:all_log())
+    assert.matches('error: {"event":"queue","outcome":"refused","workflow":"daily%-report","delivery":"' .. body.id
+      .. '","error":".*CDF says no', world:all_log())
     local status, again, headers = world:ask { body = '{"a":1}', key = "k" } -- its key is free
     assert.equal(202, status)
     assert.equal(body.id, again.id)
@@ -169,6 +172,19 @@ describe("the gateway with a queue", function()
     assert.equal("queue", body.error.code)
     assert.equal("5", headers["retry-after"])
     assert.matches('"outcome":"queue".*"error":".*' .. folder.path, world:all_log())
+    status, body = world:ask { method = "GET", path = "/ready" }
+    assert.equal(503, status)
+    assert.same({ "the queue cannot be reached" }, body.reasons)
+  end)
+
+  it("says so when the queue is full", function()
+    assert.equal(202, (world:ask { body = "{}", key = "k" }))
+    world.here.queued:open().limits.max_entries = 1
+    local status, body, headers = world:ask { body = "{}", key = "k2" }
+    assert.equal(503, status)
+    assert.equal("full", body.error.code)
+    assert.equal("60", headers["retry-after"])
+    assert.equal(202, (world:ask { body = "{}", key = "k" })) -- that one is in it
   end)
 
   it("tells how long the queue is", function()

@@ -3,6 +3,7 @@
 
 local core = require "cdfworkflow.core"
 local memory_store = require "memory_store"
+local queue_hour = require "queue_hour"
 local queue_world = require "queue_world"
 local unreliable = require "unreliable"
 
@@ -191,6 +192,16 @@ describe("a drain", function()
     local ok, message = pcall(function() queue:drain() end)
     assert.is_false(ok)
     assert.matches("drain_spec.lua:%d+: queue:drain: this queue was made without a client", message)
+  end)
+end)
+
+describe("a link that is down for an hour", function()
+  it("leaves a queue that is started once and in order, and a CDF that was hardly asked", function()
+    for concurrency = 1, 3, 2 do
+      local seen = queue_hour.try(400, concurrency)
+      assert.is_true(seen.requests < 50, seen.requests)
+      assert.is_true(seen.took < 1200, seen.took)
+    end
   end)
 end)
 

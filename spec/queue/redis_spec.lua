@@ -24,7 +24,7 @@ describe("queue.redis", function()
 
   --- Another host's store.
   local function new(opts)
-    local given = { port = server.port, timeout = 0.3 }
+    local given = { port = server.port, timeout = 5 }
     for name, value in pairs(opts or {}) do given[name] = value end
     local store = assert(queue_redis.new(given))
     store.clock = { now = core.now, time = core.time }
@@ -371,7 +371,8 @@ describe("queue.redis", function()
     end)
 
     it("is frozen, costs its timeout", function()
-      local store = start()
+      start()
+      local store = new { timeout = 0.3 }
       fill(store, 1)
       server:freeze()
       local begun = real_now()

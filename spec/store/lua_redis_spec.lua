@@ -8,7 +8,7 @@ local redis_server = require "redis_server"
 local shell = require "shell"
 
 local PROGRAM = [[
-local shared = assert(require("cdfworkflow.store.redis").new { port = %d, timeout = 0.3 })
+local shared = assert(require("cdfworkflow.store.redis").new { port = %d, timeout = 1 })
 
 local function answer(applet, body)
   applet:set_status(200)
@@ -19,6 +19,19 @@ end
 
 core.register_service("sibling", "http", function(applet) answer(applet, "here") end)
 
+core.register_service("queue", "http", function(applet)
+  local queue = require("cdfworkflow.queue.redis").new { port = %d }
+  local now = require("cdfworkflow.core").time
+  queue.clock = { now = now, time = now }
+  assert(queue:put({ id = "d", workflow = "w", version = "1", input = "{}", created = 1 }, { max_entries = 9,
+    max_bytes = 99 }))
+  local claim = assert(queue:claim())
+  local begun, state = queue:begin(claim, 60), queue:list({ limit = 9 })[1].state
+  local settled = queue:settle(claim, { id = "e" })
+  answer(applet, table.concat({ claim.id, claim.input, tostring(claim.metadata), tostring(begun), state,
+    tostring(settled), queue:get("d").execution.id, queue:count().waiting }, " "))
+end)
+
 core.register_service("ask", "http", function(applet)
   local what, key, value = applet.qs:match "^(%%w+),(%%w+),?(%%w*)"
   local first, why = shared[what](shared, key, value ~= "" and value or nil)
@@ -28,6 +41,7 @@ end)
 
 local RULES = [[
 http-request use-service lua.sibling if { path /sibling }
+http-request use-service lua.queue if { path /queue }
 http-request use-service lua.ask]]
 
 describe("store.redis in HAProxy", function()
@@ -40,7 +54,9 @@ describe("store.redis in HAProxy", function()
 
   local function start(load, threads)
     server = redis_server.start()
-    proxy = haproxy.start { lua = PROGRAM:format(server.port), rules = RULES, load = load, threads = threads }
+    proxy = haproxy.start {
+      lua = PROGRAM:format(server.port, server.port), rules = RULES, load = load, threads = threads,
+    }
   end
 
   local function ask(words)
@@ -59,6 +75,13 @@ describe("store.redis in HAProxy", function()
       assert.equal("true nil", ask "set,a")
     end)
   end
+
+  it("keeps a queue", function()
+    start("lua-load", 1)
+    server:has_long_been_there(100000)
+    local _, said = proxy:ask "/queue"
+    assert.equal("d {} nil true starting true e 0", said)
+  end)
 
   it("uses its connections again", function()
     start("lua-load", 1)

@@ -57,7 +57,7 @@ describe("store.redis in nginx", function()
 
   local function starts_with_redis(arguments)
     server = redis_server.start(arguments)
-    start(("port = %d, timeout = 0.3"):format(server.port))
+    start(("port = %d, timeout = 1"):format(server.port))
   end
 
   local function ask(what, rest)

@@ -21,7 +21,7 @@ describe("store.redis", function()
   end)
 
   local function new(opts)
-    local given = { port = server.port, timeout = 0.3 }
+    local given = { port = server.port, timeout = 5 }
     for name, value in pairs(opts or {}) do given[name] = value end
     return assert(store.new(given))
   end

@@ -81,10 +81,12 @@ function Redis:memory()
   return said:match "run_id:(%x+)":sub(1, 12) .. "-" .. said:match "master_replid:(%x+)":sub(1, 12)
 end
 
---- Makes the queue believe that Redis has had its memory for so long.
+--- Makes stores and the queue believe that Redis has had its memory for so long.
 ---@param seconds number
 function Redis:has_long_been_there(seconds)
-  self:ask(("HSET cdfworkflow:queue:memory id %s since %.0f"):format(self:memory(), os.time() - seconds))
+  for _, key in ipairs { "cdfworkflow:memory", "cdfworkflow:queue:memory" } do
+    self:ask(("HSET %s id %s since %.0f"):format(key, self:memory(), os.time() - seconds))
+  end
 end
 
 local AGE = [[

@@ -124,6 +124,11 @@ function Server:fault(fault)
   post(self, "fault", fault)
 end
 
+--- Takes back the faults that have not hit yet.
+function Server:clear_faults()
+  control(self, "-X DELETE", "fault")
+end
+
 --- The requests that the simulator has had.
 ---@return table[]
 function Server:log()

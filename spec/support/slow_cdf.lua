@@ -36,6 +36,12 @@ location = /api/v1/projects/p/sessions {
     ngx.print(('{"items":[{"id":%%d,"status":"READY","nonce":"secret-nonce-%%d"}]}'):format(n, n))
   }
 }
+location = /api/v1/projects/p/workflows/executions/list {
+  content_by_lua_block {
+    ngx.req.discard_body()
+    ngx.print '{"items":[]}'
+  }
+}
 location = /api/v1/projects/p/hangs { content_by_lua_block { ngx.sleep(3600) } }
 location ~ ^/api/v1/projects/p/workflows/(?<workflow>[^/]+)/versions/[^/]+/run$ {
   content_by_lua_block {

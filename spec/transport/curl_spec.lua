@@ -10,6 +10,16 @@ describe("the transport of plain scripts", function()
   before_each(function() client = slow:client() end)
   after_each(function() client:close() end)
 
+  --- The handle as after a wait in which nothing came: a call is carried on, and Lua waits for it.
+  local function waiting_in_lua()
+    local handle = client.transport.handle
+    local other = setmetatable({ carry = function(_, call) return handle:carry(call) end }, {
+      __index = function(_, name) return function(_, ...) return handle[name](handle, ...) end end,
+    })
+    client.transport.handle = other
+    return other
+  end
+
   it("blocks until the answer is there", function()
     local begun = core.now()
     assert.equal("RUNNING", assert(client:run("w", "1")).status)
@@ -28,13 +38,10 @@ describe("the transport of plain scripts", function()
     assert(client:auth())
     local transport = client.transport
     local handle = transport.handle
-    transport.handle = {
-      carry = function(_, call) return handle:carry(call) end,
-      wait = function()
-        transport.handle = handle
-        error("interrupted!", 0)
-      end,
-    }
+    waiting_in_lua().wait = function()
+      transport.handle = handle
+      error("interrupted!", 0)
+    end
     local ok, err = pcall(client.run, client, "w", "1")
     assert.is_false(ok)
     assert.equal("interrupted!", err)
@@ -43,21 +50,36 @@ describe("the transport of plain scripts", function()
     assert.equal("RUNNING", assert(client:run("w", "1")).status)
   end)
 
-  it("drops an answer that nobody waits for any more", function()
-    assert(client:auth())
-    local co = coroutine.create(function() return client:run("w", "1") end)
+  --- Runs in a coroutine that is interrupted as soon as something is under way.
+  local function interrupted_run(who)
+    local co = coroutine.create(function() return who:run("w", "1") end)
     debug.sethook(co, function()
-      if client.transport.handle:pending() == 1 then -- just submitted
+      if who.transport.handle:pending() == 1 then -- just submitted
         debug.sethook(co)
         error("interrupted!", 0)
       end
     end, "", 1)
     assert.is_false((coroutine.resume(co)))
     debug.sethook()
-    assert.equal(1, client.transport.handle:pending())
-    client:_sleep(0.2)
+  end
+
+  it("gives a call up that is interrupted before it waits", function()
+    assert(client:auth())
+    waiting_in_lua()
+    interrupted_run(client)
     assert.equal(0, client.transport.handle:pending())
     assert.equal("RUNNING", assert(client:run("w", "1")).status)
+  end)
+
+  it("drops an answer that nobody waits for any more", function()
+    local told = slow:client { on_event = function() end }
+    assert(told:auth())
+    interrupted_run(told)
+    assert.equal(1, told.transport.handle:pending())
+    told:_sleep(0.2)
+    assert.equal(0, told.transport.handle:pending())
+    assert.equal("RUNNING", assert(told:run("w", "1")).status)
+    told:close()
   end)
 
   it("obeys max_connections", function()

@@ -44,7 +44,11 @@ local LONGEST_TURN = 60
 --- Plain Lua 5.1 has no yield out of pcall, nor out of the iterator of a for loop, and no isyieldable to tell.
 local OLD = not coroutine.isyieldable -- luacheck: ignore 143
 
+--- How many gatherings there are: most programs never have one.
+local gatherings = 0
+
 local function current()
+  if gatherings == 0 then return nil end
   local co = coroutine.running()
   return gathering_of[co or false], co -- Lua 5.1 gives no coroutine for the main program
 end
@@ -228,7 +232,9 @@ end
 local function run_here(functions, ended)
   local self = new()
   self:spawn_all(functions, ended)
+  gatherings = gatherings + 1
   local ok, err = protected(self.loop, self)
+  gatherings = gatherings - 1
   if ok then return end
   self:abandon()
   interrupt.pass_on(err)

@@ -7,6 +7,7 @@ local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 local task_types = require "cdfworkflow.definition.task_types"
 
 local NARROWEST = 20 -- columns
@@ -478,10 +479,7 @@ local function mermaid(picture)
   each_arrow(picture.steps, function(earlier, later)
     lines[#lines + 1] = ("  %s --> %s"):format(earlier.key, later.key)
   end)
-  local styles = {}
-  for style in pairs(members) do styles[#styles + 1] = style end
-  table.sort(styles)
-  for _, style in ipairs(styles) do
+  for _, style in ipairs(sorted_keys(members)) do
     lines[#lines + 1] = ("  classDef %s fill:%s,stroke:%s,color:#212529"):format(style, looks[style].fill,
       looks[style].line)
     lines[#lines + 1] = ("  class %s %s"):format(table.concat(members[style], ","), style)

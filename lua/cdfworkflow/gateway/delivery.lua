@@ -24,6 +24,7 @@ delivery.HASH = "cdfworkflow.bodyHash"
 ---@field key? string the Idempotency-Key
 ---@field id? string the `request_id` that the key becomes
 ---@field memory? table where it is remembered
+---@field deadline? number of the attempt that is made, as `core.now` counts
 
 --- A header that comes twice is no header: hosts give such as a table.
 ---@param request cdfworkflow.gateway.Request
@@ -50,9 +51,11 @@ local function body_of(request)
 end
 
 --- The request id of a key: the key itself, and before it who sent it, where there are several who may.
-local function request_id(caller, key)
+function delivery.request_id(caller, key)
   return caller == "" and key or caller .. ":" .. key
 end
+
+local request_id = delivery.request_id
 
 local function key_of(request, caller)
   local key = request.headers["idempotency-key"]

@@ -8,8 +8,6 @@ local gateway = require "cdfworkflow.gateway"
 ---@class cdfworkflow.gateway.haproxy
 local haproxy = {}
 
-local LEVELS = { info = core.info, error = core.err }
-
 --- HAProxy gives each header as a list that begins at 0.
 local function headers_of(lists)
   local headers = {}
@@ -50,6 +48,8 @@ local function act(here, txn)
   txn:done(reply)
 end
 
+local function log(level, text) core.log(level == "error" and core.err or core.info, text) end
+
 local function spawn(fn)
   core.register_task(fn)
   return true
@@ -61,13 +61,14 @@ local function is_ending() return tonumber(core.get_info().Stopping) == 1 end
 --- For a file that HAProxy loads (`lua-load`): makes the gateway and registers it as the service and the action
 --- `lua.cdfworkflow`; or raises with what is missing or wrong, so that HAProxy does not start. What is not in the
 --- settings is read from the environment.
+---
+---     require("cdfworkflow.gateway.haproxy").start { workflows = { ["daily-report"] = "1" } }
 ---@param settings? cdfworkflow.gateway.Settings
 function haproxy.start(settings)
   local here, err = gateway.new(settings or {}, {
-    shared = Memory.new(), spawn = spawn, is_ending = is_ending,
-    log = function(level, text) core.log(LEVELS[level], text) end,
+    shared = Memory.new(), spawn = spawn, is_ending = is_ending, log = log,
   })
-  if not here then error(tostring(err), 0) end
+  if not here then error("cdfworkflow.gateway: " .. err.message, 0) end
   core.register_service("cdfworkflow", "http", function(applet) serve(here, applet) end)
   core.register_action("cdfworkflow", { "http-req" }, function(txn) act(here, txn) end)
   core.register_task(function() here:begin() end)

@@ -12,7 +12,7 @@ local answers = require "cdfworkflow.gateway.answers"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local delivery = require "cdfworkflow.gateway.delivery"
-local folder = require "cdfworkflow.store.folder"
+local memories = require "cdfworkflow.gateway.memories"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
@@ -45,6 +45,8 @@ local gateway = {}
 ---@field private once cdfworkflow.gateway.Once
 ---@field private queued? cdfworkflow.gateway.Queued with `mode = "queue"`
 ---@field private last_day cdfworkflow.gateway.LastDay
+---@field private bind fun(): table|nil, string? the memory of deliveries
+---@field private watches boolean whether that memory may be lost
 ---@field private metrics cdfworkflow.gateway.Metrics
 ---@field private readiness cdfworkflow.gateway.Readiness
 local Gateway = {}
@@ -75,67 +77,29 @@ local function client_of(given, token_store, shared)
   return client, err
 end
 
---- A Redis may have lost its memory since the last delivery, so each delivery asks which one it has.
-local function redis_of(given)
-  if not given.redis then return nil end
-  return require("cdfworkflow.store.redis").new(given.redis)
-end
-
---- A folder is opened by the process that uses it, as the user that it is.
-local function folder_memory(path)
-  local memory
-  return function()
-    local err
-    if not memory then memory, err = folder.new(path) end
-    return memory, err and err.message
-  end
-end
-
---- Notes when the memory is another than before: who was at a delivery then, on whatever host, may be at it still.
-local function note_loss(shared, id)
-  local known = shared:get "memory"
-  if known == id then return end
-  shared:set("memory", id)
-  if known then shared:set("memory lost", "1", Once.TIMEOUT + Once.DEAD) end
-end
-
-local function redis_memory(redis, shared)
-  return function()
-    local memory, problem = redis:memory()
-    if memory then note_loss(shared, memory.id) end
-    return memory, problem
-  end
-end
-
---- Where deliveries are remembered: what gives it.
-local function memory_of(given, host, redis)
-  if redis then return redis_memory(redis, host.shared) end
-  if given.spool then return folder_memory(given.spool) end
-  return function() return host.shared end
-end
-
 local function never() return false end
 
-local function assemble(given, host, client, bind)
+local function assemble(given, host, client, bind, queue_store)
   local self = setmetatable({
     settings = given, host = host, client = client, callers = Callers.new(given),
-    is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows),
+    is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows), bind = bind,
+    watches = given.redis ~= nil,
   }, Gateway)
   self.last_day = LastDay.new {
     client = client, bind = bind, workflows = given.workflows, spawn = host.spawn, is_ending = self.is_ending,
     log = host.log,
   }
-  self.once = Once.new {
-    client = client, bind = bind, last_day = self.last_day, log = host.log,
-    is_lost = function() return host.shared:get "memory lost" ~= nil end,
-  }
-  self.readiness = Readiness.new {
-    client = client, shared = host.shared, bind = bind, last_day = self.last_day, log = host.log,
-    workflows = given.mode == "run" and given.workflows or {},
-  }
+  self.once = Once.new { client = client, bind = bind, last_day = self.last_day, log = host.log }
   if given.mode == "queue" then
-    self.queued = Queued.new { client = client, settings = given, metrics = self.metrics, log = host.log }
+    self.queued = Queued.new {
+      client = client, store = queue_store, settings = given, metrics = self.metrics, log = host.log,
+    }
   end
+  self.readiness = Readiness.new {
+    client = client, shared = host.shared, queued = self.queued, bind = bind, last_day = self.last_day,
+    workflows = given.workflows, log = host.log,
+  }
+  given.secret, given.callers, given.redis = nil, nil, nil -- no secret stays where it is not needed
   return self
 end
 
@@ -148,19 +112,23 @@ local HOST = options.members {
 
 --- A gateway. Sends nothing yet. The hosts make their own (`cdfworkflow.gateway.nginx`, `.haproxy`); this is for
 --- others.
+---
+---     local settings = { workflows = { report = "1" }, secret = "a-secret-of-16-letters", client = client }
+---     local mine = assert(gateway.new(settings, host))
+---     print(mine:answer { method = "GET", path = "/health", headers = {}, read_body = print }.status) --> 200
 ---@param given cdfworkflow.gateway.Settings
 ---@param host cdfworkflow.gateway.Host
 ---@return cdfworkflow.gateway.Gateway|nil
----@return cdfworkflow.Error? err names the setting that is missing or wrong
+---@return cdfworkflow.Error? err kind "invalid"; names the setting that is missing or wrong
 local function new(given, host)
   local taken, err = settings.read(given)
   if not taken then return nil, err end
   local redis, client
-  redis, err = redis_of(taken)
-  if err then return nil, err end
-  client, err = client_of(taken, redis or host.shared, host.shared)
+  redis, err = memories.redis(taken)
+  if not redis then return nil, err end
+  client, err = client_of(taken, redis.memory or host.shared, host.shared)
   if not client then return nil, err end
-  return assemble(taken, host, client, memory_of(taken, host, redis))
+  return assemble(taken, host, client, memories.of(taken, host.shared, redis.memory), redis.queue)
 end
 
 gateway.new = method.fn("gateway.new", {
@@ -168,13 +136,29 @@ gateway.new = method.fn("gateway.new", {
   { "host", HOST, required = true },
 }, new)
 
+local WATCH = 3 -- seconds
+
+--- That Redis has lost its memory is noticed although no delivery comes.
+local function watch_memory(self)
+  while not self.is_ending() do
+    self.bind()
+    self.client:_sleep(WATCH)
+  end
+end
+
 --- Begins what a worker does beside answering: the last day is read, or the queue drained. For the host, once in each
 --- worker.
+---
+---     webhook:begin()
 ---@param drains? boolean whether this worker is the one that drains; true unless told
 function Gateway:begin(drains)
-  if not self.queued then return self.last_day:begin() end
+  if not self.queued then self.last_day:begin() end
   if drains == false then return end
-  self.host.spawn(function() self.queued:drain(self.is_ending) end)
+  if self.queued then
+    self.host.spawn(function() self.queued:drain(self.is_ending) end)
+  elseif self.watches then
+    self.host.spawn(function() watch_memory(self) end)
+  end
 end
 
 -- }====
@@ -203,7 +187,7 @@ local function failure(one, err)
 end
 
 --- A run without a key is started at most once, with nothing remembered.
-function Gateway:run(one)
+local function run(self, one)
   if one.key then return self.once:start(one) end
   local opts = delivery.run_options(one)
   opts.timeout = Once.TIMEOUT
@@ -217,8 +201,8 @@ local function note_trouble(note, outcome)
 end
 
 --- Once its run has started.
-function Gateway:start(one, note)
-  local outcome = self:run(one)
+local function start(self, one, note)
+  local outcome = run(self, one)
   note_trouble(note, outcome)
   local execution = outcome.execution
   if execution then
@@ -230,7 +214,7 @@ function Gateway:start(one, note)
 end
 
 --- Once it is safe in the queue.
-function Gateway:put(one, note)
+local function put(self, one, note)
   local outcome = self.queued:put(one)
   note_trouble(note, outcome)
   local known = outcome.delivery
@@ -243,35 +227,39 @@ function Gateway:put(one, note)
   return answers.refusal(outcome.code)
 end
 
-function Gateway:deliver(workflow, request, note)
+local function deliver(self, workflow, request, note)
   local one, refused = delivery.read(request, {
     workflow = workflow, version = self.settings.workflows[workflow], caller = note.caller,
   })
   if not one then return refused end
   note.key, note.bytes = one.key, #one.body
-  if self.queued then return self:put(one, note) end
-  return self:start(one, note)
+  if self.queued then return put(self, one, note) end
+  return start(self, one, note)
 end
 
 -- }====
 
 -- {==== GET /runs/{workflow}/{id}, POST /runs/{workflow}/{id}/cancel ====
 
---- A delivery in the queue that has the id; or the id of the execution that has it, or that it has started.
+--- A delivery in the queue that has the id; or the id of the execution that has it, or that it has started. Without a
+--- queue a delivery is known by its key.
 ---@return cdfworkflow.queue.Delivery|nil waiting
 ---@return string id
 ---@return string? delivery its id, where the execution was started for one
-function Gateway:look_up(workflow, id)
-  local known, err
-  if self.queued then known, err = self.queued:find(workflow, id) end
+local function look_up(self, workflow, id, caller)
+  if not self.queued then
+    local started = self.once:execution_of(workflow, delivery.request_id(caller, id))
+    return nil, started or id, started and id
+  end
+  local known, err = self.queued:find(workflow, id)
   if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
   local execution = known and known.execution and known.execution.id
   if execution then return nil, execution, id end
   return known, id
 end
 
-function Gateway:show(workflow, id)
-  local waiting, execution_id, delivery_id = self:look_up(workflow, id)
+local function show(self, workflow, id, caller)
+  local waiting, execution_id, delivery_id = look_up(self, workflow, id, caller)
   if waiting then return Queued.show(waiting) end
   local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if err then self.host.log("error", ("looking for %s: %s"):format(id, tostring(err))) end
@@ -279,8 +267,8 @@ function Gateway:show(workflow, id)
   return runs.show(workflow, execution, delivery_id)
 end
 
-function Gateway:cancel(workflow, id, caller)
-  local waiting, execution_id = self:look_up(workflow, id)
+local function cancel(self, workflow, id, caller)
+  local waiting, execution_id = look_up(self, workflow, id, caller)
   if waiting then return self.queued:drop(waiting) end
   local execution, refused, err = runs.find(self.client, workflow, execution_id)
   if execution then refused, err = runs.cancel(self.client, workflow, execution, caller) end
@@ -292,15 +280,15 @@ end
 
 -- {==== For whoever watches over it ====
 
-function Gateway:gauges()
-  local gauges = self.queued and self.queued:gauges() or {}
+local function gauges(self)
+  local list = self.queued and self.queued:gauges() or {}
   local fetched = self.host.shared:get "token fetched"
   if fetched then
-    gauges[#gauges + 1] = {
+    list[#list + 1] = {
       "token_age_seconds", math.max(core.time() - fetched, 0), "Seconds since the token was fetched.",
     }
   end
-  return gauges
+  return list
 end
 
 local function text(body)
@@ -309,7 +297,7 @@ local function text(body)
   } }
 end
 
-function Gateway:ready()
+local function ready(self)
   local reasons = self.readiness:reasons()
   if not reasons[1] then return answers.json(200, { status = "ready" }) end
   return answers.json(503, { status = "not ready", reasons = reasons }, { ["retry-after"] = "5" })
@@ -317,8 +305,8 @@ end
 
 local OPEN = {
   ["/health"] = function() return answers.json(200, { status = "ok" }) end,
-  ["/ready"] = function(self) return self:ready() end,
-  ["/metrics"] = function(self) return text(self.metrics:text(self:gauges())) end,
+  ["/ready"] = ready,
+  ["/metrics"] = function(self) return text(self.metrics:text(gauges(self))) end,
 }
 
 -- }====
@@ -345,21 +333,21 @@ local function parts_of(path)
 end
 
 --- What a caller who is known and may is told.
-function Gateway:serve(request, note, workflow, id, action)
+local function serve(self, request, note, workflow, id, action)
   if not id then
     if request.method ~= "POST" then return wrong_method "POST" end
     note.is_delivery = true
-    return self:deliver(workflow, request, note)
+    return deliver(self, workflow, request, note)
   end
   if action then
     if request.method ~= "POST" then return wrong_method "POST" end
-    return self:cancel(workflow, id, note.caller)
+    return cancel(self, workflow, id, note.caller)
   end
   if request.method ~= "GET" then return wrong_method "GET" end
-  return self:show(workflow, id)
+  return show(self, workflow, id, note.caller)
 end
 
-function Gateway:route(request, note)
+local function route(self, request, note)
   local open = OPEN[request.path]
   if open and (request.method == "GET" or request.method == "HEAD") then return open(self) end
   if open then return wrong_method "GET" end
@@ -376,11 +364,11 @@ function Gateway:route(request, note)
   if not Callers.may(caller, workflow) then
     return answers.refusal("forbidden", ("this caller may not use the workflow %s"):format(workflow))
   end
-  return self:serve(request, note, workflow, id, action)
+  return serve(self, request, note, workflow, id, action)
 end
 
 --- Counts a delivery, and writes its line into the log.
-function Gateway:note(note, answer, seconds)
+local function write_down(self, note, answer, seconds)
   note.event, note.status, note.seconds = "delivery", answer.status, seconds
   note.outcome = note.outcome or answer.code
   self.metrics:delivery(note.workflow or "", note.outcome, seconds)
@@ -388,16 +376,22 @@ function Gateway:note(note, answer, seconds)
 end
 
 --- Answers a request. What goes wrong in here is a 500, and in the log.
+---
+---     local answer = webhook:answer {
+---       method = "POST", path = "/runs/report", read_body = function() return '{"day":31}' end,
+---       headers = { authorization = "Bearer a-secret-of-16-letters", ["content-type"] = "application/json" },
+---     }
+---     print(answer.status, answer.headers.location) --> 202 /runs/report/…
 ---@param request cdfworkflow.gateway.Request
 ---@return cdfworkflow.gateway.Answer
 function Gateway:answer(request)
   local began, note = core.now(), {}
-  local ok, answer = protected(self.route, self, request, note)
+  local ok, answer = protected(route, self, request, note)
   if not ok then
     self.host.log("error", "the gateway failed: " .. tostring(answer))
     answer = answers.refusal "internal"
   end
-  if note.is_delivery then self:note(note, answer, core.now() - began) end
+  if note.is_delivery then write_down(self, note, answer, core.now() - began) end
   return answer
 end
 

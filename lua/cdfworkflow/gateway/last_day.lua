@@ -99,13 +99,22 @@ local function attempt(self, workflow)
   return ok
 end
 
+--- A worker that is to end does not wait for its next attempt.
+local function sleep(self, seconds)
+  local turns = 0
+  while turns < seconds and not self.is_ending() do
+    self.client:_sleep(1)
+    turns = turns + 1
+  end
+end
+
 local function read_all(self)
   local pause = PAUSE
   while not self.is_ending() do
     local complete = true
     for workflow in pairs(self.workflows) do complete = attempt(self, workflow) and complete end
     if complete then return end
-    self.client:_sleep(pause)
+    sleep(self, pause)
     pause = math.min(pause * 2, LONGEST_PAUSE)
   end
 end

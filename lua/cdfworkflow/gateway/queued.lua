@@ -8,9 +8,11 @@ local delivery = require "cdfworkflow.gateway.delivery"
 local json = require "cdfworkflow.json"
 local protected = require "cdfworkflow.call.protected"
 local queue = require "cdfworkflow.queue"
+local record = require "cdfworkflow.gateway.record"
 
 ---@class cdfworkflow.gateway.Queued
 ---@field client cdfworkflow.Client
+---@field store? cdfworkflow.queue.Store in place of the spool folder
 ---@field settings cdfworkflow.gateway.Settings
 ---@field metrics cdfworkflow.gateway.Metrics
 ---@field log function
@@ -28,12 +30,10 @@ function Queued.new(parts) return setmetatable(parts, Queued) end
 ---@return cdfworkflow.Error? err
 function Queued:open()
   if self.queue then return self.queue end
-  local store, err
-  if self.settings.redis then
-    store, err = require("cdfworkflow.queue.redis").new(self.settings.redis)
-    if not store then return nil, err end
-  end
-  self.queue, err = queue.new { client = self.client, store = store, spool = not store and self.settings.spool or nil }
+  local err
+  self.queue, err = queue.new {
+    client = self.client, store = self.store, spool = not self.store and self.settings.spool or nil,
+  }
   return self.queue, err
 end
 
@@ -152,11 +152,23 @@ end
 
 -- {==== Draining ====
 
+local function started(self, event)
+  local known = event.delivery
+  self.metrics:start(known.workflow)
+  self.log("info", record {
+    event = "start", workflow = known.workflow, delivery = known.id, execution = event.execution.id,
+  })
+end
+
+local TROUBLE = { refused = true, failed = true, store = true }
+
 function Queued:on_event(event)
-  if event.type == "started" then self.metrics:start(event.delivery.workflow) end
-  if event.type == "started" then return end
-  local of = event.delivery and (" the delivery %s of %s"):format(event.delivery.id, event.delivery.workflow) or ""
-  self.log("error", ("queue: %s%s: %s"):format(event.type, of, tostring(event.err)))
+  if event.type == "started" then return started(self, event) end
+  if not TROUBLE[event.type] then return end
+  local known = event.delivery or {}
+  self.log("error", record {
+    event = "queue", outcome = event.type, workflow = known.workflow, delivery = known.id, error = tostring(event.err),
+  })
 end
 
 local function drain(self, is_ending)

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The one line that the log has for each delivery: a JSON object whose members always stand in the same order. What a
--- caller sent as body, or showed as secret, is never in it.
+-- The one line that the log has for each delivery, and for what becomes of one that waited: a JSON object whose members
+-- always stand in the same order. What a caller sent as body, or showed as secret, is never in it.
 
 local core = require "cdfworkflow.core"
 

@@ -80,7 +80,8 @@ end
 local function code_of(self, err)
   local code = self.refused > 0 and exits.REFUSED or exits.OK
   if not err then return code end
-  self.out:say("what is left waits: " .. err.message)
+  local more = err.kind == "ambiguous" and "; the next drain finds out whether it was started" or ""
+  self.out:say(("what is left waits: %s%s"):format(err.message, more))
   return exits.worse(code, exits.of_error(err))
 end
 

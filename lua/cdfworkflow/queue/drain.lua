@@ -132,7 +132,8 @@ local function attempt(self, claim, round)
   if not is_ours then
     queue.pace:give_back(round)
     queue.store:release(claim)
-    return err and kept(self, nil, err)
+    if err then kept(self, nil, err) else sleep(self, 0.2) end -- somebody drops it, or has taken it over
+    return
   end
   tell(self, { type = "begun", delivery = claim })
   self.running:begins(claim, claim.workflow)

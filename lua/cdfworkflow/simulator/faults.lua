@@ -2,6 +2,7 @@
 -- Faults that a test has ordered: which request they are for, and what they do to its answer. The server and the
 -- transport carry out what cannot be said in an answer (waiting, cutting the connection).
 
+local copy = require "cdfworkflow.simulator.lib.copy"
 local core = require "cdfworkflow.core"
 local operations = require "cdfworkflow.simulator.api.operations"
 
@@ -41,13 +42,6 @@ local M = {}
 ---@return table faults
 function M.new()
   return setmetatable({ ordered = {}, last_id = 0 }, Faults)
-end
-
-local function copy(value)
-  if type(value) ~= "table" or core.is_array(value) then return value end
-  local result = {}
-  for name, member in pairs(value) do result[name] = copy(member) end
-  return result
 end
 
 ---@param fault cdfworkflow.simulator.Fault checked

@@ -6,7 +6,7 @@ require "cdfworkflow.supported"
 local answering = require "cdfworkflow.simulator.answering"
 local auth = require "cdfworkflow.simulator.api.auth"
 local check = require "cdfworkflow.check"
-local core = require "cdfworkflow.core"
+local copy = require "cdfworkflow.simulator.lib.copy"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
@@ -19,6 +19,7 @@ local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
 local schedules = require "cdfworkflow.simulator.api.schedules"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 local transport = require "cdfworkflow.simulator.transport"
 local triggers = require "cdfworkflow.simulator.api.triggers"
 
@@ -69,15 +70,6 @@ local KEPT_REQUESTS = 10000 -- in the log, at least
 
 -- Making one ------------------------------------------------------------------------------------------------------
 
-local function sorted_names(map)
-  local names = {}
-  for name in pairs(map) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 -- Adds what is not there yet.
 local function add_names(names, more)
   local known = {}
@@ -94,7 +86,7 @@ end
 -- What was asked for, then what else the loaded state holds.
 local function project_names(given)
   local names = add_names({}, given.projects or { given.project })
-  add_names(names, sorted_names(given.state and given.state.projects or {}))
+  add_names(names, sorted_keys(given.state and given.state.projects or {}))
   return #names > 0 and names or { "my-project" }
 end
 
@@ -103,7 +95,7 @@ local function open_projects(self)
   for _, name in ipairs(self.project_names) do
     self.projects[name] = project.new(self, name, self.state.projects[name])
     self.state.projects[name] = self.projects[name].stored
-    for _, external_id in ipairs(sorted_names(self.handlers)) do
+    for _, external_id in ipairs(sorted_keys(self.handlers)) do
       functions.register(self.projects[name], external_id)
     end
   end
@@ -123,18 +115,6 @@ local function principals_of(given)
     list[#list + 1] = principal
   end
   return list
-end
-
--- Arrays stay marked as such.
-local function copy(value)
-  if type(value) ~= "table" then
-    return value
-  end
-  local result = core.is_array(value) and core.array({}) or {}
-  for name, member in pairs(value) do
-    result[name] = copy(member)
-  end
-  return result
 end
 
 local function new_state(given)
@@ -291,7 +271,7 @@ function Simulator:load(state)
     for name, value in pairs(self.state) do
       assert(type(state[name]) == type(value), "its " .. name .. " is missing")
     end
-    add_names(self.project_names, sorted_names(state.projects))
+    add_names(self.project_names, sorted_keys(state.projects))
     self.state = state
     open_projects(self)
   end)

@@ -122,6 +122,7 @@ end
 local function unfit(info)
   if info.loading == "1" then return WORDS.LOADING end
   if info.role ~= "master" then return WORDS.READONLY end
+  if info.cluster_enabled == "1" then return "it is a cluster, which this cannot use" end
   local policy = info.maxmemory_policy or "noeviction"
   if (info.maxmemory or "0") ~= "0" and policy ~= "noeviction" then
     return ("it forgets keys when it is full (maxmemory-policy %s): set noeviction"):format(policy)

@@ -63,9 +63,9 @@ local function wait_for(self, id)
   return response
 end
 
---- What came of a transfer.
-local function await(self, id)
-  if gather.is_inside() then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
+--- What comes of a transfer.
+local function await(self, id, inside)
+  if inside then return gather.await(self, id) or mistake.raise(gather.CLOSED) end
   self.waiting[id] = true
   local ok, response = pcall(wait_for, self, id)
   if ok then return response end
@@ -73,13 +73,17 @@ local function await(self, id)
   error(response, 0)
 end
 
-function Curl:http(request) return await(self, self.handle:submit(request)) end
+function Curl:http(request) return await(self, self.handle:submit(request), gather.is_inside()) end
 
 --- Carries a call on, from its start, for as long as it needs nothing but requests. Then it gives what `call:step`
---- would.
+--- would. Who catches an error of it has the call given up.
 function Curl:carry(call)
-  local id, step = self.handle:carry(call)
-  if id then step = await(self, id) end
+  local inside = gather.is_inside()
+  local id, step = self.handle:carry(call, not inside)
+  if id then
+    if not inside and self.on_turn then self.on_turn() end
+    step = await(self, id, inside)
+  end
   if step[1] == "raised" then error(step[2], 0) end
   return step[1], step[2], step[3], step[4], step[5]
 end
@@ -105,6 +109,7 @@ function Curl:signal()
 end
 
 --- Gives a transfer up: nobody will take its answer.
+---@param id integer|userdata of the transfer, or the call that is carried
 function Curl:forget(id)
   self.waiting[id] = nil
   if not self.closed then self.handle:cancel(id) end

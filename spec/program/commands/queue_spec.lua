@@ -5,6 +5,7 @@
 local core = require "cdfworkflow.core"
 local program = require "program"
 local queue_world = require "queue_world"
+local shell = require "shell"
 
 local UUID = "%x+%-%x+%-%x+%-%x+%-%x+"
 
@@ -96,6 +97,25 @@ describe("cdfworkflow queue", function()
       assert.matches("^cdfworkflow: the queue in .*: cannot keep a delivery: File too large\nstatus 75\n$", outcome.out)
       assert.equal("", ok(queue "list"))
     end)
+  end)
+
+  it("says that the folder has become read-only, and starts nothing: 75", function()
+    ok(queue("add", "daily-report", "1", "--id", "read-only"))
+    local command = "mount --bind SPOOL SPOOL && mount -o remount,ro,bind SPOOL && { $CDFWORKFLOW queue drain --spool "
+      .. "SPOOL; echo $?; $CDFWORKFLOW queue add w 1 --spool SPOOL; echo $?; $CDFWORKFLOW queue list --spool SPOOL; }"
+    program.write(spool .. ".sh", (command:gsub("SPOOL", spool):gsub("%$CDFWORKFLOW", function()
+      return program.command({}, env)
+    end)))
+    local said, status = shell.run(("unshare -rm sh %s.sh"):format(spool))
+    if status ~= 0 then return print("# no file system can be mounted here: " .. said:match "[^\n]*") end
+    local lines = {}
+    for line in said:gmatch "[^\n]+" do lines[#lines + 1] = line end
+    assert.matches("^cdfworkflow: what is left waits: the queue in .*: Read%-only file system$", lines[2])
+    assert.equal("75", lines[3])
+    assert.matches("^cdfworkflow: the queue in .*: cannot keep a delivery: Read%-only file system$", lines[4])
+    assert.equal("75", lines[5])
+    assert.matches("^read%-only +waiting", lines[6])
+    assert.is_nil(runs()["read-only"])
   end)
 
   describe("drain", function()

@@ -61,6 +61,9 @@ describe("what is put", function()
     assert.is_false(put "a")
     clock.at = clock.at + 2
     assert.is_true(put "a")
+    claim = assert(store:claim())
+    assert.equal("a", claim.id)
+    assert.is_nil(claim.look_back)
   end)
 
   it("has a day's memory that a clock that jumps does not shorten", function()

@@ -104,12 +104,4 @@ describe("simulator.graph", function()
       assert.are_not.equal(hash, graph.complete({ tasks = { task("b") } }).hash)
     end)
   end)
-
-  it("copies JSON values and keeps arrays arrays", function()
-    local value = core.decode '{"a":[],"b":[1,{"c":null}],"d":{}}'
-    local copied = graph.copy(value)
-    assert.are_not.equal(value.b, copied.b)
-    assert.same(core.decode(core.encode(value)), core.decode(core.encode(copied)))
-    assert.is_true(core.is_array(copied.a))
-  end)
 end)

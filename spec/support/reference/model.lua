@@ -34,6 +34,7 @@ local function behind_door(fn)
     local name, value = debug.getupvalue(fn, i)
     if not name then return fn end
     if name == "fn" then return value end
+    if name == "enter" then return behind_door(value) end
   end
 end
 
@@ -154,20 +155,37 @@ function model.public_types(read)
   return sorted(names)
 end
 
+local function add_gateway(found)
+  local gateway = require "cdfworkflow.gateway"
+  for _, place in ipairs {
+    { "gateway", ".", "cdfworkflow.gateway", gateway },
+    { "webhook", ":", "cdfworkflow.gateway.Gateway", gateway.class },
+    { "gateway.nginx", ".", "cdfworkflow.gateway.nginx", require "cdfworkflow.gateway.nginx" },
+    { "gateway.haproxy", ".", "cdfworkflow.gateway.haproxy", require "cdfworkflow.gateway.haproxy" },
+  } do
+    found[#found + 1] = place
+  end
+end
+
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
 local function places()
-  local cdf, simulator = require(MODULES[1]), require(MODULES[2])
+  local cdf, simulator, redis = require(MODULES[1]), require(MODULES[2]), require "cdfworkflow.store.redis"
+  require("cdfworkflow.later").load_all()
   local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", credentials = {},
     transport = { now = print, http = print, sleep = print } })
   local found = {
     { "cdf", ".", "cdfworkflow", cdf }, { "cdf.task", ".", "cdfworkflow.task", cdf.task },
     { "client", ":", "cdfworkflow.Client", getmetatable(client).__index },
     { "queue", ":", "cdfworkflow.Queue", require("cdfworkflow.queue").class },
+    { "cdfworkflow.queue.redis", ".", "cdfworkflow.queue.redis", require "cdfworkflow.queue.redis" },
+    { "cdfworkflow.store.redis", ".", "cdfworkflow.store.redis", redis },
+    { "store", ":", "cdfworkflow.store.Redis", redis.class },
   }
   local function namespaces(path, t, class, types)
     for _, field in ipairs(types.classes[class].fields) do
       local inner = t[field.name]
       if type(inner) == "table" then
+        local _ = inner.list -- has its class from now on
         found[#found + 1] = { path .. "." .. field.name, ":", field.type, getmetatable(inner).__index }
         namespaces(path .. "." .. field.name, inner, field.type, types)
       end
@@ -175,6 +193,7 @@ local function places()
   end
   return found, function(types)
     namespaces("client", client, "cdfworkflow.Client", types)
+    add_gateway(found)
     found[#found + 1] = { "simulator", ".", "cdfworkflow.simulator", simulator }
     found[#found + 1] = { "sim", ":", "cdfworkflow.simulator.Simulator", getmetatable(simulator.new {}).__index }
   end

@@ -40,6 +40,7 @@ Spool.__index = Spool
 
 local OTHERS = 2 -- seconds until it is worth asking whether another drain is still at work
 local BATCH = 10000 -- deliveries that are known at a time
+local SWEEP = 3600 -- seconds from one sweeping to the next
 local FULL_AGAIN = 60 -- seconds until a queue that seems to be full is counted again
 
 local function trouble(self, what, message)
@@ -92,15 +93,31 @@ end
 
 -- {==== Putting ====
 
---- Whether a delivery is known by that name: yes, or where it cannot be known, why.
+--- Forgets a delivery that was started long ago. `nil`: somebody is about it, or it cannot be done.
+local function forget(self, name)
+  local log, message = self.log:lock(name, false, false)
+  if not log then return nil, message or "its log is locked" end
+  local removed
+  removed, message = self.log:remove(name)
+  log:close()
+  return removed, message
+end
+
+--- Whether a delivery is known by that name; nil: that cannot be known, and why.
 local function is_known(self, name)
   for _, folder in ipairs { self.waiting, self.refused } do
     local size, message = folder:size(name)
-    if size or message then return size ~= nil, message end
+    if size == nil then return nil, message end
+    if size then return true end
   end
   local history, message = read_log(self, name)
   if not history then return nil, message end
-  return history:ends_with "started" and moment.at_least(self.clock, history.last) < contract.REMEMBERED
+  if not history:ends_with "started" then return false end
+  if moment.at_least(self.clock, history.last) < contract.REMEMBERED then return true end
+  local forgotten
+  forgotten, message = forget(self, name)
+  if not forgotten then return nil, message end
+  return false
 end
 
 --- The place in the order: later than whatever was put here before, also where the clock was set back a little.
@@ -153,7 +170,7 @@ local function make_room(self, size, limits)
   local now = self.clock.now()
   if done == false and now - (self.counted or -FULL_AGAIN) >= FULL_AGAIN then
     self.counted = now
-    listing.count(self)
+    listing.count(self, 1)
     done, message = tally.add(self.root, { waiting = 1, bytes = size }, fits)
   end
   if done == false then return full(self, would_be, limits) end
@@ -238,7 +255,7 @@ local function summary(self, state, name)
 end
 
 function Spool:list(opts)
-  local found, message = listing.oldest(self, opts.state and { opts.state } or { "waiting", "refused" }, opts.limit)
+  local found, message = listing.oldest(self, opts.limit, opts.state)
   if not found then return trouble(self, "cannot list the deliveries", message) end
   local list = {}
   for _, one in ipairs(found) do
@@ -286,13 +303,13 @@ local function is_alone(self)
   return true
 end
 
---- Lists what waits anew, once all that was known has been claimed.
+--- Lists what waits anew, once all that was known has been claimed; now and then, with a broom.
 local function refill(self)
-  if not self.swept or self.clock.now() - self.swept > 3600 then
-    self.swept = self.clock.now()
-    listing.sweep(self)
-  end
-  local found, message = listing.oldest(self, { "waiting" }, BATCH)
+  local is_time = not self.swept or self.clock.now() - self.swept > SWEEP
+  if is_time then self.swept = self.clock.now() end
+  if is_time then listing.sweep(self) end
+  local list = is_time and listing.count or listing.oldest
+  local found, message = list(self, BATCH, "waiting")
   if not found then return nil, message end
   for i, one in ipairs(found) do
     if not self.mine[one.name] then

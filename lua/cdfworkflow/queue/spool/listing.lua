@@ -40,40 +40,40 @@ local function older(a, b)
   return a.name < b.name
 end
 
---- The oldest deliveries in these states.
+--- The oldest deliveries.
 ---@param self cdfworkflow.queue.Spool
----@param states ("waiting"|"refused")[]
 ---@param most number
+---@param only? "waiting"|"refused"
 ---@return cdfworkflow.queue.Listed[]|nil found
 ---@return string? message
-function listing.oldest(self, states, most)
+function listing.oldest(self, most, only)
   local found = {}
-  for _, state in ipairs(states) do
+  for _, state in ipairs(only and { only } or { "waiting", "refused" }) do
     local names, times = scan(self, self[state], most)
     if not names then return nil, times end
     add(found, state, names, times)
   end
-  if states[2] then table.sort(found, older) end
+  if not only then table.sort(found, older) end
   for i = #found, most + 1, -1 do found[i] = nil end
   return found
 end
 
---- Puts the tally right.
+--- The oldest that wait, and a tally that is right again.
 ---@param self cdfworkflow.queue.Spool
----@return boolean|nil done
+---@param most number
+---@return cdfworkflow.queue.Listed[]|nil found
 ---@return string? message
-function listing.count(self)
+function listing.count(self, most)
   local before, message = tally.read(self.root)
   if not before then return nil, message end
-  local counted = { bytes = 0 }
-  for _, state in ipairs { "waiting", "refused" } do
-    local names, times, files, bytes = scan(self, self[state], 1)
-    if not names then return nil, times end
-    counted[state], counted.bytes = files, counted.bytes + bytes
-  end
-  local done
-  done, message = tally.correct(self.root, counted, before.changes)
-  return done and true, message
+  local names, times, files, bytes = scan(self, self.waiting, most)
+  if not names then return nil, times end
+  local refused, trouble, refused_files, refused_bytes = scan(self, self.refused, 1)
+  if not refused then return nil, trouble end
+  tally.correct(self.root, { waiting = files, refused = refused_files, bytes = bytes + refused_bytes }, before.changes)
+  local found = {}
+  add(found, "waiting", names, times)
+  return found
 end
 
 local function is_over(self, name)
@@ -104,7 +104,6 @@ function listing.sweep(self)
       end
     end
   end
-  listing.count(self)
 end
 
 return listing

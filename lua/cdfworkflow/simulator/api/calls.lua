@@ -2,10 +2,11 @@
 -- Calls of functions: a Lua function registered with the simulator stands for the Python handler. Calls come from the
 -- API, from schedules and from workflow tasks, and take as long on the simulator's clock as the handler says.
 
+local copy = require "cdfworkflow.simulator.lib.copy"
 local core = require "cdfworkflow.core"
 local depth = require "cdfworkflow.simulator.lib.depth"
 local functions = require "cdfworkflow.simulator.api.functions"
-local graph = require "cdfworkflow.simulator.engine.definition"
+local kept = require "cdfworkflow.simulator.lib.kept"
 local pace = require "cdfworkflow.simulator.lib.pace"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
@@ -20,9 +21,7 @@ local LONGEST = 600 -- seconds: what `functions/limits` tells
 local MOST_RUNNING = 250
 local DEFAULT_LIMIT = 100
 
-local function key(id)
-  return ("%.0f"):format(id)
-end
+local key = kept.key
 
 -- A call that has been made knows when it ends and how; until then it shows as running.
 local function is_over(project, call)
@@ -76,7 +75,7 @@ local function context_of(project, fn, call, more)
   context.project = project.name
   context.functionId, context.functionExternalId, context.callId = fn.id, fn.externalId, call.id
   context.scheduleId, context.scheduledTime = call.scheduleId, call.scheduledTime
-  context.secrets, context.envVars = graph.copy(fn.secrets), graph.copy(fn.envVars)
+  context.secrets, context.envVars = copy(fn.secrets), copy(fn.envVars)
   context.log = function(...)
     local parts = { ... }
     for position = 1, select("#", ...) do
@@ -173,7 +172,7 @@ local function finish(project, call)
   elseif not sessions.principal(project, call.session) then
     failed(call, "Session is no longer valid")
   else
-    perform(project, fn, call, graph.copy(call.data or {}))
+    perform(project, fn, call, copy(call.data or {}))
   end
   call.data = nil
   sessions.release(project, call.session, "call")

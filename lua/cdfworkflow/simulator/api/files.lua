@@ -3,6 +3,7 @@
 -- The bytes themselves are counted, not kept: no Python runs here.
 
 local core = require "cdfworkflow.core"
+local kept = require "cdfworkflow.simulator.lib.kept"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
 local refusals = require "cdfworkflow.simulator.lib.refusals"
@@ -13,20 +14,7 @@ local files = {}
 
 local URL_LIFETIME = 7 * 24 * 3600 * 1000
 
-local function key(id)
-  return ("%.0f"):format(id)
-end
-
-local function find(project, identifier)
-  if identifier.id then
-    return project.state.files[key(identifier.id)]
-  end
-  for _, file in pairs(project.state.files) do
-    if file.externalId == identifier.externalId then
-      return file
-    end
-  end
-end
+local key = kept.key
 
 local SHOWN = {
   "id", "externalId", "name", "mimeType", "dataSetId", "source", "directory", "metadata", "uploaded", "uploadedTime",
@@ -64,7 +52,7 @@ end
 
 local function initiate(exchange)
   local project, item = exchange.project, exchange.body
-  local before = item.externalId and find(project, item)
+  local before = item.externalId and kept.find(project.state.files, item)
   if before and not exchange.query.overwrite then
     refuse_with({ duplicated = { { externalId = item.externalId } } }, refusals.files_exist)
   end
@@ -109,7 +97,7 @@ end
 local function by_ids(exchange)
   local found, missing = core.array({}), {}
   for _, item in ipairs(exchange.body.items) do
-    local file = find(exchange.project, item)
+    local file = kept.find(exchange.project.state.files, item)
     if file then
       found[#found + 1] = view(file)
     else

@@ -3,6 +3,7 @@
 -- and limits. What their calls do is the business of calls.lua.
 
 local core = require "cdfworkflow.core"
+local kept = require "cdfworkflow.simulator.lib.kept"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
 local refusals = require "cdfworkflow.simulator.lib.refusals"
@@ -21,22 +22,13 @@ local VERSIONS = {
   py314 = "Python 3.14.0",
 }
 
-local function key(id)
-  return ("%.0f"):format(id)
-end
+local key = kept.key
 
 ---@param project cdfworkflow.simulator.Project
 ---@param identifier { id: integer?, externalId: string? }
 ---@return table|nil # the stored function
 function functions.find(project, identifier)
-  if identifier.id then
-    return project.state.functions[key(identifier.id)]
-  end
-  for _, fn in pairs(project.state.functions) do
-    if fn.externalId == identifier.externalId then
-      return fn
-    end
-  end
+  return kept.find(project.state.functions, identifier)
 end
 
 ---@param project cdfworkflow.simulator.Project

@@ -2,6 +2,8 @@
 -- From a method and a raw request target to an operation: splits path and query, undoes percent-encoding
 -- segment by segment (so that %2F stays inside its segment), and walks a tree of path templates.
 
+local sorted_keys = require "cdfworkflow.sorted_keys"
+
 local Router = {}
 Router.__index = Router
 
@@ -104,12 +106,7 @@ function Router:find(method, segments)
   end
   local entry = node.operations[method]
   if not entry then
-    local methods = {}
-    for name in pairs(node.operations) do
-      methods[#methods + 1] = name
-    end
-    table.sort(methods)
-    return nil, table.concat(methods, ", ")
+    return nil, table.concat(sorted_keys(node.operations), ", ")
   end
   local params = {}
   for position, name in ipairs(entry.names) do

@@ -5,6 +5,7 @@ local calls = require "cdfworkflow.simulator.api.calls"
 local core = require "cdfworkflow.core"
 local cron = require "cdfworkflow.simulator.lib.cron"
 local functions = require "cdfworkflow.simulator.api.functions"
+local kept = require "cdfworkflow.simulator.lib.kept"
 local mistake = require "cdfworkflow.mistake"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
@@ -18,9 +19,7 @@ local schedules = {}
 local MOST, MOST_OF_ONE = 1000, 100
 local DEFAULT_LIMIT = 100
 
-local function key(id)
-  return ("%.0f"):format(id)
-end
+local key = kept.key
 
 -- A few common shapes in words; the rest by its expression.
 local function in_words(expression)
@@ -92,13 +91,7 @@ end
 ---@param project cdfworkflow.simulator.Project
 ---@return integer|nil # milliseconds
 function schedules.next_due(project)
-  local due
-  for _, schedule in pairs(project.state.schedules) do
-    if schedule.next_fire and (not due or schedule.next_fire < due) then
-      due = schedule.next_fire
-    end
-  end
-  return due
+  return kept.first_due(project.state.schedules)
 end
 
 local function fire(project, schedule, time)

@@ -4,6 +4,7 @@
 
 local auth = require "cdfworkflow.simulator.api.auth"
 local core = require "cdfworkflow.core"
+local kept = require "cdfworkflow.simulator.lib.kept"
 local paging = require "cdfworkflow.simulator.api.paging"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
@@ -17,9 +18,7 @@ local NONCE_LIFETIME = 60000 -- milliseconds; CDF says «about one minute»
 local LIFETIME = 3600000 -- of a session that nothing keeps alive
 local CEILING = 10000 -- live sessions in a project
 
-local function key(id)
-  return ("%.0f"):format(id)
-end
+local key = kept.key
 
 ---@class cdfworkflow.simulator.Session
 ---@field id integer

@@ -2,10 +2,11 @@
 -- Workflow triggers: upsert with a nonce, list, delete, pause, resume, history; schedules fire on the clock, data
 -- triggers when the user says that there is data.
 
+local copy = require "cdfworkflow.simulator.lib.copy"
 local cron = require "cdfworkflow.simulator.lib.cron"
 local executions = require "cdfworkflow.simulator.api.executions"
-local graph = require "cdfworkflow.simulator.engine.definition"
 local core = require "cdfworkflow.core"
+local kept = require "cdfworkflow.simulator.lib.kept"
 local mistake = require "cdfworkflow.mistake"
 local paging = require "cdfworkflow.simulator.api.paging"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
@@ -32,7 +33,7 @@ local function next_fire(project, rule)
 end
 
 local function complete_rule(rule)
-  local complete = graph.copy(rule)
+  local complete = copy(rule)
   if rule.triggerType == "schedule" then
     complete.timezone = rule.timezone or "UTC"
   end
@@ -86,7 +87,7 @@ end
 -- Firing ----------------------------------------------------------------------------------------------------------
 
 local function run_input(resource, items)
-  local input = graph.copy(resource.input or {})
+  local input = copy(resource.input or {})
   if input.version == nil then
     input.version = resource.workflowVersion
   end
@@ -106,7 +107,7 @@ local function start(project, trigger, items)
   end
   return executions.start(project, version, {
     input = run_input(resource, items),
-    metadata = graph.copy(resource.metadata),
+    metadata = copy(resource.metadata),
     session = trigger.session,
   })
 end
@@ -159,7 +160,7 @@ function triggers.fire(project, external_id, items)
     mistake.raise "a data trigger needs items"
   end
   for _, item in ipairs(items) do
-    trigger.waiting[#trigger.waiting + 1] = graph.copy(item)
+    trigger.waiting[#trigger.waiting + 1] = copy(item)
   end
   if not trigger.resource.isPaused then
     fire_batches(project, trigger)
@@ -169,13 +170,7 @@ end
 ---@param project cdfworkflow.simulator.Project
 ---@return integer|nil # milliseconds
 function triggers.next_due(project)
-  local due
-  for _, trigger in pairs(project.state.triggers) do
-    if trigger.next_fire and (not due or trigger.next_fire < due) then
-      due = trigger.next_fire
-    end
-  end
-  return due
+  return kept.first_due(project.state.triggers)
 end
 
 ---@param project cdfworkflow.simulator.Project

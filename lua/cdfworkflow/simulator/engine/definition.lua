@@ -2,7 +2,7 @@
 -- What CDF does to a definition when it takes it in: refuses broken task graphs, fills in the defaults that are seen
 -- on reading back, and makes the hash.
 
-local core = require "cdfworkflow.core"
+local copy = require "cdfworkflow.simulator.lib.copy"
 local defaults = require "cdfworkflow.definition.defaults"
 local canonical = require "cdfworkflow.simulator.lib.canonical"
 local refuse = require("cdfworkflow.simulator.lib.refusal").refuse
@@ -85,17 +85,6 @@ function graph.check(definition, most)
   end
 end
 
-local function copy(value)
-  if type(value) ~= "table" then
-    return value
-  end
-  local result = core.is_array(value) and core.array({}) or {}
-  for name, member in pairs(value) do
-    result[name] = copy(member)
-  end
-  return result
-end
-
 ---@param definition table as sent, checked
 ---@return table # a copy with defaults and hash
 function graph.complete(definition)
@@ -122,7 +111,5 @@ function graph.take_in(tasks)
   end
   defaults.fill(tasks)
 end
-
-graph.copy = copy
 
 return graph

@@ -2,7 +2,8 @@
 -- Resolves ${workflow.input…}, ${task.output…} and ${task.input…} in task parameters (CDF.md section 6).
 -- It knows nothing of executions: where the values come from is the caller's function.
 
-local core = require "cdfworkflow.core"
+local canonical = require "cdfworkflow.simulator.lib.canonical"
+local copy = require "cdfworkflow.simulator.lib.copy"
 
 ---@class cdfworkflow.simulator.references
 local references = {}
@@ -13,46 +14,15 @@ local references = {}
 
 -- core.array marks an array with a metatable, which a copy needs too. (Not `setmetatable(copy, nil)` where there is
 -- none: LuaJIT 2.1.0-beta3 compiles that wrongly and crashes later.)
-local function mark_like(copy, value)
+local function mark_like(result, value)
   local mark = getmetatable(value)
-  if mark then setmetatable(copy, mark) end
-  return copy
-end
-
---- Copies JSON data, marked arrays as marked arrays.
----@param value any
----@return any
-function references.copy(value)
-  if type(value) ~= "table" then return value end
-  local result = {}
-  for key, member in pairs(value) do result[key] = references.copy(member) end
-  return mark_like(result, value)
-end
-
-local function sorted_keys(object)
-  local keys = {}
-  for key in pairs(object) do keys[#keys + 1] = key end
-  table.sort(keys)
-  return keys
-end
-
--- JSON with sorted members: the order of `pairs` differs from run to run, and a spliced text must not.
-local function write(value)
-  if type(value) ~= "table" then return assert(core.encode(value)) end
-  local parts = {}
-  if #value > 0 or core.is_array(value) then
-    for index, item in ipairs(value) do parts[index] = write(item) end
-    return "[" .. table.concat(parts, ",") .. "]"
-  end
-  for index, key in ipairs(sorted_keys(value)) do
-    parts[index] = assert(core.encode(key)) .. ":" .. write(value[key])
-  end
-  return "{" .. table.concat(parts, ",") .. "}"
+  if mark then setmetatable(result, mark) end
+  return result
 end
 
 local function as_text(value)
   if type(value) == "string" then return value end
-  return write(value)
+  return canonical.text(value)
 end
 
 -- One step from the front of `path`: its key, the rest, and true when the key can only be an array index.
@@ -131,7 +101,7 @@ local function resolve_text(text, source)
   if not whole then return splice(text, source) end
   local value, reason = value_of(whole, source)
   if value == nil then return nil, reason end
-  return references.copy(value)
+  return copy(value)
 end
 
 --- Replaces every reference in `value`, at any depth. A text that is one reference becomes the value with

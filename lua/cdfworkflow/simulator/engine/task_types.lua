@@ -4,8 +4,8 @@
 -- CDF.
 
 local attempt = require "cdfworkflow.simulator.engine.attempt"
+local copy = require "cdfworkflow.simulator.lib.copy"
 local core = require "cdfworkflow.core"
-local references = require "cdfworkflow.simulator.engine.references"
 local shapes = require "cdfworkflow.simulator.lib.shapes"
 
 local any, text, integer, object = shapes.any, shapes.text, shapes.integer, shapes.object
@@ -42,7 +42,7 @@ local function run_function(site, input)
   if type(call) ~= "table" or type(call.externalId) ~= "string" then
     return hopeless "The function's externalId is not text"
   end
-  local data = references.copy(absent_to_nil(call.data) or {}) -- a copy: the function may change what it is given
+  local data = copy(absent_to_nil(call.data) or {}) -- a copy: the function may change what it is given
   if type(data) ~= "table" then return hopeless "The function's data is not an object" end
   if input.asyncComplete then data.cogniteOrchestrationTaskId = site.entry.id end
   local answer = ask(site.world, "call_function", call.externalId, data, context(site))

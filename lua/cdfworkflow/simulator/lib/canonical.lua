@@ -1,39 +1,26 @@
 -- SPDX-License-Identifier: Apache-2.0
--- A fixed text for a JSON value, whatever the order of its members, and a hash of a text. Used for the hash of a
--- definition and to tie a cursor to the list that it belongs to; nothing here is fit for secrets.
+-- A fixed text for a JSON value, whatever the order of its members, and a hash of a text. Used where a value stands in
+-- a longer text, for the hash of a definition, and to tie a cursor to its list; nothing here is fit for secrets.
 
 local core = require "cdfworkflow.core"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 
 local canonical = {}
 
-local function write(value, parts)
-  if type(value) ~= "table" then
-    parts[#parts + 1] = assert(core.encode(value))
-    return
-  end
-  local is_array = value[1] ~= nil or core.is_array(value)
-  local names = {}
-  for name in pairs(value) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  parts[#parts + 1] = is_array and "[" or "{"
-  for _, name in ipairs(names) do
-    if not is_array then
-      parts[#parts + 1] = assert(core.encode(name)) .. ":"
-    end
-    write(value[name], parts)
-    parts[#parts + 1] = ","
-  end
-  parts[#parts + 1] = is_array and "]" or "}"
-end
-
+--- JSON with its members in order, so that it is the same text for equal values.
 ---@param value any a JSON value
----@return string # the same text for equal values
+---@return string
 function canonical.text(value)
+  if type(value) ~= "table" then return assert(core.encode(value)) end
   local parts = {}
-  write(value, parts)
-  return table.concat(parts)
+  if #value > 0 or core.is_array(value) then
+    for index, item in ipairs(value) do parts[index] = canonical.text(item) end
+    return "[" .. table.concat(parts, ",") .. "]"
+  end
+  for index, key in ipairs(sorted_keys(value)) do
+    parts[index] = assert(core.encode(key)) .. ":" .. canonical.text(value[key])
+  end
+  return "{" .. table.concat(parts, ",") .. "}"
 end
 
 ---@param text string

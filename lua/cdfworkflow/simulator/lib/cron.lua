@@ -3,18 +3,12 @@
 -- month, never minute by minute. No clock inside.
 
 local reader = require "cdfworkflow.cron"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 local timezone = require "cdfworkflow.simulator.lib.timezone"
 
 local cron = {}
 
 local floor = math.floor
-
-local function sorted(set)
-  local list = {}
-  for n in pairs(set) do list[#list + 1] = n end
-  table.sort(list)
-  return list
-end
 
 ---------------------------------------------------------------------------------------------------------------------
 -- The calendar of a schedule
@@ -98,10 +92,10 @@ function cron.parse(expression, zone_name)
 
   local schedule = {
     expression = expression, timezone = zone_name or "UTC", zone = zone,
-    minutes = sorted(fields.minutes), hours = sorted(fields.hours),
+    minutes = sorted_keys(fields.minutes), hours = sorted_keys(fields.hours),
     days = fields.days, months = fields.months, weekdays = fields.weekdays,
     either = fields.either,
-    every_hour = #sorted(fields.hours) == 24,
+    every_hour = #sorted_keys(fields.hours) == 24,
   }
   if not next_day(schedule, 0) then
     return nil, ("the date of %q does not exist in any year"):format(expression)

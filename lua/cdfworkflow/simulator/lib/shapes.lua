@@ -3,6 +3,7 @@
 -- sentence when the value is refused.
 
 local core = require "cdfworkflow.core"
+local sorted_keys = require "cdfworkflow.sorted_keys"
 
 local shapes = {}
 
@@ -124,15 +125,6 @@ function shapes.only(wanted)
   end
 end
 
-local function sorted_names(members)
-  local names = {}
-  for name in pairs(members) do
-    names[#names + 1] = name
-  end
-  table.sort(names)
-  return names
-end
-
 local function missing_member(rules, value, where)
   for name, message in pairs(rules.refused or {}) do
     if value[name] ~= nil then
@@ -171,7 +163,7 @@ end
 ---@return cdfworkflow.simulator.Check
 function shapes.object(rules)
   rules.members = rules.members or {}
-  local names = sorted_names(rules.members)
+  local names = sorted_keys(rules.members)
   return function(value, where)
     if not shapes.is_object(value) then
       return where .. " must be an object"

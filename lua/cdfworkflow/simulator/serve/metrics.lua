@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- What the simulator has done and holds, as Prometheus reads it (text format 0.0.4).
 
+local sorted_keys = require "cdfworkflow.sorted_keys"
+
 local metrics = {}
 
 local ESCAPES = { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n" }
@@ -21,13 +23,6 @@ local function family(lines, kind, name, help)
   end
 end
 
-local function sorted(t)
-  local names = {}
-  for name in pairs(t) do names[#names + 1] = name end
-  table.sort(names)
-  return names
-end
-
 local function count(list, status_of)
   local counts = {}
   for _, entry in pairs(list) do
@@ -46,16 +41,16 @@ local function session_status(session)
 end
 
 local function by_status(sample, sim, list_of, status_of)
-  for _, name in ipairs(sorted(sim.projects)) do
+  for _, name in ipairs(sorted_keys(sim.projects)) do
     local counts = count(list_of(sim.projects[name]), status_of)
-    for _, status in ipairs(sorted(counts)) do sample(counts[status], "project", name, "status", status) end
+    for _, status in ipairs(sorted_keys(counts)) do sample(counts[status], "project", name, "status", status) end
   end
 end
 
 local function requests(sample, sim)
-  for _, operation in ipairs(sorted(sim.counts)) do
+  for _, operation in ipairs(sorted_keys(sim.counts)) do
     local counts = sim.counts[operation]
-    for _, status in ipairs(sorted(counts)) do sample(counts[status], "operation", operation, "status", status) end
+    for _, status in ipairs(sorted_keys(counts)) do sample(counts[status], "operation", operation, "status", status) end
   end
 end
 
