@@ -17,7 +17,8 @@ enum { OLDEST = 0x075000 };
 /* From 8.7 on libcurl sends a request from a buffer that an easy handle keeps. */
 enum { KEEPS_REQUESTS = 0x080700 };
 
-/* The oldest that was seen to use a connection well on which a transfer ended before its request. */
+/* The oldest that was seen to use a connection well on which a transfer ended before its request.
+ */
 enum { KEEPS_UNUSED = 0x075800 };
 
 static const char remedy[] =
