@@ -6,6 +6,7 @@
 local Script = require "script"
 local cdf = require "cdfworkflow"
 local memory_store = require "memory_store"
+require("cdfworkflow.later").load_all()
 require "cdfworkflow.transport.cqueues"
 require "cdfworkflow.transport.copas"
 require "cdfworkflow.transport.luv"

@@ -17,8 +17,8 @@
 #include "signals.h"
 
 enum {
-  STREAMS = 1000, /* requests at once on one HTTP/2 connection, if the server lets us */
-  RESTING_MAX = 32
+  STREAMS = 1000,   /* requests at once on one HTTP/2 connection, if the server lets us */
+  RESTING_MAX = 128 /* so that 100 at once need none anew; some 10 kB each */
 };
 
 /* libcurl gets this much longer to end a transfer itself, since it knows better what it waited for.

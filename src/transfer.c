@@ -50,6 +50,8 @@ static void set_comforts(CURL *easy) {
   curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
   /* The least there is: each transfer that waits has one, and it is wiped each time. */
   curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, 16384L);
+  /* Likewise, and most answers are smaller still. */
+  curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, 4096L);
 #if CURL_AT_LEAST_VERSION(7, 87, 0)
   /* A slow name server must not hold up a timeout. */
   curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
@@ -232,13 +234,14 @@ static void clear_body(cdfw_buffer *body) {
   if (body->capacity > KEPT_BODY) cdfw_buffer_free(body);
 }
 
+/* All of it but the memory of its buffers. */
 static void forget_answer(cdfw_response *answer) {
   cdfw_buffer_clear(&answer->headers);
   clear_body(&answer->body);
-  answer->failure = CDFW_FAILURE_NONE;
-  answer->sent = false;
-  answer->status = 0;
-  answer->detail[0] = '\0';
+  cdfw_buffer headers = answer->headers, body = answer->body;
+  memset(answer, 0, sizeof *answer);
+  answer->headers = headers;
+  answer->body = body;
 }
 
 void cdfw_transfer_rest(cdfw_transfer *transfer) {

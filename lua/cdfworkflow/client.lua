@@ -1,31 +1,21 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- The client: settings, transport and namespaces, and the few doors through which namespaces call CDF.
 
-local Calls = require "cdfworkflow.api.calls"
-local Executions = require "cdfworkflow.api.executions"
-local Files = require "cdfworkflow.api.files"
-local Functions = require "cdfworkflow.api.functions"
-local Schedules = require "cdfworkflow.api.schedules"
-local Sessions = require "cdfworkflow.api.sessions"
 local sorted_keys = require "cdfworkflow.sorted_keys"
-local Tasks = require "cdfworkflow.api.tasks"
-local Triggers = require "cdfworkflow.api.triggers"
-local Versions = require "cdfworkflow.api.versions"
-local Workflows = require "cdfworkflow.api.workflows"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local drive = require "cdfworkflow.call.drive"
-local dry_run = require "cdfworkflow.call.dry_run"
 local interrupt = require "cdfworkflow.call.interrupt"
+local later = require "cdfworkflow.later"
 local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
-local nature = require "cdfworkflow.call.nature"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
-local schedule = require "cdfworkflow.api.schedule"
 local settings = require "cdfworkflow.transport.settings"
 local transport = require "cdfworkflow.transport"
 local words = require "cdfworkflow.signin.words"
+
+require "cdfworkflow.api.executions" -- its tables are those of the short forms
 
 ---@class cdfworkflow.Error an error as `nil, err` brings it; `tostring(err)` is one line
 ---@field kind "invalid"|"auth"|"transport"|"tls"|"timeout"|"throttled"|"api"|"protocol"|"ambiguous"|"cancelled"
@@ -129,19 +119,21 @@ local function rule(given)
   if (given.cluster == nil) == (given.base_url == nil) then return "give either cluster or base_url" end
 end
 
-local function namespace(class, owner) return setmetatable({ client = owner }, class) end
+local function namespace(file, owner)
+  return setmetatable({ client = owner }, later.class("cdfworkflow.api." .. file))
+end
 
 local function add_namespaces(self)
-  self.workflows = namespace(Workflows, self)
-  self.workflows.versions = namespace(Versions, self)
-  self.workflows.executions = namespace(Executions, self)
-  self.workflows.triggers = namespace(Triggers, self)
-  self.workflows.tasks = namespace(Tasks, self)
-  self.sessions = namespace(Sessions, self)
-  self.functions = namespace(Functions, self)
-  self.functions.calls = namespace(Calls, self)
-  self.functions.schedules = namespace(Schedules, self)
-  self.files = namespace(Files, self)
+  self.workflows = namespace("workflows", self)
+  self.workflows.versions = namespace("versions", self)
+  self.workflows.executions = namespace("executions", self)
+  self.workflows.triggers = namespace("triggers", self)
+  self.workflows.tasks = namespace("tasks", self)
+  self.sessions = namespace("sessions", self)
+  self.functions = namespace("functions", self)
+  self.functions.calls = namespace("calls", self)
+  self.functions.schedules = namespace("schedules", self)
+  self.files = namespace("files", self)
 end
 
 --- A client of one CDF project. Sends nothing yet.
@@ -240,7 +232,7 @@ end
 
 function Client:_start(workflow_external_id, version, opts)
   if opts.dry_run then
-    return dry_run.requests(self, function(double)
+    return require("cdfworkflow.call.dry_run").requests(self, function(double)
       return double:_drive(core.run(double.core, workflow_external_id, version, opts))
     end)
   end
@@ -408,7 +400,7 @@ function Client:wait(execution, opts) return self.workflows.executions:_wait(exe
 ---@return fun(): cdfworkflow.Event|nil
 function Client:watch(execution, opts) return self.workflows.executions:_watch(execution, opts) end
 
-takes.pause = method.declared["client.workflows.triggers:pause"]
+takes.pause = { { "trigger", check.trigger_segment, required = true } }
 
 --- Pauses a schedule, which starts nothing until it is resumed. See `triggers:pause`.
 ---
@@ -419,7 +411,7 @@ takes.pause = method.declared["client.workflows.triggers:pause"]
 ---  cannot pause
 function Client:pause(schedule_or_name) return self.workflows.triggers:_pause(schedule_or_name) end
 
-takes.resume = method.declared["client.workflows.triggers:resume"]
+takes.resume = takes.pause
 
 --- Lets a paused schedule go on. See `triggers:resume`.
 ---
@@ -430,10 +422,6 @@ takes.resume = method.declared["client.workflows.triggers:resume"]
 function Client:resume(schedule_or_name) return self.workflows.triggers:_resume(schedule_or_name) end
 
 -- }====
-
-Client.schedule, takes.schedule = schedule.schedule, schedule.takes.schedule
-Client.schedules, takes.schedules = schedule.schedules, schedule.takes.schedules
-Client.unschedule, takes.unschedule = schedule.unschedule, schedule.takes.unschedule
 
 local QUERY = check.map("a table of text, numbers and booleans", function(value)
   return type(value) == "string" or type(value) == "boolean" or type(value) == "number" and value - value == 0
@@ -460,11 +448,23 @@ takes.request = {
 ---@return table|nil
 ---@return cdfworkflow.Error? err of any kind
 function Client:request(http_method, path, body, opts)
-  opts.repeats = nature(http_method, path)
+  opts.repeats = require "cdfworkflow.call.nature"(http_method, path)
   opts.result = http_method == "DELETE" and "gone" or nil
   return self:_call(http_method, path, body, opts)
 end
 
 client.class = method.class(Client, "client", takes)
+
+--- What has a file of its own.
+local function of_schedule(name)
+  return function()
+    local schedule = require "cdfworkflow.api.schedule"
+    return method.add(Client, "client", name, schedule[name], schedule.takes[name])
+  end
+end
+
+later.functions(Client, {
+  schedule = of_schedule "schedule", schedules = of_schedule "schedules", unschedule = of_schedule "unschedule",
+})
 
 return client

@@ -5,15 +5,9 @@ require "cdfworkflow.supported"
 local client = require "cdfworkflow.client"
 local core = require "cdfworkflow.core"
 local credentials = require "cdfworkflow.signin.credentials"
-local definition = require "cdfworkflow.definition"
 local gather = require "cdfworkflow.call.gather"
-local graph = require "cdfworkflow.definition.graph"
-local json = require "cdfworkflow.json"
-local lint = require "cdfworkflow.definition.lint"
+local later = require "cdfworkflow.later"
 local method = require "cdfworkflow.method"
-local queue = require "cdfworkflow.queue"
-local signin = require "cdfworkflow.signin"
-local why = require "cdfworkflow.definition.why"
 
 local has_read = false
 
@@ -50,23 +44,25 @@ local cdf = {
   null = core.null,
   array = method.fn("cdf.array", { { "t", ARRAY } }, array),
 
-  json = json.json,
-  encode = json.encode,
-  decode = json.decode,
-
   client = client.new,
   credentials = credentials.new,
-  from_env = signin.from_env,
-  from_file = signin.from_file,
   gather = gather.run,
-  queue = queue.new,
 
-  task = definition.task,
-  definition = definition.definition,
-  lint = lint,
-  graph = graph,
-  why = why,
+  task = later.table(function() return require("cdfworkflow.definition").task end),
 }
+
+later.functions(cdf, {
+  json = function() return require("cdfworkflow.json").json end,
+  encode = function() return require("cdfworkflow.json").encode end,
+  decode = function() return require("cdfworkflow.json").decode end,
+  from_env = function() return require("cdfworkflow.signin").from_env end,
+  from_file = function() return require("cdfworkflow.signin").from_file end,
+  queue = function() return require("cdfworkflow.queue").new end,
+  definition = function() return require("cdfworkflow.definition").definition end,
+  lint = function() return require "cdfworkflow.definition.lint" end,
+  graph = function() return require "cdfworkflow.definition.graph" end,
+  why = function() return require "cdfworkflow.definition.why" end,
+})
 
 local CLIENT = {
   "client", { word = "a client", accepts = function(value) return getmetatable(value) == client.class end },

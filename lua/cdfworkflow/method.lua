@@ -83,22 +83,28 @@ local function bound(name, arguments, fn)
   end
 end
 
---- Makes the public methods of a class go by their tables. `_name` is the same method for whoever has gone by the table
---- already: a short form.
+--- Adds a public method to a class. `_name` is the same for whoever has gone by the table already: a short form.
+---@param prefix string how a program reaches the class, such as "client.workflows"
+---@param arguments cdfworkflow.Member[] with `raises` an error is raised, as iterators do; with `even_closed` it may be
+---  called after close
+---@return function
+function method.add(class, prefix, name, fn, arguments)
+  class["_" .. name] = fn
+  class[name] = bound(prefix .. ":" .. name, assert(arguments, name .. " has no table"), fn)
+  return class[name]
+end
+
+--- Makes the public methods of a class go by their tables.
 ---@param class table
----@param prefix string how a program reaches it, such as "client.workflows"
----@param takes table<string, cdfworkflow.Member[]> the arguments of each public method. With `raises` an error is
----  raised, as iterators do; with `even_closed` it may be called after close
+---@param prefix string
+---@param takes table<string, cdfworkflow.Member[]> the arguments of each public method
 ---@return table class
 function method.class(class, prefix, takes)
   local methods = {}
   for name, fn in pairs(class) do
     if type(fn) == "function" and not name:find "^_" then methods[name] = fn end
   end
-  for name, fn in pairs(methods) do
-    class["_" .. name] = fn
-    class[name] = bound(prefix .. ":" .. name, assert(takes[name], name .. " has no table"), fn)
-  end
+  for name, fn in pairs(methods) do method.add(class, prefix, name, fn, takes[name]) end
   return class
 end
 

@@ -6,7 +6,6 @@
 
 local core = require "cdfworkflow.core"
 local mistake = require "cdfworkflow.mistake"
-local suggest = require "cdfworkflow.suggest"
 
 local options = {}
 
@@ -51,7 +50,7 @@ end
 --- those there are, is shown.
 local function shown(value, kind)
   if type(value) == "number" and kind.least then return tostring(value) end
-  local hint = kind.choices and suggest.hint(value, kind.choices) or ""
+  local hint = kind.choices and require("cdfworkflow.suggest").hint(value, kind.choices) or ""
   if hint ~= "" then return shown_key(value) .. hint end
   return value == nil and "nil" or "a " .. type(value)
 end
@@ -59,8 +58,9 @@ end
 local function refuse_unknown(t, known, names, method, noun)
   for key in pairs(t) do
     if not known[key] then
-      key = suggest.unknown(t, names)[1]
-      mistake.raise(("%s: unknown %s %s%s"):format(method, noun, shown_key(key), suggest.hint(key, names)))
+      local suggest = require "cdfworkflow.suggest"
+      local first = suggest.unknown(t, names)[1]
+      mistake.raise(("%s: unknown %s %s%s"):format(method, noun, shown_key(first), suggest.hint(first, names)))
     end
   end
 end
@@ -306,9 +306,9 @@ local function use_items(kind, given, path)
   local taken = {}
   for i, value in ipairs(given) do
     local err
-    if kind.use then value, err = kind.use(value, item_path(path, i)) end
-    if err then return nil, err end
     taken[i] = value
+    if kind.use then taken[i], err = kind.use(value, item_path(path, i)) end
+    if err then return nil, err end
   end
   return taken[1] == nil and core.array(taken) or taken -- an empty list stays one in JSON
 end

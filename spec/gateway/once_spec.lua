@@ -268,6 +268,7 @@ describe("a delivery with a key", function()
     local execution = assert(world.here.client:run("daily-report", "1", {
       request_id = "k", metadata = { ["cdfworkflow.bodyHash"] = HASH },
     }))
+    assert_refused(422, "key_reused", "k", '{"a":1}')
     local status, body, headers = ask "k"
     assert.equal(202, status)
     assert.equal(execution.id, body.id)
@@ -280,6 +281,43 @@ describe("a delivery with a key", function()
     end)
     assert.equal(202, (ask "k2"))
     assert.equal(0, lists)
+  end)
+
+  describe("of a process that was frozen", function()
+    local snapshot, ahead
+
+    before_each(function()
+      local now = core.now
+      snapshot, ahead = assert:snapshot(), 0
+      stub(core, "now", function() return now() + ahead end)
+    end)
+
+    after_each(function() snapshot:revert() end)
+
+    it("is not sent when it wakes up late", function()
+      world:hook(function(request, go_on)
+        if request.url:match "/list$" then ahead = 200 end -- the memory is young, so it looks first
+        return go_on()
+      end)
+      assert_refused(409, "in_progress", "k")
+      assert.equal(0, world:count())
+    end)
+
+    it("is refused, and what another host has put there meanwhile stays", function()
+      local other = ("run %s 059edaa4-a17a-4102-910e-2c3591500cce"):format(HASH)
+      for _, answer in ipairs { '{"error":{"code":400,"message":"no"}}', "<html>" } do
+        world:hook(function(request, go_on)
+          if not request.url:match "/run$" then return go_on() end
+          ahead = 200
+          world.memory:set(name_of "k", other)
+          return { status = 400, headers = {}, body = answer }
+        end)
+        assert.not_equal(202, (ask "k"))
+        assert.equal(other, world.memory:get(name_of "k"))
+        world.memory:set(name_of "k", nil)
+        ahead = 0
+      end
+    end)
   end)
 
   it("is refused while the memory cannot be reached; one without a key is not", function()

@@ -5,7 +5,6 @@
 local core = require "cdfworkflow.core"
 local mistake = require "cdfworkflow.mistake"
 local protected = require "cdfworkflow.call.protected"
-local token_store = require "cdfworkflow.call.token_store"
 
 local carry = {}
 
@@ -55,10 +54,12 @@ end
 ---@return number? surplus the id of a session that was left alone
 local function answer(call, client, response, started, phase, method, url)
   local now = client.transport:now()
-  report(client, {
-    type = "response", phase = phase, method = method, url = url, status = response.status,
-    failure = response.failure, proxy = response.failure and response.proxy or nil, elapsed = now - started,
-  })
+  if client.on_event then
+    report(client, {
+      type = "response", phase = phase, method = method, url = url, status = response.status,
+      failure = response.failure, proxy = response.failure and response.proxy or nil, elapsed = now - started,
+    })
+  end
   return call:step("answer", now, core.time(), response)
 end
 
@@ -94,7 +95,7 @@ end
 
 --- A token request, unless another process has put a good token into the store.
 local function exchange_token(call, client, request, denied, errand)
-  local store = token_store.of(client, errand)
+  local store = client.token_store and require("cdfworkflow.call.token_store").of(client, errand)
   if not store then return request_token(call, client, request, errand) end
   local transport = client.transport
   local began = transport:now()

@@ -1,7 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Runs a call from begin to end for the one who made it.
 
-local Errand = require "cdfworkflow.call.errand"
 local carry = require "cdfworkflow.call.carry"
 local core = require "cdfworkflow.core"
 local interrupt = require "cdfworkflow.call.interrupt"
@@ -11,8 +10,10 @@ local drive = {}
 
 local function start(call, client)
   local transport = client.transport
-  if transport.carry and not client.on_event then return carry.on(call, client, nil, transport:carry(call)) end
-  local errand = transport.sees_who_waits and Errand.new(call, client) or nil
+  if transport.carry and not client.on_event and not client.instead then
+    return carry.on(call, client, nil, transport:carry(call))
+  end
+  local errand = transport.sees_who_waits and require("cdfworkflow.call.errand").new(call, client) or nil
   return carry.on(call, client, errand, call:step("start", transport:now(), core.time()))
 end
 

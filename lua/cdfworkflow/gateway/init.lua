@@ -12,7 +12,7 @@ local answers = require "cdfworkflow.gateway.answers"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local delivery = require "cdfworkflow.gateway.delivery"
-local folder = require "cdfworkflow.store.folder"
+local memories = require "cdfworkflow.gateway.memories"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
@@ -77,62 +77,6 @@ local function client_of(given, token_store, shared)
   return client, err
 end
 
---- What lies in a Redis: which deliveries there were, and with a queue those that wait.
----@return { memory?: cdfworkflow.store.Redis, queue?: cdfworkflow.queue.Redis }|nil
----@return cdfworkflow.Error? err
-local function redis_of(given)
-  local stores, err = {}, nil
-  if given.redis then stores.memory, err = require("cdfworkflow.store.redis").new(given.redis) end
-  if given.redis and not err and given.mode == "queue" then
-    stores.queue, err = require("cdfworkflow.queue.redis").new(given.redis)
-  end
-  return not err and stores or nil, err
-end
-
---- A folder is opened by the process that uses it, as the user that it is.
-local function folder_memory(path)
-  local memory
-  return function()
-    local err
-    if not memory then memory, err = folder.new(path) end
-    return memory, err and err.message
-  end
-end
-
---- Notes when the memory is another than before: who was at a delivery then, on whatever host, may be at it still. It
---- is told, in the new memory, to hosts that have just started and cannot know. A Redis that no host has met before
---- counts as a start, and is not waited for.
----@return true|nil done
----@return string? problem
-local function note_loss(shared, memory)
-  local known = shared:get "memory"
-  if known == memory.id then return true end
-  if known then
-    local told, problem = memory:set("lost", "1", Once.TIMEOUT + Once.DEAD)
-    if not told then return nil, problem end
-  end
-  shared:set("memory", memory.id)
-  return true
-end
-
---- A Redis may have lost its memory since the last delivery, so each delivery asks which one it has.
-local function redis_memory(redis, shared)
-  return function()
-    local memory, problem = redis:memory()
-    if not memory then return nil, problem end
-    local noted
-    noted, problem = note_loss(shared, memory)
-    return noted and memory, problem
-  end
-end
-
---- Where deliveries are remembered: what gives it.
-local function memory_of(given, host, redis)
-  if redis then return redis_memory(redis, host.shared) end
-  if given.spool then return folder_memory(given.spool) end
-  return function() return host.shared end
-end
-
 local function never() return false end
 
 local function assemble(given, host, client, bind, queue_store)
@@ -146,15 +90,15 @@ local function assemble(given, host, client, bind, queue_store)
     log = host.log,
   }
   self.once = Once.new { client = client, bind = bind, last_day = self.last_day, log = host.log }
-  self.readiness = Readiness.new {
-    client = client, shared = host.shared, bind = bind, last_day = self.last_day, log = host.log,
-    workflows = given.mode == "run" and given.workflows or {},
-  }
   if given.mode == "queue" then
     self.queued = Queued.new {
       client = client, store = queue_store, settings = given, metrics = self.metrics, log = host.log,
     }
   end
+  self.readiness = Readiness.new {
+    client = client, shared = host.shared, queued = self.queued, bind = bind, last_day = self.last_day,
+    workflows = given.workflows, log = host.log,
+  }
   given.secret, given.callers, given.redis = nil, nil, nil -- no secret stays where it is not needed
   return self
 end
@@ -180,11 +124,11 @@ local function new(given, host)
   local taken, err = settings.read(given)
   if not taken then return nil, err end
   local redis, client
-  redis, err = redis_of(taken)
+  redis, err = memories.redis(taken)
   if not redis then return nil, err end
   client, err = client_of(taken, redis.memory or host.shared, host.shared)
   if not client then return nil, err end
-  return assemble(taken, host, client, memory_of(taken, host, redis.memory), redis.queue)
+  return assemble(taken, host, client, memories.of(taken, host.shared, redis.memory), redis.queue)
 end
 
 gateway.new = method.fn("gateway.new", {
