@@ -39,6 +39,16 @@ int cdfw_files_sync(int file) {
   return failed == 0 || errno == EINVAL ? 0 : errno;
 }
 
+/* What root makes in somebody's folder is theirs: they could not even lock it otherwise. What has
+   another name too, or something in it, is not what was made just now. */
+static void give_to_owner(int folder, int made) {
+  struct stat owner, status;
+  if (geteuid() != 0 || folder < 0 || fstat(folder, &owner) != 0 || owner.st_uid == 0) return;
+  if (fstat(made, &status) != 0) return;
+  bool is_new = S_ISDIR(status.st_mode) || (status.st_nlink == 1 && status.st_size == 0);
+  if (is_new && fchown(made, owner.st_uid, owner.st_gid) != 0) return; /* it stays root's */
+}
+
 /* A folder that was just made is on the disk only when the one that it is in has been synced. Where
    that one may not be read, it stays as it is. */
 static void sync_above(int folder) {
@@ -54,7 +64,10 @@ int cdfw_files_open_folder(int at, const char *path, int *folder) {
   int made = is_new ? 0 : errno;
   *folder = open_at(from, path, O_RDONLY | O_DIRECTORY);
   if (*folder < 0) return errno == ENOENT && made != EEXIST ? made : errno;
-  if (is_new) sync_above(*folder);
+  if (is_new) {
+    give_to_owner(at, *folder);
+    sync_above(*folder);
+  }
   return 0;
 }
 
@@ -89,6 +102,7 @@ static int fill(int file, const char *bytes, size_t length, double when) {
 int cdfw_files_write(int folder, const char *name, const char *bytes, size_t length, double when) {
   int file = open_at(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW);
   if (file < 0) return errno;
+  give_to_owner(folder, file);
   int problem = fill(file, bytes, length, when);
   if (close(file) != 0 && problem == 0 && errno != EINTR) problem = errno;
   if (problem != 0) unlinkat(folder, name, 0);
@@ -146,7 +160,10 @@ int cdfw_files_lock(int folder, const char *name, bool create, bool wait, int *f
     *file = open_at(folder, name, O_RDWR | O_NOFOLLOW | (create ? O_CREAT : 0));
     if (*file < 0) return errno;
     int problem = lock(*file, wait, &is_there);
-    if (problem == 0 && is_there) return 0;
+    if (problem == 0 && is_there) {
+      if (create) give_to_owner(folder, *file);
+      return 0;
+    }
     close(*file);
     *file = -1;
     if (problem != 0) return problem;

@@ -9,7 +9,7 @@
 
 #include "buffer.h"
 
-/* All return 0, or what errno said. */
+/* All return 0, or what errno said. What root makes belongs to whoever owns the folder. */
 
 /* Opens a folder for its owner only, making it where it is missing. `at` is a folder, or -1 for a
    path that counts from the working directory. */

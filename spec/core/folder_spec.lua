@@ -26,6 +26,18 @@ describe("core.folder", function()
     assert.equal("700 \n600 file\n700 inner\n", modes())
   end)
 
+  it("is its owner's, with all that is in it, where root makes something in it", function()
+    if shell.run "id -u" ~= "0\n" then return print "# only root can make something for others" end
+    shell.run(("chown 65534:65534 %s"):format(path))
+    folder:close()
+    folder = assert(core.folder(path))
+    assert(folder:write("file", "x"))
+    assert(folder:lock("lock", true)):close()
+    assert(folder:folder "inner"):close()
+    assert.equal("65534 file\n65534 inner\n65534 lock\n",
+      (shell.run(("stat -c '%%u %%n' %s/*"):format(path)):gsub(path .. "/", "")))
+  end)
+
   it("opens one that is there, by its place and not by its path", function()
     folder:write("file", "text")
     local again = assert(core.folder(path))

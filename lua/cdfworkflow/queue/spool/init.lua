@@ -392,7 +392,7 @@ function Spool:claim()
     claim, message = open_claim(self, item)
     if message then
       self.line:push(item)
-      return trouble(self, "cannot take a delivery", message)
+      return trouble(self, ("cannot take the delivery %s"):format(delivery_file.id(item.name)), message)
     end
     if claim then
       self.mine[item.name] = true
