@@ -10,6 +10,8 @@
 #   make stress     the specs of 5.4 (or LUAS) while the collector stops the world all the time
 #   make bench      spec/bench: the embedded CDF, nginx and HAProxy under load; at the end one table of what is measured
 #                   against an aim (ROWS="run require": these groups of spec/bench/rows only)
+#   make machines   the specs of the rooms in C on armhf, arm64 and i386, under qemu; and the sizes (MACHINES, DEBIANS: where
+#                   their Debian packages are kept)
 #   make model      spec/model: every sequence of up to four faults in a model of CDF (MODEL="run_id: …" replays one)
 #   make fuzz       spec/fuzz: libFuzzer, ten minutes for each target
 #   make soak       spec/soak: 100,000 runs with faults
@@ -35,7 +37,8 @@
 CFLAGS ?= -O2
 BUILD ?= build
 
-LANGUAGE := -std=c99 -fPIC -fvisibility=hidden
+# Times after 2038, also on machines of 32 bits.
+LANGUAGE := -std=c99 -fPIC -fvisibility=hidden -D_FILE_OFFSET_BITS=64 -D_TIME_BITS=64
 WARNINGS := -Wall -Wextra -Wconversion -Wsign-conversion -Wshadow -Wcast-qual -Wundef -pedantic
 # Lua's own functions are those of the program that loads the module, which ld64 (macOS) wants to be told.
 SYSTEM ?= $(shell uname -s)
@@ -205,6 +208,10 @@ redis:
 	$(STEP) build
 	@SEED="$(SEED)" spec/campaign/redis_queue.sh
 
+.PHONY: machines
+machines:
+	@spec/machines/run.sh
+
 .PHONY: model
 model:
 	@spec/support/install.sh test
@@ -244,6 +251,7 @@ LUA_VERSION ?= 5.4
 LUA = $(if $(filter luajit,$(LUA_VERSION)),luajit,lua$(LUA_VERSION))
 LUA_FOLDER = lua/$(if $(filter luajit,$(LUA_VERSION)),5.1,$(LUA_VERSION))
 TARGET = $(DESTDIR)$(PREFIX)
+LIB = lib
 
 .PHONY: install install-modules install-programs
 install: install-modules install-programs
@@ -265,7 +273,7 @@ endef
 
 install-modules:
 	$(STEP) build LUAS=$(LUA_VERSION)
-	$(call modules,$(BUILD)/$(LUA_VERSION),$(TARGET)/lib/$(LUA_FOLDER),$(TARGET)/share/$(LUA_FOLDER))
+	$(call modules,$(BUILD)/$(LUA_VERSION),$(TARGET)/$(LIB)/$(LUA_FOLDER),$(TARGET)/share/$(LUA_FOLDER))
 
 # The programs know this Lua, and where they are also when a link leads to them.
 PROGRAMS := lua/cdfworkflow/program/bin/cdfworkflow lua/cdfworkflow/simulator/bin/cdfworkflow-sim

@@ -15,6 +15,7 @@ out=$1 version=$2-1 luas=$3 homepage=${4:-}
 [ -n "$luas" ] || { echo "No Lua headers found: install liblua5.4-dev, say" >&2; exit 1; }
 programs_lua=${luas%% *}
 stage=$PWD/$out/stage/debian # as dpkg-shlibdeps expects it
+lib=lib/$(dpkg-architecture -qDEB_HOST_MULTIARCH) # LuaJIT looks nowhere else in /usr
 maintainer="${DEBFULLNAME:-$(id -un)} <${DEBEMAIL:-$(id -un)@$(uname -n)}>"
 export SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(stat -c %Y CHANGELOG.md)}
 export DEB_BUILD_MAINT_OPTIONS=hardening=+all
@@ -22,7 +23,7 @@ export DEB_BUILD_MAINT_OPTIONS=hardening=+all
 install_into() { # package, targets and variables of make
   local package=$1
   shift
-  make --no-print-directory -s "$@" DESTDIR="$stage/$package" PREFIX=/usr BUILD="$out/build" \
+  make --no-print-directory -s "$@" DESTDIR="$stage/$package" PREFIX=/usr LIB="$lib" BUILD="$out/build" \
     CFLAGS="$(dpkg-buildflags --get CFLAGS) $(dpkg-buildflags --get CPPFLAGS)" LDFLAGS="$(dpkg-buildflags --get LDFLAGS)"
 }
 
@@ -53,7 +54,7 @@ TEXT
 libraries() { # package
   mkdir -p "$stage/$1/DEBIAN"
   printf 'Source: cdfworkflow\n\nPackage: %s\nArchitecture: any\n' "$1" >"$stage/control"
-  (cd "$stage/.." && dpkg-shlibdeps -O debian/"$1"/usr/lib/lua/*/cdfworkflow/core.so) |
+  (cd "$stage/.." && dpkg-shlibdeps -O debian/"$1/usr/$lib"/lua/*/cdfworkflow/core.so) |
     sed -E 's/^shlibs:Depends=//; s/(libcurl[^ ,]*)( \([^)]*\))?/\1 (>= 7.80)/'
 }
 
@@ -81,7 +82,8 @@ mkdir -p "$stage"
 for lua in $luas; do
   package=lua$lua-cdfworkflow
   install_into "$package" install-modules LUA_VERSION="$lua" LUA="lua$programs_lua"
-  strip --strip-unneeded --remove-section=.comment --remove-section=.note "$stage/$package/usr/lib/lua/$lua/cdfworkflow/core.so"
+  strip --strip-unneeded --remove-section=.comment --remove-section=.note \
+    "$stage/$package/usr/$lib/lua/$lua/cdfworkflow/core.so"
   add_documents "$package"
   pack "$package" "$(dpkg --print-architecture)" "$(libraries "$package"), lua-cjson" "" "lua-luaossl, lua-yaml, tzdata" \
     "data workflows of Cognite Data Fusion, for Lua $lua" <<TEXT

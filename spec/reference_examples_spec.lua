@@ -5,6 +5,7 @@
 local cdf = require "cdfworkflow"
 local gateway = require "cdfworkflow.gateway"
 local gateway_world = require "gateway_world"
+local redis_server = require "redis_server"
 local shell = require "shell"
 local simulator = require "cdfworkflow.simulator"
 
@@ -32,17 +33,20 @@ local function new_sim(state)
   }
 end
 
---- What the gateway's hosts have of their servers, where these are not; the gateway's settings in the environment.
-local function gateway_things(client)
-  local shared = gateway_world.memory()
+--- What the gateway's hosts have of their servers, which are not here.
+local function pretend_servers(shared)
   local function nothing() end
-  rawset(_G, "ngx", {
+  rawset(_G, "ngx", shared and {
     shared = { cdfworkflow = shared }, timer = { at = nothing }, worker = { id = nothing }, header = {}, log = nothing,
     req = { get_method = function() return "GET" end, get_headers = function() return {} end },
     var = { request_uri = "/health" }, print = nothing,
   })
-  rawset(_G, "core", { register_service = nothing, register_action = nothing, register_task = nothing })
-  local host = { shared = shared, log = nothing, spawn = nothing }
+  rawset(_G, "core", shared and { register_service = nothing, register_action = nothing, register_task = nothing })
+end
+
+local function gateway_things(client)
+  local function nothing() end
+  local host = { shared = gateway_world.memory(), log = nothing, spawn = nothing }
   return gateway, host, assert(gateway.new({
     workflows = { report = "1" }, secret = "a-secret-of-16-letters", client = client,
   }, host))
@@ -60,6 +64,15 @@ local function client_of(sim)
       client_id = "client-id", client_secret = "client-secret", token_url = "https://cdf.example/oauth2/token",
     }),
   })
+end
+
+local queues = 0
+
+--- A queue in a folder of its own.
+local function new_queue(options)
+  queues = queues + 1
+  local spool = options.spool and ("%s/%s-%d"):format(folder, options.spool, queues)
+  return cdf.queue { client = options.client, spool = spool, store = options.store }
 end
 
 -- What the examples speak of, and the state of the simulator in which it is.
@@ -92,6 +105,7 @@ local function prepare()
 end
 
 local things, state = prepare()
+local redis = redis_server.start()
 local stored = assert(cdf.encode(state))
 
 --- The globals of an example, and what it prints.
@@ -101,6 +115,7 @@ local function new_world()
     simulator = simulator,
     cdf = setmetatable({
       from_file = function(name, overrides) return cdf.from_file(folder .. "/" .. name, overrides) end,
+      queue = new_queue,
     }, { __index = cdf }),
     io = { open = function(name, mode) return io.open(folder .. "/" .. name, mode) end },
     os = setmetatable({ getenv = function() return "s3cret" end }, { __index = os }),
@@ -113,6 +128,9 @@ local function new_world()
   for name, thing in pairs(things) do world[name] = thing end
   world.sim = new_sim(assert(cdf.decode(stored)))
   world.client = client_of(world.sim)
+  world.queue = assert(new_queue { client = world.client, spool = "queue" })
+  world.store = assert(require("cdfworkflow.store.redis").new { port = redis.port, timeout = 5 })
+  redis:ask "FLUSHALL"
   world.gateway, world.host, world.webhook = gateway_things(world.client)
   return world, printed
 end
@@ -157,8 +175,8 @@ describe("an example of the reference", function()
 
   teardown(function()
     snapshot:revert()
-    rawset(_G, "ngx", nil)
-    rawset(_G, "core", nil)
+    pretend_servers(nil)
+    redis:stop()
     shell.run("rm -r " .. folder)
   end)
 
@@ -166,8 +184,10 @@ describe("an example of the reference", function()
     local name, code, errors = example[1], example[2], example[3]
 
     it("of " .. name .. " does what it says", function()
-      settings = name:find "^gateway" and SETTINGS or {}
+      local in_gateway = name:find "^gateway"
+      settings = in_gateway and SETTINGS or {}
       local world, printed = new_world()
+      pretend_servers(in_gateway and world.host.shared or nil)
       assert(load(code, "=" .. name, "t", world))()
       local said = said_of(code)
       if said ~= "" then assert.matches("^" .. said .. "$", table.concat(printed, "\n")) end

@@ -3,6 +3,7 @@
 -- Runs on: 5.4
 
 local cdf = require "cdfworkflow"
+local later = require "cdfworkflow.later"
 local shell = require "shell"
 local simulator = require "cdfworkflow.simulator"
 
@@ -22,10 +23,12 @@ local function each_public(visit)
       if type(value) == "function" and not name:find "^_" then visit(prefix .. name) end
     end
   end
+  later.load_all()
   local client = assert(cdf.client {
     project = "p", base_url = "https://cdf.example", credentials = assert(cdf.credentials { token = "t" }),
   })
   local function each_namespace(t, path)
+    assert.is_nil(t.first_use) -- which loads its class
     each_in(getmetatable(t).__index, path .. ":")
     for name, inner in pairs(t) do
       local is_namespace = type(inner) == "table" and rawget(inner, "client") == client

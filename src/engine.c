@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,9 @@ enum {
 /* libcurl gets this much longer to end a transfer itself, since it knows better what it waited for.
  */
 static const double GRACE = 0.01;
+
+/* What a server sends of its own after a handshake comes within this time of its first part. */
+static const double SETTLING = 0.001;
 
 /* A signal of a handler that only notes it may come just before; this bounds the delay. */
 static const double SLICE = 0.25;
@@ -58,6 +62,15 @@ static void link_resting(cdfw_engine *engine, cdfw_transfer *transfer) {
   transfer->next = engine->resting;
   engine->resting = transfer;
   engine->resting_count++;
+}
+
+static void finish(cdfw_engine *engine, cdfw_transfer *transfer) {
+  if (!transfer->connects_only) {
+    link_finished(engine, transfer);
+    return;
+  }
+  engine->ahead = cdfw_connections_descriptor(&engine->connections, transfer->flight.connection);
+  cdfw_engine_rest(engine, transfer); /* nobody waits for it */
 }
 
 static void free_list(cdfw_transfer *transfer) {
@@ -167,7 +180,7 @@ static void collapse(cdfw_engine *engine) {
     cdfw_transfer *transfer = engine->running;
     detach(engine, transfer);
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, transfer->flight.begun, "libcurl gave up");
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
   close_multi(engine);
 }
@@ -183,7 +196,7 @@ static void leave_to_parent(cdfw_engine *engine) {
     transfer->easy = NULL;
     cdfw_ending_fail(transfer, CDFW_FAILURE_CANCELLED, true,
                      "the process forked while the request was under way");
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
   cdfw_driver_abandon(&engine->driver);
   engine->first_waiting = engine->last_waiting = NULL;
@@ -213,7 +226,7 @@ static void collect(cdfw_engine *engine) {
     detach(engine, transfer);
     if (transfer->flight.stale && begin_anew(engine, transfer)) continue;
     cdfw_ending_conclude(transfer, (int)code);
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
 }
 
@@ -231,7 +244,7 @@ static void expire(cdfw_engine *engine) {
     }
     detach(engine, transfer);
     cdfw_ending_fail(transfer, CDFW_FAILURE_TIMEOUT, false, "no connection was free in time");
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
 }
 
@@ -268,6 +281,8 @@ static void turn(cdfw_engine *engine) {
 void cdfw_engine_init(cdfw_engine *engine) {
   memset(engine, 0, sizeof *engine);
   engine->soonest = INFINITY;
+  engine->asked = -INFINITY;
+  engine->ahead = -1;
   cdfw_buffer_init(&engine->settings.ca_file, CDFW_MAX_URL, false);
   cdfw_buffer_init(&engine->settings.proxy, CDFW_MAX_URL, true);
 }
@@ -326,24 +341,71 @@ static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdf
   return code == CURLM_OK ? NULL : curl_multi_strerror(code);
 }
 
-int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *request,
-                          cdfw_response *response) {
-  leave_to_parent(engine);
+static cdfw_transfer *take_reserved(cdfw_engine *engine) {
   cdfw_transfer *transfer = engine->resting;
   engine->resting = transfer->next;
   engine->resting_count--;
+  return transfer;
+}
+
+static void run(cdfw_engine *engine, cdfw_transfer *transfer, double timeout) {
+  link_running(engine, transfer);
+  transfer->deadline = cdfw_driver_now() + timeout + GRACE;
+  if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
+}
+
+/* Whether a connection is wanted for what follows, and libcurl has surely none. */
+static bool may_connect(const cdfw_engine *engine) {
+  return cdfw_library_keeps_unused() && engine->settings.max_connections > 1 &&
+         cdfw_driver_now() > engine->asked + CDFW_CONNECTION_AGE;
+}
+
+/* Makes the connection for the request that will follow, to save it the round trips. It is a
+   comfort: whatever goes wrong is left to that request. */
+static void connect_ahead(cdfw_engine *engine, const cdfw_request *request) {
+  if (!may_connect(engine) || cdfw_engine_reserve(engine) == NULL) return;
+  cdfw_transfer *transfer = take_reserved(engine);
+  cdfw_request next;
+  cdfw_request_init(&next);
+  next.timeout = request->timeout;
+  next.connect_timeout = request->connect_timeout;
+  transfer->id = 0;
+  transfer->connects_only = true;
+  if (cdfw_buffer_add(&next.url, request->next.data, request->next.length) &&
+      start(engine, transfer, &next, NULL) == NULL)
+    run(engine, transfer, request->timeout);
+  else
+    cdfw_engine_rest(engine, transfer);
+  cdfw_request_free(&next);
+}
+
+/* After a handshake the server sends tickets, and then HTTP/2's settings. libcurl 7.88 takes a kept
+   connection for dead when it looks between the two. */
+static void let_settle(cdfw_engine *engine) {
+  struct pollfd look = {.fd = engine->ahead, .events = POLLIN};
+  if (engine->ahead < 0) return;
+  if (poll(&look, 1, 0) > 0) cdfw_driver_put_off(&engine->driver, cdfw_driver_now() + SETTLING);
+  engine->ahead = -1;
+}
+
+int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *request,
+                          cdfw_response *response) {
+  leave_to_parent(engine);
+  cdfw_transfer *transfer = take_reserved(engine);
   engine->pending++;
   transfer->id = id != 0 ? id : ++engine->last_id;
   const char *trouble = start(engine, transfer, request, response);
   if (trouble == NULL) {
-    link_running(engine, transfer);
-    transfer->deadline = cdfw_driver_now() + request->timeout + GRACE;
-    if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
+    run(engine, transfer, request->timeout);
   } else {
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
-  return transfer->id;
+  int64_t given = transfer->id;
+  if (trouble == NULL && request->next.length == 0) let_settle(engine);
+  if (trouble == NULL && request->next.length > 0) connect_ahead(engine, request);
+  engine->asked = cdfw_driver_now();
+  return given;
 }
 
 void cdfw_engine_send(cdfw_engine *engine) {

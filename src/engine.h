@@ -23,6 +23,8 @@ typedef struct cdfw_engine {
   cdfw_transfer *last;     /* the newest of them */
   cdfw_transfer *resting;  /* to be used again */
   size_t resting_count;
+  double asked;   /* when the latest request began */
+  int ahead;      /* the socket of a connection that was made ahead and not used yet; -1: none */
   double soonest; /* no running transfer has its deadline before this time */
   size_t pending; /* submitted and not yet taken or cancelled */
   int64_t last_id;

@@ -13,6 +13,10 @@
 
 struct curl_slist;
 
+enum {
+  CDFW_CONNECTION_AGE = 30 /* s a connection may idle and be used again; less than servers allow */
+};
+
 typedef struct cdfw_settings {
   long max_connections; /* in all, and to one server */
   cdfw_buffer ca_file;  /* empty: the bundle that libcurl was built with */
@@ -65,6 +69,7 @@ typedef struct cdfw_transfer {
   bool repeatable;                /* harmless to send twice: libcurl may do so by itself */
   bool tls;                       /* the request goes by https, perhaps by HTTP/2 */
   bool listens;                   /* libcurl is asked to say what it does */
+  bool connects_only;             /* it ends as soon as its connection is there; nothing is sent */
   cdfw_response *response;        /* where the answer goes: in here, or its owner keeps it alive */
   cdfw_response answer;           /* … in here */
   cdfw_flight flight;

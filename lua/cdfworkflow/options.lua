@@ -59,8 +59,8 @@ local function refuse_unknown(t, known, names, method, noun)
   for key in pairs(t) do
     if not known[key] then
       local suggest = require "cdfworkflow.suggest"
-      key = suggest.unknown(t, names)[1]
-      mistake.raise(("%s: unknown %s %s%s"):format(method, noun, shown_key(key), suggest.hint(key, names)))
+      local first = suggest.unknown(t, names)[1]
+      mistake.raise(("%s: unknown %s %s%s"):format(method, noun, shown_key(first), suggest.hint(first, names)))
     end
   end
 end
@@ -306,9 +306,9 @@ local function use_items(kind, given, path)
   local taken = {}
   for i, value in ipairs(given) do
     local err
-    if kind.use then value, err = kind.use(value, item_path(path, i)) end
-    if err then return nil, err end
     taken[i] = value
+    if kind.use then taken[i], err = kind.use(value, item_path(path, i)) end
+    if err then return nil, err end
   end
   return taken[1] == nil and core.array(taken) or taken -- an empty list stays one in JSON
 end

@@ -17,6 +17,11 @@ local function debian()
   return found
 end
 
+--- A shell may be set up for another Lua, by `luarocks path` say: its shared objects are of no use, ours lie beside.
+local function for_this_lua(patterns_of_objects)
+  return (patterns_of_objects:gsub("/lua/5%.%d/", "/lua/" .. version .. "/"))
+end
+
 --- Where the shared object is: a tree has lib beside share; a checkout has build beside lua.
 local function add_object(tree)
   local prefix = tree:match "^(.*)/share/lua/[^/]*$"
@@ -45,6 +50,7 @@ end
 ---@return integer status
 return function(tree, name, module)
   package.path = patterns(tree) .. ";" .. package.path .. ";" .. debian()
+  package.cpath = for_this_lua(package.cpath)
   add_object(tree)
   local found, program = pcall(load_all, module)
   if found then return program.main(arg) end

@@ -2,6 +2,7 @@
 -- src/json.c, json_write.c and json_read.c through core.encode, core.decode, core.array and core.is_array.
 
 local core = require("cdfworkflow.core")
+local shell = require "shell"
 
 local has_integers = math.type ~= nil -- luacheck: ignore 143
 
@@ -18,15 +19,11 @@ end
 
 --- Runs a program in a fresh Lua of the same kind, and gives what it prints.
 local function run_lua(program, environment)
-  local interpreter, i = arg[0], -1
-  while arg[i] do
-    interpreter, i = arg[i], i - 1
-  end
   local name = os.tmpname()
   local file = assert(io.open(name, "w"))
   file:write(program)
   file:close()
-  local pipe = assert(io.popen((environment or "") .. " '" .. interpreter .. "' " .. name))
+  local pipe = assert(io.popen((environment or "") .. " " .. shell.lua .. " " .. name))
   local output = pipe:read("*a")
   pipe:close()
   os.remove(name)

@@ -7,7 +7,7 @@
 # A way is a block of README.md between ```sh NAME and ```. Those into the system are gone by an ordinary user with sudo
 # and, as NAME/root, by root. The machines lie in build/fresh: `base`, and one folder for each way with its log beside it.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 PATH=$PATH:/usr/sbin:/sbin
 
 ways=${1:-deb deb/root make make/root make-home rock rock/root rock-home rock-tree}
@@ -34,19 +34,21 @@ make_base() {
   touch "$base.made"
 }
 
+home_of() { if [ "$1" = root ]; then echo /root; else echo "/home/$1"; fi; }
+
 # Each process that a command starts there ends with it.
 inside() { # root, user, script (bash)
-  local root=$1 as=$2
-  unshare --mount --pid --fork --kill-child --mount-proc="$root/proc" \
+  # shellcheck disable=SC2016 # what is quoted is for the shell in between
+  unshare --mount --pid --fork --kill-child --mount-proc="$1/proc" \
     sh -c 'mount --bind "$1/archives" "$2/var/cache/apt/archives" && mount --rbind /dev "$2/dev" && exec chroot "$2" \
-      setpriv --reuid="$3" --regid="$3" --init-groups env -i HOME="$(eval echo "~$3" | sed "s|^~.*|/home/$3|")" USER="$3" \
-      TERM=dumb DEBIAN_FRONTEND=noninteractive LANG=C.UTF-8 PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-      bash -c "$4"' sh "$folder" "$root" "$as" "$3" </dev/null
+      setpriv --reuid="$3" --regid="$3" --init-groups env -i HOME="$4" USER="$3" TERM=dumb LANG=C.UTF-8 \
+      DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+      bash -c "$5"' sh "$folder" "$1" "$2" "$(home_of "$2")" "$3" </dev/null
 }
 
 # The same with no network but loopback.
 inside_alone() { # root, user, script
-  folder=$folder unshare --net bash -c "$(declare -f inside)
+  folder=$folder unshare --net bash -c "$(declare -f home_of inside)
     ip link set lo up; inside \"\$@\"" bash "$@"
 }
 
@@ -64,10 +66,11 @@ new_machine() { # root
 
 put_checkout() { # root, owner
   local home
-  home=$1$([ "$2" = root ] && echo /root || echo "/home/$2")
-  mkdir -p "$home/cdfworkflow"
+  home=$1$(home_of "$2")
+  mkdir -p "$home/cdfworkflow" "$1/srv/checkout"
   tar --exclude=./.git --exclude=./build --exclude=node_modules -cf - . | tar -xf - -C "$home/cdfworkflow" --no-same-owner
-  [ "$2" = root ] || chown -R --reference="$home" "$home/cdfworkflow"
+  chown -R --reference="$home" "$home/cdfworkflow"
+  cp -r --parents spec/fresh spec/examples "$1/srv/checkout" # for what is tried afterwards
 }
 
 # The commands of README.md for a way, for this Lua.
@@ -108,13 +111,14 @@ judge() { # status, words
 }
 
 go() { # way, or way/root
-  local way=${1%/root} as=$user root=$folder/${1/\//-} lua who
-  local log=$root.log
+  local way=${1%/root} as=$user root=$folder/${1/\//-} log users lua who before=$failed
+  log=$root.log
   [ "$way" = "$1" ] || as=root
-  local users=$as
-  case $way in *-home | *-tree) ;; *) users="$user root" ;; esac
-  new_machine "$root" && put_checkout "$root" $as || { judge 1 "$1: a machine"; return; }
-  mkdir "$root/srv/checkout" && tar --exclude=./.git --exclude=./build --exclude=node_modules -cf - spec | tar -xf - -C "$root/srv/checkout"
+  case $way in *-home | *-tree) users=$as ;; *) users="$user root" ;; esac
+  if ! { new_machine "$root" && put_checkout "$root" $as; }; then
+    judge 1 "$1: a machine"
+    return
+  fi
   : >"$log"
   for lua in $luas; do
     inside "$root" $as "cd; cd cdfworkflow; set -ex; $(commands "$way" "$lua")" >>"$log" 2>&1
@@ -130,7 +134,7 @@ go() { # way, or way/root
       judge $? "$1 Lua $lua: works for $([ $who = root ] && echo root || echo 'an ordinary user')"
     done
   done
-  [ $failed != 0 ] || rm -rf "$root"
+  [ $failed != "$before" ] || rm -rf "$root"
 }
 
 make_base || { echo "No Debian could be made: see $folder/base.log" >&2; exit 1; }

@@ -4,6 +4,7 @@
 -- here, and come back; there they are killed.
 
 local campaign = require "gateway_campaign"
+local core = require "cdfworkflow.core"
 local gateway = require "gateway"
 local nginx = require "nginx"
 local redis_server = require "redis_server"
@@ -47,6 +48,41 @@ describe("deliveries that are sent three times", function()
     end)
     deliver("redis", "quit")
     assert.same({}, campaign.judge(sim, campaign.keys("redis", 30)))
+  end)
+
+  it("are refused while Redis is gone or frozen, and known again when it is back, with nothing in it", function()
+    redis = redis_server.start()
+    hosts = campaign.hosts(1, function()
+      return gateway.in_nginx(sim, { environment = { GATEWAY_REDIS = ("redis://127.0.0.1:%d"):format(redis.port) } })
+    end)
+    local here = hosts.list[1]
+    local function post(key)
+      local arguments = "-H 'Authorization: Bearer %s' -H 'Content-Type: application/json' %s -d '{}'"
+      return here:ask("/runs/daily-report",
+        arguments:format(gateway.SECRET, key and "-H 'Idempotency-Key: " .. key .. "'" or ""))
+    end
+    local function await(status, key)
+      local body
+      nginx.wait_until(("%s is answered with %d"):format(key, status), function()
+        local got
+        got, body = post(key)
+        return got == status
+      end)
+      return core.decode(body)
+    end
+    local first = await(202, "k")
+    redis:freeze()
+    assert.equal("store", await(503, "k").error.code)
+    assert.equal(202, (post()))
+    redis:thaw()
+    assert.equal(first.id, await(202, "k").id)
+    redis:kill()
+    assert.equal("store", await(503, "k").error.code)
+    assert.equal(202, (post()))
+    redis:restart()
+    assert.equal(first.id, await(202, "k").id)
+    assert.equal("lost", await(503, "another").error.code)
+    assert.same({}, campaign.judge(sim, { "k" }))
   end)
 
   it("to one host with a spool start one run each", function()

@@ -172,6 +172,9 @@ describe("the gateway with a queue", function()
     assert.equal("queue", body.error.code)
     assert.equal("5", headers["retry-after"])
     assert.matches('"outcome":"queue".*"error":".*' .. folder.path, world:all_log())
+    status, body = world:ask { method = "GET", path = "/ready" }
+    assert.equal(503, status)
+    assert.same({ "the queue cannot be reached" }, body.reasons)
   end)
 
   it("says so when the queue is full", function()

@@ -114,6 +114,21 @@ describe("the gateway", function()
     assert.equal(select(2, post(keyed)).id, select(2, post(keyed)).id)
   end)
 
+  it("says what its configuration lacks in nginx", function()
+    here = nginx.start {
+      http = "lua_shared_dict cdfworkflow 1m;",
+      server = [[location / { content_by_lua_block { require("cdfworkflow.gateway.nginx").serve() } }]],
+    }
+    assert.equal(500, (here:ask "/health"))
+    assert.matches("init_by_lua_block must call", here:log())
+    here:stop()
+    here = nil
+    local _, why = pcall(nginx.start, {
+      http = [[init_by_lua_block { require("cdfworkflow.gateway.nginx").init() }]], server = "",
+    })
+    assert.truthy(tostring(why):find("nginx.conf: the gateway needs `lua_shared_dict cdfworkflow 50m;`", 1, true), why)
+  end)
+
   it("works in HAProxy, with one Lua", function()
     local before = token_requests()
     here = gateway.in_haproxy(sim)
@@ -155,6 +170,20 @@ describe("the gateway", function()
         assert.is_false(ok)
         assert.truthy(tostring(why):find(message, 1, true), why)
       end
+    end)
+
+    it("goes on with the run of a caller who hangs up in " .. name, function()
+      here = start(sim)
+      is_ready()
+      sim:fault { match = { operation = "createSessions" }, delay = 1 }
+      local key = ("-H 'Idempotency-Key: hangs up %s' -d '{}'"):format(name)
+      assert.equal(0, (post("-m 0.3 " .. key)))
+      local status, _, headers
+      nginx.wait_until("its run has started", function()
+        status, _, headers = post(key)
+        return status == 202
+      end)
+      assert.matches("idempotent%-replayed: true", headers:lower())
     end)
 
     it("takes its settings from a table in " .. name, function()

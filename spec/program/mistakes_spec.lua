@@ -169,6 +169,7 @@ time.sleep(30)
     end
     settings = program.settings("http://127.0.0.1:1")
     settings.IDP_TOKEN_URL, settings.CDF_TOKEN, settings.LOGIN_FLOW = nil, canary, "token"
+    settings.CDF_CLIENT_TIMEOUT = "1"
     local outcome = program.run({ "run", "w", "1", "-v" }, { env = settings })
     assert.equal(75, outcome.status)
     assert.is_nil((outcome.out .. outcome.err):find(canary, 1, true))

@@ -1,12 +1,14 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Whatever CDF answers that is JSON, no method raises an error of Lua's own: it gives a result, or an error of this
--- library. Each method is called once against the embedded CDF; then each part of each answer becomes something odd.
+-- library. Each method is called once against the embedded CDF; then each part of each answer becomes something odd,
+-- half of them on two of the Luas, half on the others.
 
 local cdf = require "cdfworkflow"
 local core = require "cdfworkflow.core"
 local simulator = require "cdfworkflow.simulator"
 
 local ODD = { "5", "0.5", "1e300", '"x"', '""', "true", "null", "[]", "[5]", "[[{}]]", '{"a":[5]}' }
+local OWN = (_VERSION == "Lua 5.4" or rawget(_G, "jit")) and 1 or 2
 local MOST_REQUESTS = 60 -- of one call; what asks for more is told that there is no connection
 local TASK = "059edaa4-a17a-4102-910e-2c3591500cce"
 
@@ -255,7 +257,8 @@ describe("an odd answer of CDF", function()
         local body = answer.body ~= "" and core.decode(answer.body)
         local bodies = {}
         if type(body) == "table" then add_odd(bodies, body, function(odd) return odd end) end
-        for _, odd in ipairs(bodies) do
+        for i = OWN, #bodies, 2 do
+          local odd = bodies[i]
           local text = assert(core.encode(odd))
           local problem = judge(method, held, replay(answers, at, text))
           assert.is_nil(problem, ("%s; answer %d was %s"):format(tostring(problem), at, text:sub(1, 600)))
@@ -267,6 +270,6 @@ describe("an odd answer of CDF", function()
 
   it("was tried many times", function()
     print(("# %d methods, %d odd answers"):format(#names, tried))
-    assert.is_true(tried > 10000)
+    assert.is_true(tried > 5000)
   end)
 end)

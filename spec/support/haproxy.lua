@@ -52,31 +52,13 @@ function HAProxy:ask(path, arguments)
 end
 
 HAProxy.ask_many = nginx.class.ask_many
-HAProxy.signal = nginx.class.signal
+HAProxy.signal, HAProxy.stop = nginx.class.signal, nginx.class.stop
 
 --- Ends it once the requests that it has are answered, and removes its folder.
 function HAProxy:quit()
   self:signal "USR1"
   nginx.wait_until("HAProxy has ended", function() return not nginx.is_alive(self.pid) end)
   self:stop()
-end
-
---- Ends it and removes its folder. May be called again.
----@return string log
-function HAProxy:stop()
-  if not self.output then return "" end
-  self:signal "TERM"
-  self.output:close()
-  self.output = nil
-  local log = self:log()
-  shell.run("rm -r " .. shell.quote(self.folder))
-  return log
-end
-
-local function write(path, text)
-  local file = assert(io.open(path, "w"))
-  file:write(text)
-  file:close()
 end
 
 local function spawn(folder, environment, arguments)
@@ -96,10 +78,10 @@ end
 ---@return spec.HAProxy
 function haproxy.run(configuration, environment, files, arguments)
   local folder = shell.run("mktemp -d"):match "%S+"
-  for name, text in pairs(files or {}) do write(folder .. "/" .. name, text) end
+  for name, text in pairs(files or {}) do nginx.write(folder .. "/" .. name, text) end
   for _ = 1, 3 do -- the free port may be somebody else's by now
     local port = wire.free_port()
-    write(folder .. "/haproxy.cfg", (configuration:gsub("@PORT@", tostring(port)):gsub("@FOLDER@", folder)))
+    nginx.write(folder .. "/haproxy.cfg", (configuration:gsub("@PORT@", tostring(port)):gsub("@FOLDER@", folder)))
     local output, pid = spawn(folder, environment, arguments)
     local self = setmetatable({ output = output, pid = pid, folder = folder, port = port }, HAProxy)
     self.url = "http://127.0.0.1:" .. port

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 # Installs what is missing: `install.sh demo` for make demo, `test` for the specs, `lint`, `valgrind`, `bench`, `fuzz`,
-# `fresh`.
+# `fresh`, `machines`.
 # On Debian with apt-get (sudo when not root) and npm; elsewhere it names what is missing and stops.
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -41,6 +41,7 @@ lua-luaossl           | lua5.4 -e 'require "openssl.x509"'
 lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
+dpkg-dev              | command -v dpkg-buildflags
 python3               | command -v python3
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
@@ -108,6 +109,17 @@ fresh_needs() {
 debootstrap           | PATH=$PATH:/usr/sbin command -v debootstrap
 iproute2              | PATH=$PATH:/sbin command -v ip
 util-linux            | command -v unshare
+LIST
+}
+
+machines_needs() {
+  test_needs
+  cat <<'LIST'
+debootstrap             | PATH=$PATH:/usr/sbin command -v debootstrap
+qemu-user-static        | command -v qemu-arm-static
+gcc-arm-linux-gnueabihf | command -v arm-linux-gnueabihf-gcc
+gcc-aarch64-linux-gnu   | command -v aarch64-linux-gnu-gcc
+gcc-i686-linux-gnu      | command -v i686-linux-gnu-gcc
 LIST
 }
 

@@ -148,8 +148,8 @@ function Nginx:ask_many(path, arguments)
     ("curl -sk -Z --parallel-immediate --parallel-max 300 -m 60 -o /dev/null -w '%%{http_code}\\n' %s %s 2>/dev/null")
       :format(arguments or "", shell.quote(self.url .. path))))
   local statuses = {}
-  for status in curl:lines() do
-    status = tonumber(status)
+  for line in curl:lines() do
+    local status = tonumber(line)
     statuses[status] = (statuses[status] or 0) + 1
   end
   curl:close()
@@ -160,7 +160,7 @@ end
 ---@param what string
 ---@param look fun(): any
 function nginx.wait_until(what, look)
-  for _ = 1, 200 do
+  for _ = 1, 600 do -- 30 s, for machines that have much to do
     local seen = look()
     if seen then return seen end
     os.execute "sleep 0.05"
@@ -180,7 +180,7 @@ function Nginx:stop()
   return log
 end
 
-local function write(path, text)
+function nginx.write(path, text)
   local file = assert(io.open(path, "w"))
   file:write(text)
   file:close()
@@ -222,10 +222,10 @@ end
 ---@return spec.Nginx
 function nginx.run(configuration, environment, files)
   local folder = shell.run("mktemp -d"):match "%S+"
-  for name, text in pairs(files or {}) do write(folder .. "/" .. name, text) end
+  for name, text in pairs(files or {}) do nginx.write(folder .. "/" .. name, text) end
   for _ = 1, 3 do -- the free port may be somebody else's by now
     local port = wire.free_port()
-    write(folder .. "/nginx.conf", (configuration:gsub("@PORT@", tostring(port))))
+    nginx.write(folder .. "/nginx.conf", (configuration:gsub("@PORT@", tostring(port))))
     local output, pid = spawn(folder, environment)
     local self = setmetatable({ output = output, pid = pid, folder = folder, port = port }, Nginx)
     self.url = "http://127.0.0.1:" .. port

@@ -130,9 +130,10 @@ local function header_lines(known, headers)
   for name, value in pairs(headers) do
     if name == "authorization" then
       local token = value:match "^Bearer (.*)$"
-      value = "Bearer " .. (known[token] or token)
+      lines[#lines + 1] = name .. ": " .. latin1("Bearer " .. (known[token] or token))
+    elseif name ~= "content-length" then
+      lines[#lines + 1] = name .. ": " .. latin1(value)
     end
-    if name ~= "content-length" then lines[#lines + 1] = name .. ": " .. latin1(value) end
   end
   if not headers["accept-encoding"] then lines[#lines + 1] = "Accept-Encoding: gzip, deflate" end
   lines[#lines + 1] = "Connection: keep-alive"

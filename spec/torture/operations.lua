@@ -196,6 +196,43 @@ plain("core.segment, refused", function()
   local _, err = core.segment("id", " a")
   return err
 end)
+
+--- A folder of its own, with files in it.
+local function with_files()
+  local path = os.tmpname()
+  os.remove(path)
+  local folder = assert(core.folder(path))
+  for i = 1, 150 do assert(folder:write("f" .. i, ("x"):rep(i), i)) end
+  folder:close()
+  return { path = path }
+end
+
+plain("core.folder, scan", function(context)
+  local folder = assert(core.folder(context.path))
+  local scan = assert(folder:scan(40))
+  local more, message
+  repeat more, message = scan:step(7) until not more
+  if message then return nil, message end
+  local names, _, files, bytes = scan:result()
+  return { #names, names[1], files, bytes }
+end, with_files)
+plain("core.folder, read and write", function(context)
+  collectgarbage() -- what held the lock when there was no memory lets go of it
+  local folder = assert(core.folder(context.path))
+  folder:remove "new"
+  local done, message = folder:write("new", ("x"):rep(20000))
+  if not done then return nil, message end
+  local text
+  text, message = folder:read("new", 1e6)
+  if not text then return nil, message end
+  local locked
+  locked, message = folder:lock("f1", false, false)
+  if not locked then return nil, message or "locked" end
+  local inner
+  inner, message = locked:read(100)
+  locked:close()
+  return inner and { #text, inner }, message
+end, with_files)
 plain("cdf.credentials, token", function() return tostring(cdf.credentials({ token = "abc" })) end)
 plain("cdf.credentials, function", function() return tostring(cdf.credentials({ token = function() end })) end)
 plain("cdf.credentials, Entra ID", function()

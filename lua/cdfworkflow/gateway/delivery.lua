@@ -24,6 +24,7 @@ delivery.HASH = "cdfworkflow.bodyHash"
 ---@field key? string the Idempotency-Key
 ---@field id? string the `request_id` that the key becomes
 ---@field memory? table where it is remembered
+---@field deadline? number of the attempt that is made, as `core.now` counts
 
 --- A header that comes twice is no header: hosts give such as a table.
 ---@param request cdfworkflow.gateway.Request

@@ -8,8 +8,6 @@ local gateway = require "cdfworkflow.gateway"
 ---@class cdfworkflow.gateway.haproxy
 local haproxy = {}
 
-local LEVELS = { info = core.info, error = core.err }
-
 --- HAProxy gives each header as a list that begins at 0.
 local function headers_of(lists)
   local headers = {}
@@ -50,6 +48,8 @@ local function act(here, txn)
   txn:done(reply)
 end
 
+local function log(level, text) core.log(level == "error" and core.err or core.info, text) end
+
 local function spawn(fn)
   core.register_task(fn)
   return true
@@ -66,8 +66,7 @@ local function is_ending() return tonumber(core.get_info().Stopping) == 1 end
 ---@param settings? cdfworkflow.gateway.Settings
 function haproxy.start(settings)
   local here, err = gateway.new(settings or {}, {
-    shared = Memory.new(), spawn = spawn, is_ending = is_ending,
-    log = function(level, text) core.log(LEVELS[level], text) end,
+    shared = Memory.new(), spawn = spawn, is_ending = is_ending, log = log,
   })
   if not here then error("cdfworkflow.gateway: " .. err.message, 0) end
   core.register_service("cdfworkflow", "http", function(applet) serve(here, applet) end)

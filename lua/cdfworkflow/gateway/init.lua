@@ -12,7 +12,7 @@ local answers = require "cdfworkflow.gateway.answers"
 local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 local delivery = require "cdfworkflow.gateway.delivery"
-local folder = require "cdfworkflow.store.folder"
+local memories = require "cdfworkflow.gateway.memories"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local protected = require "cdfworkflow.call.protected"
@@ -45,6 +45,8 @@ local gateway = {}
 ---@field private once cdfworkflow.gateway.Once
 ---@field private queued? cdfworkflow.gateway.Queued with `mode = "queue"`
 ---@field private last_day cdfworkflow.gateway.LastDay
+---@field private bind fun(): table|nil, string? the memory of deliveries
+---@field private watches boolean whether that memory may be lost
 ---@field private metrics cdfworkflow.gateway.Metrics
 ---@field private readiness cdfworkflow.gateway.Readiness
 local Gateway = {}
@@ -75,84 +77,28 @@ local function client_of(given, token_store, shared)
   return client, err
 end
 
---- What lies in a Redis: which deliveries there were, and with a queue those that wait.
----@return { memory?: cdfworkflow.store.Redis, queue?: cdfworkflow.queue.Redis }|nil
----@return cdfworkflow.Error? err
-local function redis_of(given)
-  local stores, err = {}, nil
-  if given.redis then stores.memory, err = require("cdfworkflow.store.redis").new(given.redis) end
-  if given.redis and not err and given.mode == "queue" then
-    stores.queue, err = require("cdfworkflow.queue.redis").new(given.redis)
-  end
-  return not err and stores or nil, err
-end
-
---- A folder is opened by the process that uses it, as the user that it is.
-local function folder_memory(path)
-  local memory
-  return function()
-    local err
-    if not memory then memory, err = folder.new(path) end
-    return memory, err and err.message
-  end
-end
-
---- Notes when the memory has not been there for long: who was at a delivery before, on whatever host, may still be
---- at it. Redis tells how long it has had it, also to a host that has just started.
----@return true|nil done
----@return string? problem
-local function note_loss(shared, memory)
-  if shared:get "memory" == memory.id then return true end
-  local age, problem = memory:age()
-  if not age then return nil, problem end
-  local left = Once.TIMEOUT + Once.DEAD - age
-  if left > 0 then shared:set("memory lost", "1", left) end
-  shared:set("memory", memory.id)
-  return true
-end
-
---- A Redis may have lost its memory since the last delivery, so each delivery asks which one it has.
-local function redis_memory(redis, shared)
-  return function()
-    local memory, problem = redis:memory()
-    if not memory then return nil, problem end
-    local noted
-    noted, problem = note_loss(shared, memory)
-    return noted and memory, problem
-  end
-end
-
---- Where deliveries are remembered: what gives it.
-local function memory_of(given, host, redis)
-  if redis then return redis_memory(redis, host.shared) end
-  if given.spool then return folder_memory(given.spool) end
-  return function() return host.shared end
-end
-
 local function never() return false end
 
 local function assemble(given, host, client, bind, queue_store)
   local self = setmetatable({
     settings = given, host = host, client = client, callers = Callers.new(given),
-    is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows),
+    is_ending = host.is_ending or never, metrics = Metrics.new(host.shared, given.workflows), bind = bind,
+    watches = given.redis ~= nil,
   }, Gateway)
   self.last_day = LastDay.new {
     client = client, bind = bind, workflows = given.workflows, spawn = host.spawn, is_ending = self.is_ending,
     log = host.log,
   }
-  self.once = Once.new {
-    client = client, bind = bind, last_day = self.last_day, log = host.log,
-    is_lost = function() return host.shared:get "memory lost" ~= nil end,
-  }
-  self.readiness = Readiness.new {
-    client = client, shared = host.shared, bind = bind, last_day = self.last_day, log = host.log,
-    workflows = given.mode == "run" and given.workflows or {},
-  }
+  self.once = Once.new { client = client, bind = bind, last_day = self.last_day, log = host.log }
   if given.mode == "queue" then
     self.queued = Queued.new {
       client = client, store = queue_store, settings = given, metrics = self.metrics, log = host.log,
     }
   end
+  self.readiness = Readiness.new {
+    client = client, shared = host.shared, queued = self.queued, bind = bind, last_day = self.last_day,
+    workflows = given.workflows, log = host.log,
+  }
   given.secret, given.callers, given.redis = nil, nil, nil -- no secret stays where it is not needed
   return self
 end
@@ -178,11 +124,11 @@ local function new(given, host)
   local taken, err = settings.read(given)
   if not taken then return nil, err end
   local redis, client
-  redis, err = redis_of(taken)
+  redis, err = memories.redis(taken)
   if not redis then return nil, err end
   client, err = client_of(taken, redis.memory or host.shared, host.shared)
   if not client then return nil, err end
-  return assemble(taken, host, client, memory_of(taken, host, redis.memory), redis.queue)
+  return assemble(taken, host, client, memories.of(taken, host.shared, redis.memory), redis.queue)
 end
 
 gateway.new = method.fn("gateway.new", {
@@ -190,16 +136,28 @@ gateway.new = method.fn("gateway.new", {
   { "host", HOST, required = true },
 }, new)
 
+local WATCH = 3 -- seconds
+
+--- That Redis has lost its memory is noticed although no delivery comes.
+local function watch_memory(self)
+  while not self.is_ending() do
+    self.bind()
+    self.client:_sleep(WATCH)
+  end
+end
+
 --- Begins what a worker does beside answering: the last day is read, or the queue drained. For the host, once in each
 --- worker.
 ---
 ---     webhook:begin()
 ---@param drains? boolean whether this worker is the one that drains; true unless told
 function Gateway:begin(drains)
-  if not self.queued then
-    self.last_day:begin()
-  elseif drains ~= false then
+  if not self.queued then self.last_day:begin() end
+  if drains == false then return end
+  if self.queued then
     self.host.spawn(function() self.queued:drain(self.is_ending) end)
+  elseif self.watches then
+    self.host.spawn(function() watch_memory(self) end)
   end
 end
 

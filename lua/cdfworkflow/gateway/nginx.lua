@@ -8,13 +8,12 @@ local gateway = require "cdfworkflow.gateway"
 ---@class cdfworkflow.gateway.nginx
 local nginx = {}
 
-local LEVELS = { info = ngx.NOTICE, error = ngx.ERR }
 local DICTIONARY = "cdfworkflow"
 
 ---@type cdfworkflow.gateway.Gateway|nil
 local here
 
-local function log(level, text) ngx.log(LEVELS[level], text) end
+local function log(level, text) ngx.log(level == "error" and ngx.ERR or ngx.NOTICE, text) end
 
 --- Lua code of nginx's cannot wait everywhere; timers can, and one of no delay begins in a worker that ends, too.
 local function spawn(fn) return ngx.timer.at(0, fn) end
@@ -30,15 +29,20 @@ local function is_ending() return ngx.worker.exiting() end
 function nginx.init(settings)
   local shared = ngx.shared[DICTIONARY]
   if not shared then error(("nginx.conf: the gateway needs `lua_shared_dict %s 50m;`"):format(DICTIONARY), 0) end
-  local made, err = gateway.new(settings or {}, { shared = shared, log = log, spawn = spawn, is_ending = is_ending })
-  if not made then error("cdfworkflow.gateway: " .. err.message, 0) end
-  here = made
+  local err
+  here, err = gateway.new(settings or {}, { shared = shared, log = log, spawn = spawn, is_ending = is_ending })
+  if not here then error("cdfworkflow.gateway: " .. err.message, 0) end
 end
+
+local NONE = 'nginx.conf: init_by_lua_block must call require("cdfworkflow.gateway.nginx").init(), and '
+  .. "lua_code_cache be on"
+
+local function made() return here or error(NONE, 0) end
 
 --- For `init_worker_by_lua_block`: begins what each worker does beside answering; one drains the queue.
 ---
 ---     require("cdfworkflow.gateway.nginx").init_worker()
-function nginx.init_worker() here:begin(ngx.worker.id() == 0) end
+function nginx.init_worker() made():begin(ngx.worker.id() == 0) end
 
 --- nginx puts a longer body into a file.
 local function read_file(path, limit)
@@ -60,7 +64,7 @@ end
 ---
 ---     require("cdfworkflow.gateway.nginx").serve()
 function nginx.serve()
-  local answer = here:answer {
+  local answer = made():answer {
     method = ngx.req.get_method(), path = ngx.var.request_uri:match "^[^?]*",
     headers = ngx.req.get_headers(0), -- all of them: nginx has seen to it that they are not too many bytes
     read_body = read_body,

@@ -10,7 +10,6 @@ local protected = require "cdfworkflow.call.protected"
 ---@field client cdfworkflow.Client
 ---@field bind fun(): table|nil, string? the memory as it is now, or why it cannot be reached: `get`, `set`, `add` as of
 ---  ngx.shared
----@field is_lost fun(): boolean whether another memory was lost just now, while others went on
 ---@field last_day cdfworkflow.gateway.LastDay
 ---@field log fun(level: "info"|"error", text: string)
 local Once = {}
@@ -25,8 +24,12 @@ Once.DEAD = 90
 
 --- Seconds after which whoever had a delivery without outcome is no longer at it.
 local GIVEN_UP = Once.TIMEOUT + 5
+--- Seconds that an attempt must have left to be worth it.
+local LEAST = 1
 --- Seconds that clocks may be apart: those of this machine, of another host, of CDF.
 local SKEW = 900
+--- Seconds for which an attempt may bring about a run.
+local GUARDED = Once.TIMEOUT + Once.DEAD
 --- Seconds after which a look that nobody ended is another's to begin.
 local LOOK_TIME = 60
 
@@ -87,11 +90,16 @@ end
 
 local function open_mark(one) return ("open %s %.0f %s"):format(one.hash, now(), one.version) end
 
-local function guard(one) return put(one, guard_of(one), "1", Once.TIMEOUT + Once.DEAD) end
+--- An attempt begins: it sends nothing that is later than its deadline, by a clock that counts sleep.
+local function begin(one) one.deadline = core.now() + Once.TIMEOUT end
+
+--- Whether the attempt is surely nobody else's yet: who was frozen and wakes up late leaves the marks alone.
+local function is_ours(one) return core.now() < one.deadline + Once.DEAD / 2 end
 
 --- Marks the delivery as begun. → false where another one was quicker, nil and why where the memory cannot be written
 function Once:open(one)
-  local ok, problem = guard(one)
+  begin(one)
+  local ok, problem = put(one, guard_of(one), "1", GUARDED)
   if not ok then return nil, tostring(problem) end
   local added, forgotten
   added, problem, forgotten = one.memory:add(name_of(one), open_mark(one), Once.KEPT)
@@ -149,17 +157,23 @@ function Once:find(one, since)
   return nil, err
 end
 
---- Starts the run of a delivery that is marked as open.
+--- Nothing was started: the key is free.
+local function free(one)
+  if is_ours(one) then one.memory:set(name_of(one), nil) end
+end
+
+--- Starts the run of a delivery that is marked as open, in the time that its attempt has left.
 function Once:run(one, look_back)
   local opts = delivery.run_options(one)
-  opts.look_back, opts.timeout = look_back, Once.TIMEOUT
+  opts.look_back, opts.timeout = look_back, one.deadline - core.now()
+  if opts.timeout < LEAST then return refused "in_progress" end
   local ok, execution, err = protected(self.client.run, self.client, one.workflow, one.version, opts)
   if ok and execution then return self:settled(one, execution) end
   if ok and is_refusal(err) then
-    one.memory:set(name_of(one), nil)
+    free(one)
     return failed(err)
   end
-  self:write(one, ("lost %s %.0f %s"):format(one.hash, now(), one.version))
+  if is_ours(one) then self:write(one, ("lost %s %.0f %s"):format(one.hash, now(), one.version)) end
   if not ok then error(execution, 0) end
   return failed(err)
 end
@@ -176,12 +190,11 @@ function Once:look_again(one)
   local execution, err = self:find(one, began)
   if execution then return self:settled(one, execution, true) end
   if err then return failed(err) end
-  local guarded
-  guarded, problem = one.memory:get(guard_of(one))
-  if guarded then return refused "in_progress" end
-  if type(problem) == "string" then return refused("store", problem) end
+  begin(one)
+  local added
+  added, problem = one.memory:add(guard_of(one), "1", GUARDED)
+  if not added then return problem == "exists" and refused "in_progress" or refused("store", tostring(problem)) end
   one.version = mark and mark.version ~= "" and mark.version or one.version -- an id names one run, of one version
-  if not guard(one) then return refused("store", "the guard of a delivery cannot be written") end
   self:write(one, open_mark(one))
   return nil, (now() - began) / 1000
 end
@@ -213,8 +226,9 @@ function Once:first(one)
   local reach = 2 * (Once.TIMEOUT + Once.DEAD)
   local ok, execution, err = protected(self.find, self, one, now() - reach * 1000)
   if ok and execution then return self:settled(one, execution, true) end
-  if ok and not err and not self.is_lost() then return self:run(one, reach) end
-  one.memory:set(name_of(one), nil)
+  local lost = one.memory:get "lost" -- another memory was, a short while ago, and hosts went on
+  if ok and not err and not lost then return self:run(one, reach) end
+  free(one)
   if ok and not err then return refused "lost" end
   if not ok then error(execution, 0) end
   return failed(err)

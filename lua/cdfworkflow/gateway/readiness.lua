@@ -7,6 +7,7 @@ local checkup = require "cdfworkflow.api.checkup"
 ---@class cdfworkflow.gateway.Readiness
 ---@field client cdfworkflow.Client
 ---@field shared table the host's dictionary
+---@field queued? cdfworkflow.gateway.Queued in place of the memory of deliveries
 ---@field bind fun(): table|nil, string? the memory of deliveries
 ---@field last_day cdfworkflow.gateway.LastDay
 ---@field workflows table<string, string>
@@ -50,10 +51,16 @@ local function memory(self)
   if problem then return "the memory of deliveries cannot be reached" end
 end
 
+local function queue(self)
+  local here = self.queued:open()
+  return not (here and here:count()) and "the queue cannot be reached" or nil
+end
+
 --- What keeps it from starting runs.
 ---@return string[] reasons none when it is ready
 function Readiness:reasons()
-  local reasons = { memory(self) }
+  local keeper = self.queued and queue or memory
+  local reasons = { keeper(self) }
   local reason = cdf(self)
   if reason ~= "" then reasons[#reasons + 1] = reason end
   return reasons

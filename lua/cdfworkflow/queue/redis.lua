@@ -19,6 +19,8 @@ local Store = {}
 Store.__index = Store
 Store.__name = "cdfworkflow.queue.Redis"
 
+--- The module: what `require "cdfworkflow.queue.redis"` gives.
+---@class cdfworkflow.queue.redis
 local redis = {}
 
 local PAGE = 200 -- deliveries that are listed at once
@@ -31,6 +33,9 @@ local function name_of_host()
 end
 
 --- A store for `cdf.queue` in a Redis, of which nothing is asked yet.
+---
+---     local waiting = assert(require("cdfworkflow.queue.redis").new { host = "127.0.0.1", port = 6379 })
+---     local queue = assert(cdf.queue { client = client, store = waiting })
 ---@param opts? cdfworkflow.RedisSettings
 ---@return cdfworkflow.queue.Redis|nil store
 ---@return cdfworkflow.Error? err kind "invalid" where the client library for Redis is missing, or does not know TLS

@@ -19,7 +19,7 @@ Store.__name = "cdfworkflow.store.Folder"
 local store = {}
 
 local MOST = 65536 -- bytes of an entry
-local TRIES = 1000 -- to lock what others lock for microseconds
+local TRIES = 3000 -- to lock what others lock for microseconds, or for as long as it takes to have their turn again
 local SWEEP, STEP, OLDEST = 600, 200, 1000 -- seconds between sweeps, entries a step, entries that one finds
 
 --- What `core.now` counts from: one start of the machine.

@@ -18,9 +18,13 @@ local Store = {}
 Store.__index = Store
 Store.__name = "cdfworkflow.store.Redis"
 
+--- The module: what `require "cdfworkflow.store.redis"` gives.
+---@class cdfworkflow.store.redis
 local store = {}
 
 --- A store in a Redis, of which nothing is asked yet.
+---
+---     local store = assert(require("cdfworkflow.store.redis").new { host = "127.0.0.1", port = 6379 })
 ---@param opts? cdfworkflow.RedisSettings
 ---@return cdfworkflow.store.Redis|nil store
 ---@return cdfworkflow.Error? err kind "invalid" where the client library for Redis is missing, or does not know TLS
@@ -57,6 +61,8 @@ local function expiry(seconds)
 end
 
 --- What is kept under the key.
+---
+---     print(store:get "nothing-is-here") --> nil
 ---@param key string
 ---@return string|nil value nil where there is none, or where that cannot be known
 ---@return string? message why it cannot be known: one line
@@ -68,6 +74,9 @@ function Store:get(key)
 end
 
 --- Keeps a value, in place of another; nil removes it.
+---
+---     assert(store:set("key", "value", 3600))
+---     print(store:get "key") --> value
 ---@param key string
 ---@param value string|nil
 ---@param seconds? number after which it is forgotten; never unless told
@@ -87,6 +96,9 @@ end
 
 --- Keeps a value where there is none: of several hosts that try at the same moment, one succeeds. Where the answer is
 --- lost nobody knows whether it did: that is a message, and not "exists".
+---
+---     print(store:add("key", "mine", 60)) --> true
+---     print(store:add("key", "yours", 60)) --> false exists
 ---@param key string
 ---@param value string
 ---@param seconds? number after which it is forgotten; never unless told
@@ -108,6 +120,9 @@ end
 --- place, some of what was kept may be missing: from then on `get`, `set` and `add` of this one fail with a message,
 --- and `memory()` gives one that is empty. So whoever asks several things one after another gets all answers from one
 --- memory, and a mark such as «all is here» does not outlive what it tells of.
+---
+---     local memory = assert(store:memory())
+---     assert(memory:set("all is here", "yes"))
 ---@return cdfworkflow.store.Redis|nil memory
 ---@return string? message
 function Store:memory()
@@ -123,6 +138,8 @@ end
 --- How long Redis has had the memory that this is bound to (of the store itself: the one that it has now): since the
 --- start of Redis, where it was the first that was met under this prefix, or else since it was met. What an earlier
 --- memory knew of may be under way for as long as one attempt takes, and 90 s.
+---
+---     print(assert(store:age()) >= 0) --> true
 ---@return number|nil seconds
 ---@return string? message
 function Store:age()
@@ -134,6 +151,10 @@ function Store:age()
 end
 
 --- Closes the connections that rest. The store can be used again.
+---
+---     store:close()
 function Store:close() self.server:close() end
+
+store.class = Store
 
 return store

@@ -155,10 +155,7 @@ function model.public_types(read)
   return sorted(names)
 end
 
---- The gateway and its hosts, which look for what their servers have when they are loaded.
 local function add_gateway(found)
-  rawset(_G, "ngx", {})
-  rawset(_G, "core", {})
   local gateway = require "cdfworkflow.gateway"
   for _, place in ipairs {
     { "gateway", ".", "cdfworkflow.gateway", gateway },
@@ -168,13 +165,11 @@ local function add_gateway(found)
   } do
     found[#found + 1] = place
   end
-  rawset(_G, "ngx", nil)
-  rawset(_G, "core", nil)
 end
 
 --- The tables in which functions are: how a program reaches them, what stands between, the class, the table.
 local function places()
-  local cdf, simulator = require(MODULES[1]), require(MODULES[2])
+  local cdf, simulator, redis = require(MODULES[1]), require(MODULES[2]), require "cdfworkflow.store.redis"
   require("cdfworkflow.later").load_all()
   local client = assert(cdf.client { project = "p", base_url = "https://cdf.example", credentials = {},
     transport = { now = print, http = print, sleep = print } })
@@ -182,6 +177,9 @@ local function places()
     { "cdf", ".", "cdfworkflow", cdf }, { "cdf.task", ".", "cdfworkflow.task", cdf.task },
     { "client", ":", "cdfworkflow.Client", getmetatable(client).__index },
     { "queue", ":", "cdfworkflow.Queue", require("cdfworkflow.queue").class },
+    { "cdfworkflow.queue.redis", ".", "cdfworkflow.queue.redis", require "cdfworkflow.queue.redis" },
+    { "cdfworkflow.store.redis", ".", "cdfworkflow.store.redis", redis },
+    { "store", ":", "cdfworkflow.store.Redis", redis.class },
   }
   local function namespaces(path, t, class, types)
     for _, field in ipairs(types.classes[class].fields) do

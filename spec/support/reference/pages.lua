@@ -11,7 +11,8 @@ local TITLE = "The reference of cdfworkflow"
 local INTRODUCTION = {
   "Made from the annotations in the source. `cdf` is what `require \"cdfworkflow\"` gives, `client` what "
     .. "`cdf.client` gives; `simulator` is `require \"cdfworkflow.simulator\"`, and `sim` what `simulator.new` gives; "
-    .. "`gateway` is `require \"cdfworkflow.gateway\"`, and `webhook` what `gateway.new` gives.",
+    .. "`gateway` is `require \"cdfworkflow.gateway\"`, and `webhook` what `gateway.new` gives; `queue` is what "
+    .. "`cdf.queue` gives, and `store` what `new` of `cdfworkflow.store.redis` gives.",
   "",
   "A mistake in the program raises at the program's line. What the world can do, and values that CDF would refuse, "
     .. "come as `nil, err`, unless a function is said to raise; `err.kind` is one of those in `cdfworkflow.Error`.",

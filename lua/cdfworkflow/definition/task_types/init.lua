@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- CDF's task types, a file each: what a task of the type holds, as the builders, cdf.lint, cdf.graph and
--- `versions:upsert` go by it. (https://docs.cognite.com/cdf/data_workflows/task_types)
+-- `versions:upsert` go by it. (CDF.md section 6)
 
 ---@class cdfworkflow.TaskType
 ---@field type string as CDF calls it
