@@ -270,6 +270,10 @@ describe("the tables", function()
   end
 
   it("are there for every public method and function", function()
+    for _, name in ipairs { "sessions:create", "files:upload", "workflows.triggers:upsert", "schedule" } do
+      local found = method.declared["client." .. name] or method.declared["client:" .. name]
+      assert.is_table(found, name)
+    end
     assert_declared(open, "client:", {})
     for _, namespace in ipairs {
       "workflows", "workflows.versions", "workflows.executions", "workflows.triggers", "workflows.tasks", "sessions",
