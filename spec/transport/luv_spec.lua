@@ -93,6 +93,16 @@ describe("the transport for luv", function()
     assert.is_true(seconds >= 0.049 and seconds < 0.1, seconds)
   end)
 
+  it("sleeps no shorter where the program has been busy since the loop last looked at its clock", function()
+    local seconds = finish(function()
+      os.execute "sleep 0.06"
+      local begun = core.now()
+      client:_sleep(0.05)
+      assert.is_true(core.now() - begun >= 0.049, core.now() - begun)
+    end)
+    assert.is_true(seconds >= 0.1, seconds)
+  end)
+
   it("shows an error of the program with its place", function()
     local said, status = shell.run_lua([[
       local uv = require "luv"

@@ -34,6 +34,7 @@ local function suspend(uv, seconds, arm, disarm)
     disarm()
     resume(co)
   end
+  uv.update_time() -- the loop's clock stands still while the program runs
   timer:start(math.ceil(seconds * 1000), 0, wake)
   arm(wake)
   coroutine.yield()
