@@ -150,10 +150,10 @@ local function kinds_of(name, code)
   for nth = 1, 6 do
     local world = new_world()
     local object = assert(load("return " .. path, "=path", "t", world))()
-    local fails = false
+    local fails, ask = false, object[method]
     object[method] = function(self, ...)
       world.sim:fault { drop = "after", match = { path = "/projects/", nth = nth, times = 100000 } }
-      local result, err = getmetatable(object).__index[method](self, ...)
+      local result, err = ask(self, ...)
       world.sim:clear_faults()
       if err then kinds[err.kind], fails = true, true end
       return result, err
