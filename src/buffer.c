@@ -71,6 +71,11 @@ bool cdfw_buffer_add(cdfw_buffer *buffer, const void *data, size_t length) {
   return true;
 }
 
+void cdfw_buffer_reserve(cdfw_buffer *buffer, size_t length) {
+  size_t needed = (length < buffer->ceiling ? length : buffer->ceiling) + 1;
+  if (needed > buffer->capacity) (void)grow(buffer, needed);
+}
+
 bool cdfw_buffer_adds(cdfw_buffer *buffer, const char *text) {
   return cdfw_buffer_add(buffer, text, strlen(text));
 }

@@ -30,6 +30,8 @@ void cdfw_buffer_free(cdfw_buffer *buffer);
 void cdfw_buffer_clear(cdfw_buffer *buffer);
 /* Adds bytes; false when it failed now or before, see `state`. */
 bool cdfw_buffer_add(cdfw_buffer *buffer, const void *data, size_t length);
+/* Makes room for that many bytes in all at once, where they are known to come; not needed. */
+void cdfw_buffer_reserve(cdfw_buffer *buffer, size_t length);
 /* Adds a NUL-terminated text without its NUL. */
 bool cdfw_buffer_adds(cdfw_buffer *buffer, const char *text);
 bool cdfw_buffer_addc(cdfw_buffer *buffer, char c);

@@ -57,6 +57,8 @@ bool cdfw_driver_wait(cdfw_driver *driver, double end, const void *before);
 bool cdfw_driver_act(cdfw_driver *driver);
 /* When libcurl wants its turn even if no socket stirs; infinite: never. */
 double cdfw_driver_due(const cdfw_driver *driver);
+/* Has libcurl's turn wait until then; a comfort, which not every driver has. */
+void cdfw_driver_put_off(cdfw_driver *driver, double due);
 /* The one descriptor that a host can poll, from now on kept up to date; -1: not on this system. */
 int cdfw_driver_share(cdfw_driver *driver);
 /* Makes that descriptor stir at `due` at the latest; to be called before the host gets control. */

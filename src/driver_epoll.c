@@ -252,6 +252,10 @@ double cdfw_driver_due(const cdfw_driver *driver) {
   return driver->due;
 }
 
+void cdfw_driver_put_off(cdfw_driver *driver, double due) {
+  if (driver->due < due) driver->due = due;
+}
+
 int cdfw_driver_share(cdfw_driver *driver) {
   driver->shared = true;
   return driver->epoll;

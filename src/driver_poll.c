@@ -67,6 +67,11 @@ double cdfw_driver_due(const cdfw_driver *driver) {
   return milliseconds < 0 ? INFINITY : cdfw_driver_now() + (double)milliseconds / 1e3;
 }
 
+void cdfw_driver_put_off(cdfw_driver *driver, double due) {
+  (void)driver;
+  (void)due;
+}
+
 int cdfw_driver_share(cdfw_driver *driver) {
   (void)driver;
   return -1;

@@ -7,6 +7,7 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -24,6 +25,9 @@ enum {
 /* libcurl gets this much longer to end a transfer itself, since it knows better what it waited for.
  */
 static const double GRACE = 0.01;
+
+/* What a server sends of its own after a handshake comes within this time of its first part. */
+static const double SETTLING = 0.001;
 
 /* A signal of a handler that only notes it may come just before; this bounds the delay. */
 static const double SLICE = 0.25;
@@ -58,6 +62,15 @@ static void link_resting(cdfw_engine *engine, cdfw_transfer *transfer) {
   transfer->next = engine->resting;
   engine->resting = transfer;
   engine->resting_count++;
+}
+
+static void finish(cdfw_engine *engine, cdfw_transfer *transfer) {
+  if (!transfer->connects_only) {
+    link_finished(engine, transfer);
+    return;
+  }
+  engine->ahead = cdfw_connections_descriptor(&engine->connections, transfer->flight.connection);
+  cdfw_engine_rest(engine, transfer); /* nobody waits for it */
 }
 
 static void free_list(cdfw_transfer *transfer) {
@@ -101,9 +114,63 @@ static void close_multi(cdfw_engine *engine) {
   engine->multi = NULL;
 }
 
+/* libcurl looks at each transfer that waits in it for a connection again and again. So it gets no
+   more than can be under way: by HTTP/2 that is many on one connection. */
+static bool has_room(const cdfw_engine *engine, const cdfw_transfer *transfer) {
+  size_t most = (size_t)engine->settings.max_connections;
+  if (transfer->tls && most < STREAMS) most = STREAMS;
+  return engine->inside < most;
+}
+
+static CURLMcode put_in(cdfw_engine *engine, cdfw_transfer *transfer) {
+  CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
+  if (code == CURLM_OK) engine->inside++;
+  return code;
+}
+
+static void put_off(cdfw_engine *engine, cdfw_transfer *transfer) {
+  transfer->waits = true;
+  transfer->after = NULL;
+  if (engine->first_waiting == NULL)
+    engine->first_waiting = transfer;
+  else
+    engine->last_waiting->after = transfer;
+  engine->last_waiting = transfer;
+}
+
+static void wait_no_more(cdfw_engine *engine, cdfw_transfer *transfer) {
+  cdfw_transfer *before = NULL;
+  for (cdfw_transfer *one = engine->first_waiting; one != transfer; one = one->after)
+    before = one;
+  if (before == NULL)
+    engine->first_waiting = transfer->after;
+  else
+    before->after = transfer->after;
+  if (engine->last_waiting == transfer) engine->last_waiting = before;
+  transfer->waits = false;
+}
+
 static void detach(cdfw_engine *engine, cdfw_transfer *transfer) {
   unlink_running(engine, transfer);
-  curl_multi_remove_handle(engine->multi, transfer->easy);
+  if (transfer->waits) {
+    wait_no_more(engine, transfer);
+  } else {
+    curl_multi_remove_handle(engine->multi, transfer->easy);
+    engine->inside--;
+  }
+}
+
+/* Lets those that waited in, first come, first served. */
+static void let_in(cdfw_engine *engine) {
+  cdfw_transfer *first;
+  while ((first = engine->first_waiting) != NULL && has_room(engine, first)) {
+    wait_no_more(engine, first);
+    cdfw_transfer_limit(first, first->deadline - GRACE - cdfw_driver_now());
+    if (put_in(engine, first) == CURLM_OK) continue;
+    unlink_running(engine, first);
+    cdfw_ending_fail(first, CDFW_FAILURE_LOCAL, false, "libcurl takes no more transfers");
+    link_finished(engine, first);
+  }
 }
 
 /* libcurl's multi handle has become unusable: its transfers fail, and the next submit makes
@@ -113,7 +180,7 @@ static void collapse(cdfw_engine *engine) {
     cdfw_transfer *transfer = engine->running;
     detach(engine, transfer);
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, transfer->flight.begun, "libcurl gave up");
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
   close_multi(engine);
 }
@@ -125,12 +192,15 @@ static void leave_to_parent(cdfw_engine *engine) {
   while (engine->running != NULL) {
     cdfw_transfer *transfer = engine->running;
     unlink_running(engine, transfer);
+    transfer->waits = false;
     transfer->easy = NULL;
     cdfw_ending_fail(transfer, CDFW_FAILURE_CANCELLED, true,
                      "the process forked while the request was under way");
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
   cdfw_driver_abandon(&engine->driver);
+  engine->first_waiting = engine->last_waiting = NULL;
+  engine->inside = 0;
   engine->multi = NULL;
   engine->owner = 0;
 }
@@ -139,7 +209,7 @@ static void leave_to_parent(cdfw_engine *engine) {
    no attempt. */
 static bool begin_anew(cdfw_engine *engine, cdfw_transfer *transfer) {
   cdfw_transfer_renew(transfer, transfer->deadline - GRACE - cdfw_driver_now());
-  if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) return false;
+  if (put_in(engine, transfer) != CURLM_OK) return false;
   link_running(engine, transfer);
   return true;
 }
@@ -156,7 +226,7 @@ static void collect(cdfw_engine *engine) {
     detach(engine, transfer);
     if (transfer->flight.stale && begin_anew(engine, transfer)) continue;
     cdfw_ending_conclude(transfer, (int)code);
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
 }
 
@@ -174,7 +244,7 @@ static void expire(cdfw_engine *engine) {
     }
     detach(engine, transfer);
     cdfw_ending_fail(transfer, CDFW_FAILURE_TIMEOUT, false, "no connection was free in time");
-    link_finished(engine, transfer);
+    finish(engine, transfer);
   }
 }
 
@@ -188,10 +258,12 @@ static double due_time(const cdfw_engine *engine) {
 
 static void settle(cdfw_engine *engine, bool well) {
   collect(engine);
-  if (well)
+  if (well) {
     expire(engine);
-  else
+    let_in(engine);
+  } else {
     collapse(engine);
+  }
   if (engine->running == NULL) engine->soonest = INFINITY;
   cdfw_driver_arm(&engine->driver, due_time(engine));
 }
@@ -209,6 +281,8 @@ static void turn(cdfw_engine *engine) {
 void cdfw_engine_init(cdfw_engine *engine) {
   memset(engine, 0, sizeof *engine);
   engine->soonest = INFINITY;
+  engine->asked = -INFINITY;
+  engine->ahead = -1;
   cdfw_buffer_init(&engine->settings.ca_file, CDFW_MAX_URL, false);
   cdfw_buffer_init(&engine->settings.proxy, CDFW_MAX_URL, true);
 }
@@ -259,28 +333,79 @@ static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdf
   cdfw_transfer_answer_in(transfer, response, request->max_response_size);
   if (!open_multi(engine)) return errno != 0 ? strerror(errno) : "libcurl could not be started";
   if (!cdfw_transfer_load(transfer, request)) return why_not_loaded(transfer);
-  CURLMcode code = curl_multi_add_handle(engine->multi, transfer->easy);
+  if (engine->first_waiting != NULL || !has_room(engine, transfer)) {
+    put_off(engine, transfer);
+    return NULL;
+  }
+  CURLMcode code = put_in(engine, transfer);
   return code == CURLM_OK ? NULL : curl_multi_strerror(code);
+}
+
+static cdfw_transfer *take_reserved(cdfw_engine *engine) {
+  cdfw_transfer *transfer = engine->resting;
+  engine->resting = transfer->next;
+  engine->resting_count--;
+  return transfer;
+}
+
+static void run(cdfw_engine *engine, cdfw_transfer *transfer, double timeout) {
+  link_running(engine, transfer);
+  transfer->deadline = cdfw_driver_now() + timeout + GRACE;
+  if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
+}
+
+/* Whether a connection is wanted for what follows, and libcurl has surely none. */
+static bool may_connect(const cdfw_engine *engine) {
+  return cdfw_library_keeps_unused() && engine->settings.max_connections > 1 &&
+         cdfw_driver_now() > engine->asked + CDFW_CONNECTION_AGE;
+}
+
+/* Makes the connection for the request that will follow, to save it the round trips. It is a
+   comfort: whatever goes wrong is left to that request. */
+static void connect_ahead(cdfw_engine *engine, const cdfw_request *request) {
+  if (!may_connect(engine) || cdfw_engine_reserve(engine) == NULL) return;
+  cdfw_transfer *transfer = take_reserved(engine);
+  cdfw_request next;
+  cdfw_request_init(&next);
+  next.timeout = request->timeout;
+  next.connect_timeout = request->connect_timeout;
+  transfer->id = 0;
+  transfer->connects_only = true;
+  if (cdfw_buffer_add(&next.url, request->next.data, request->next.length) &&
+      start(engine, transfer, &next, NULL) == NULL)
+    run(engine, transfer, request->timeout);
+  else
+    cdfw_engine_rest(engine, transfer);
+  cdfw_request_free(&next);
+}
+
+/* After a handshake the server sends tickets, and then HTTP/2's settings. libcurl 7.88 takes a kept
+   connection for dead when it looks between the two. */
+static void let_settle(cdfw_engine *engine) {
+  struct pollfd look = {.fd = engine->ahead, .events = POLLIN};
+  if (engine->ahead < 0) return;
+  if (poll(&look, 1, 0) > 0) cdfw_driver_put_off(&engine->driver, cdfw_driver_now() + SETTLING);
+  engine->ahead = -1;
 }
 
 int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *request,
                           cdfw_response *response) {
   leave_to_parent(engine);
-  cdfw_transfer *transfer = engine->resting;
-  engine->resting = transfer->next;
-  engine->resting_count--;
+  cdfw_transfer *transfer = take_reserved(engine);
   engine->pending++;
   transfer->id = id != 0 ? id : ++engine->last_id;
   const char *trouble = start(engine, transfer, request, response);
   if (trouble == NULL) {
-    link_running(engine, transfer);
-    transfer->deadline = cdfw_driver_now() + request->timeout + GRACE;
-    if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
+    run(engine, transfer, request->timeout);
   } else {
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
-  return transfer->id;
+  int64_t given = transfer->id;
+  if (trouble == NULL && request->next.length == 0) let_settle(engine);
+  if (trouble == NULL && request->next.length > 0) connect_ahead(engine, request);
+  engine->asked = cdfw_driver_now();
+  return given;
 }
 
 void cdfw_engine_send(cdfw_engine *engine) {

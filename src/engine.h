@@ -15,11 +15,16 @@ typedef struct cdfw_engine {
   cdfw_connections connections; /* what is known of them */
   cdfw_trust trust;             /* where their certificates come from */
   pid_t owner;                  /* the process that made it; 0: none did */
-  cdfw_transfer *running;       /* in the multi handle */
-  cdfw_transfer *finished;      /* the oldest that waits to be taken */
-  cdfw_transfer *last;          /* the newest of them */
-  cdfw_transfer *resting;       /* to be used again */
+  cdfw_transfer *running;       /* in the multi handle, or waiting for room there */
+  cdfw_transfer *first_waiting; /* of these */
+  cdfw_transfer *last_waiting;
+  size_t inside;           /* how many are in the multi handle */
+  cdfw_transfer *finished; /* the oldest that waits to be taken */
+  cdfw_transfer *last;     /* the newest of them */
+  cdfw_transfer *resting;  /* to be used again */
   size_t resting_count;
+  double asked;   /* when the latest request began */
+  int ahead;      /* the socket of a connection that was made ahead and not used yet; -1: none */
   double soonest; /* no running transfer has its deadline before this time */
   size_t pending; /* submitted and not yet taken or cancelled */
   int64_t last_id;

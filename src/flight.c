@@ -227,6 +227,13 @@ static void note_connection(cdfw_transfer *transfer, int port) {
   transfer->flight.least_stream = cdfw_connections_least_stream(connections, name);
 }
 
+/* The connection is what was wanted; where it speaks HTTP/2, libcurl keeps it for those to come. */
+static int end_before_request(cdfw_transfer *transfer, int port) {
+  if (is_on_new_connection(transfer)) note_connection(transfer, port);
+  transfer->spent = true;
+  return CURL_PREREQFUNC_ABORT;
+}
+
 /* Called when a connection is ready for the request. A second time means that libcurl wants to send
    it again, since a kept connection broke or the server refused the stream. */
 static int on_begin(void *user, char *to, char *from, int to_port, int from_port) {
@@ -237,6 +244,7 @@ static int on_begin(void *user, char *to, char *from, int to_port, int from_port
   transfer->spent = transfer->spent || again;
   if (flight->withheld) return CURL_PREREQFUNC_ABORT;
   flight->connection = cdfw_connections_name(to, to_port, from, from_port);
+  if (transfer->connects_only) return end_before_request(transfer, from_port);
   flight->stale = !again && !transfer->repeatable && !is_on_new_connection(transfer) &&
                   is_on_dead_connection(transfer);
   if (flight->stale) return CURL_PREREQFUNC_ABORT;

@@ -66,8 +66,11 @@ static bool scan_step(scan *s) {
 /* Changes the text from `from` to where the scan is. */
 static void change(scan *s, const char *from, const char *before, const char *kept,
                    const char *after) {
-  if (s->changed == NULL)
-    s->changed = cdfw_scratch_push(s->L, 3 * (size_t)(s->end - s->text) + 1, true);
+  if (s->changed == NULL) {
+    size_t length = (size_t)(s->end - s->text);
+    s->changed = cdfw_scratch_push(s->L, 3 * length + 1, true);
+    cdfw_buffer_reserve(s->changed, length + length / 16);
+  }
   s->mends = true;
   cdfw_buffer_add(s->changed, s->copied, (size_t)(from - s->copied));
   cdfw_buffer_adds(s->changed, before);
@@ -80,14 +83,13 @@ static bool scan_string(scan *s) {
   s->at++;
   for (;;) {
     s->at += cdfw_json_count_plain(s->at, (size_t)(s->end - s->at));
+    if (peek(s) == '"') return scan_step(s);
     size_t wide = cdfw_json_count_wide(s->at, (size_t)(s->end - s->at));
     if (wide > 0) {
       if (!cdfw_text_is_utf8(s->at, wide)) return scan_fail(s, "invalid UTF-8");
       s->at += wide;
     } else if (s->at == s->end) {
       return scan_fail(s, "ends inside a string");
-    } else if (*s->at == '"') {
-      return scan_step(s);
     } else if (*s->at == '\\') {
       /* What is escaped is lua-cjson's to judge; only the closing quote must be found here. */
       s->at += s->end - s->at > 1 ? 2 : 1;
@@ -172,8 +174,20 @@ static bool scan_value(scan *s) {
 }
 
 static bool scan_token(scan *s) {
-  if (is_space(*s->at) || *s->at == ':' || *s->at == ',') return scan_step(s);
-  return *s->at == ']' || *s->at == '}' ? scan_close(s) : scan_value(s);
+  switch (*s->at) {
+    case ' ':
+    case '\n':
+    case '\r':
+    case '\t':
+    case ':':
+    case ',':
+      return scan_step(s);
+    case ']':
+    case '}':
+      return scan_close(s);
+    default:
+      return scan_value(s);
+  }
 }
 
 static bool scan_text(scan *s) {
@@ -297,8 +311,9 @@ static bool is_whole_float(lua_State *L, int index) {
 static bool holds_user_data(lua_State *L, int key) {
   static const char *const names[] = {"input", "output", "data", "metadata", "response", "body"};
   if (lua_type(L, key) != LUA_TSTRING) return false;
+  const char *name = lua_tostring(L, key);
   for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-    if (strcmp(lua_tostring(L, key), names[i]) == 0) return true;
+    if (name[0] == names[i][0] && strcmp(name, names[i]) == 0) return true;
   return false;
 }
 
@@ -316,12 +331,12 @@ static void replace_field(lua_State *L, int table) {
   lua_rawset(L, table);
 }
 
-/* What the table on top stands for, behind the first byte, or NULL for any other table. [-0, +0] */
+/* What the array stands for whose first pair is on the top, behind the first byte, or NULL for any
+   other table. [-0, +0] */
 static const char *stood_for(lua_State *L) {
-  lua_rawgeti(L, -1, 1);
-  const char *text = lua_type(L, -1) == LUA_TSTRING ? lua_tostring(L, -1) : NULL;
-  lua_pop(L, 1);
-  return text != NULL && text[0] == STAND_IN ? text + 1 : NULL;
+  if (lua_type(L, -1) != LUA_TSTRING || lua_type(L, -2) != LUA_TNUMBER) return NULL;
+  const char *text = lua_tostring(L, -1);
+  return text[0] == STAND_IN ? text + 1 : NULL;
 }
 
 static void empty_array(lua_State *L) {
@@ -343,57 +358,70 @@ static void push_long_integer(lua_State *L, const char *digits) {
   lua_pushnumber(L, (lua_Number)strtod(digits, NULL));
 }
 
-static bool mend(lua_State *L, bool strip);
+/* What became of a value. */
+typedef enum mended {
+  KEPT,        /* it is on the top, and so is what is in it */
+  REPLACED,    /* another is above it, to stand in its place */
+  OUT_OF_RANGE /* it is a number that cannot be kept */
+} mended;
 
-/* Mends what is in the table on top, or pushes what is to stand in its place. False when a number
-   is out of range. [-0, +0] or [-0, +1] */
-static bool mend_table(lua_State *L, bool strip) {
-  const char *meant = stood_for(L);
-  if (meant == NULL) return mend(L, strip);
+static mended mend_value(lua_State *L, bool strip);
+
+/* The table on the top is a stand-in. */
+static mended mend_stand_in(lua_State *L, const char *meant) {
   if (meant[0] == '\0') {
     empty_array(L);
-    return true;
+    return KEPT;
   }
   push_long_integer(L, meant);
-  return !isinf(lua_tonumber(L, -1));
+  return isinf(lua_tonumber(L, -1)) ? OUT_OF_RANGE : REPLACED;
 }
 
-/* The same for a value of any kind, whose key is below it. */
-static bool mend_value(lua_State *L, bool strip) {
+static mended mend_table(lua_State *L, bool strip) {
+  int table = lua_gettop(L);
+  if (!lua_checkstack(L, 8)) luaL_error(L, "not enough memory");
+  lua_pushnil(L);
+  if (!lua_next(L, table)) return KEPT;
+  const char *meant = stood_for(L);
+  if (meant != NULL) {
+    lua_settop(L, table); /* which keeps the text */
+    return mend_stand_in(L, meant);
+  }
+  do {
+    mended what = mend_value(L, strip);
+    if (what == OUT_OF_RANGE) return what;
+    if (what == REPLACED)
+      replace_field(L, table);
+    else
+      lua_pop(L, 1);
+  } while (lua_next(L, table));
+  return KEPT;
+}
+
+/* Mends the value on top, whose key is below it. */
+static mended mend_value(lua_State *L, bool strip) {
   switch (lua_type(L, -1)) {
     case LUA_TTABLE:
       return mend_table(L, strip && !holds_user_data(L, -2));
     case LUA_TNUMBER:
-      if (CDFW_HAS_INTEGERS && is_whole_float(L, -1))
-        lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
-      return !isinf(lua_tonumber(L, -1));
+      if (isinf(lua_tonumber(L, -1))) return OUT_OF_RANGE;
+      if (!CDFW_HAS_INTEGERS || !is_whole_float(L, -1)) return KEPT;
+      lua_pushinteger(L, (lua_Integer)lua_tonumber(L, -1));
+      return REPLACED;
     case LUA_TLIGHTUSERDATA:
-      if (is_superfluous(L, strip)) lua_pushnil(L);
-      return true;
+      if (!is_superfluous(L, strip)) return KEPT;
+      lua_pushnil(L);
+      return REPLACED;
     default:
-      return true;
+      return KEPT;
   }
-}
-
-static bool mend(lua_State *L, bool strip) {
-  int table = lua_gettop(L);
-  if (!lua_checkstack(L, 8)) luaL_error(L, "not enough memory");
-  lua_pushnil(L);
-  while (lua_next(L, table)) {
-    if (!mend_value(L, strip)) return false;
-    if (lua_gettop(L) > table + 2)
-      replace_field(L, table);
-    else
-      lua_pop(L, 1);
-  }
-  return true;
 }
 
 /* Mends the value on top, which is no member of a table. */
 static bool mend_whole(lua_State *L, bool strip) {
   lua_pushnil(L);
   lua_insert(L, -2);
-  return mend_value(L, strip);
+  return mend_value(L, strip) != OUT_OF_RANGE;
 }
 
 /* }==== */

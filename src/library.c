@@ -17,6 +17,10 @@ enum { OLDEST = 0x075000 };
 /* From 8.7 on libcurl sends a request from a buffer that an easy handle keeps. */
 enum { KEEPS_REQUESTS = 0x080700 };
 
+/* The oldest that was seen to use a connection well on which a transfer ended before its request.
+ */
+enum { KEEPS_UNUSED = 0x075800 };
+
 static const char remedy[] =
     "install a newer one, or build cdfworkflow with another that you have "
     "(luarocks make CURL_DIR=its folder)";
@@ -54,7 +58,11 @@ bool cdfw_library_fits(char *problem, size_t room) {
 }
 
 static CURLcode state;
-static bool keeps_requests;
+static bool keeps_requests, keeps_unused;
+
+bool cdfw_library_keeps_unused(void) {
+  return keeps_unused;
+}
 static char encodings[64];
 
 /* The line that libcurl makes anew for each request unless there is one. */
@@ -75,6 +83,7 @@ bool cdfw_library_keeps_requests(void) {
 
 /* Where another part of the program was first to start libcurl, its memory is what it was. */
 static void start(void) {
+  keeps_unused = information()->version_num >= KEEPS_UNUSED;
   keeps_requests = information()->version_num >= KEEPS_REQUESTS;
   note_encodings(information()->features);
   state = curl_global_init_mem(CURL_GLOBAL_DEFAULT, malloc, cdfw_wiping_free, cdfw_wiping_resize,

@@ -14,6 +14,8 @@ bool cdfw_library_fits(char *problem, size_t room);
 bool cdfw_library_start(void);
 /* Whether an easy handle holds the request that it sent last until it is freed. */
 bool cdfw_library_keeps_requests(void);
+/* Whether it can be told to make a connection and say nothing on it yet. */
+bool cdfw_library_keeps_unused(void);
 /* The header line that names the encodings which it can undo, once it has started; or NULL. libcurl
    takes it without const, and changes nothing. */
 char *cdfw_library_encodings(void);

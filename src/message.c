@@ -17,18 +17,21 @@ void cdfw_request_init(cdfw_request *request) {
   cdfw_buffer_init(&request->url, CDFW_MAX_URL, true);
   cdfw_buffer_init(&request->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&request->body, CDFW_MAX_BODY, true);
+  cdfw_buffer_init(&request->next, CDFW_MAX_URL, false);
 }
 
 void cdfw_request_free(cdfw_request *request) {
   cdfw_buffer_free(&request->url);
   cdfw_buffer_free(&request->headers);
   cdfw_buffer_free(&request->body);
+  cdfw_buffer_free(&request->next);
 }
 
 void cdfw_request_clear(cdfw_request *request) {
   cdfw_buffer_clear(&request->url);
   cdfw_buffer_clear(&request->headers);
   cdfw_buffer_clear(&request->body);
+  cdfw_buffer_clear(&request->next);
   request->method = "GET";
   request->private_url = request->has_body = false;
 }

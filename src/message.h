@@ -11,6 +11,7 @@ typedef struct cdfw_request {
   cdfw_buffer url;     /* absolute, percent-encoded, without user information */
   cdfw_buffer headers; /* "Name: value" NUL "Name: value" NUL …; see cdfw_message_next_header */
   cdfw_buffer body;    /* as it goes out */
+  cdfw_buffer next;    /* where the request that follows will go; empty: that is not known */
   bool private_url;    /* the URL is itself a permission: only its host may be shown */
   bool has_body;       /* false: no body and no Content-Length (true with length 0: empty body) */
   double timeout;      /* seconds for this attempt, connecting included; > 0 */

@@ -3,6 +3,8 @@
 #include "requests.h"
 
 #include <stdio.h>
+#include <string.h>
+#include <strings.h>
 
 #include "text.h"
 
@@ -10,11 +12,28 @@ static bool add_buffer(cdfw_buffer *out, const cdfw_buffer *added) {
   return cdfw_buffer_add(out, cdfw_buffer_text(added), added->length);
 }
 
+/* Scheme, host and port. */
+static size_t origin_length(const char *url) {
+  const char *scheme_end = strstr(url, "://");
+  return scheme_end == NULL ? 0 : (size_t)(scheme_end - url) + 3 + strcspn(scheme_end + 3, "/?");
+}
+
+/* While one asks for the token a connection with CDF can be made, unless it is the same one. Only
+   one with TLS may be of use then, see flight.c. */
+static bool add_next(const cdfw_buffer *token_url, const cdfw_buffer *base_url, cdfw_buffer *next) {
+  const char *first = cdfw_buffer_text(token_url), *then = cdfw_buffer_text(base_url);
+  size_t length = origin_length(then);
+  bool same = origin_length(first) == length && strncasecmp(first, then, length) == 0;
+  if (same || strncasecmp(then, "https:", 6) != 0) return true;
+  return cdfw_buffer_add(next, then, length);
+}
+
 static bool build_token_request(const cdfw_call *call, cdfw_request *request) {
   const cdfw_credentials *credentials = call->client->credentials;
   request->method = "POST";
   request->has_body = true;
   return add_buffer(&request->url, &credentials->token_url) &&
+         add_next(&credentials->token_url, &call->client->base_url, &request->next) &&
          cdfw_message_add_header(&request->headers, "Accept", "application/json") &&
          cdfw_message_add_header(&request->headers, "Content-Type",
                                  "application/x-www-form-urlencoded;charset=UTF-8") &&

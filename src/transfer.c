@@ -20,7 +20,6 @@
 
 enum {
   UNEXPECTED = 64 * 1024, /* bytes of a body that libcurl surely sends without asking first */
-  CONNECTION_AGE = 30,    /* s a connection may idle and be used again; less than servers allow */
   EXTRA_LINES = 3,        /* see load_headers */
   KEPT_BODY = 16384       /* bytes of memory that a transfer at rest keeps for bodies to come */
 };
@@ -41,7 +40,7 @@ static bool set_constants(cdfw_transfer *transfer) {
          CDFW_NEED(transfer, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L) &&
          CDFW_NEED(transfer, CURLOPT_HEADEROPT, (long)CURLHEADER_SEPARATE) &&
          CDFW_NEED(transfer, CURLOPT_ACCEPT_ENCODING, "") &&
-         CDFW_NEED(transfer, CURLOPT_MAXAGE_CONN, (long)CONNECTION_AGE);
+         CDFW_NEED(transfer, CURLOPT_MAXAGE_CONN, (long)CDFW_CONNECTION_AGE);
 }
 
 /* What only costs time where it is not to be had. */
@@ -221,6 +220,10 @@ bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
   return true;
 }
 
+void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds) {
+  curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));
+}
+
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   cdfw_flight_begin(transfer);
   if (transfer->trust != NULL) cdfw_trust_withdraw(transfer->trust, transfer);
@@ -254,6 +257,7 @@ void cdfw_transfer_rest(cdfw_transfer *transfer) {
   clear_body(&transfer->body);
   if (transfer->response == &transfer->answer) forget_answer(&transfer->answer);
   transfer->response = NULL;
+  transfer->connects_only = false;
 }
 
 /* }==== */

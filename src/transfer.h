@@ -13,6 +13,10 @@
 
 struct curl_slist;
 
+enum {
+  CDFW_CONNECTION_AGE = 30 /* s a connection may idle and be used again; less than servers allow */
+};
+
 typedef struct cdfw_settings {
   long max_connections; /* in all, and to one server */
   cdfw_buffer ca_file;  /* empty: the bundle that libcurl was built with */
@@ -47,6 +51,8 @@ typedef struct cdfw_flight {
 typedef struct cdfw_transfer {
   struct cdfw_transfer *next;     /* in the list of the engine that it is in */
   struct cdfw_transfer *previous; /* set only while it runs */
+  struct cdfw_transfer *after;    /* the next that waits for room in libcurl */
+  bool waits;                     /* it does so: libcurl does not know it yet */
   int64_t id;                     /* of this use */
   void *easy;                     /* CURL, kept from use to use */
   const char *flaw;               /* what this libcurl does not take and must; NULL: nothing */
@@ -63,6 +69,7 @@ typedef struct cdfw_transfer {
   bool repeatable;                /* harmless to send twice: libcurl may do so by itself */
   bool tls;                       /* the request goes by https, perhaps by HTTP/2 */
   bool listens;                   /* libcurl is asked to say what it does */
+  bool connects_only;             /* it ends as soon as its connection is there; nothing is sent */
   cdfw_response *response;        /* where the answer goes: in here, or its owner keeps it alive */
   cdfw_response answer;           /* … in here */
   cdfw_flight flight;
@@ -81,6 +88,8 @@ void cdfw_transfer_answer_in(cdfw_transfer *transfer, cdfw_response *response, s
 bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request);
 /* Makes a stale transfer ready to begin anew, on a connection of its own, with `seconds` left. */
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds);
+/* Says anew, just before it starts, that it has so many seconds. */
+void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds);
 /* Forgets (and wipes) the request and its answer, and lets go of another's response. */
 void cdfw_transfer_rest(cdfw_transfer *transfer);
 

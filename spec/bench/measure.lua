@@ -93,10 +93,13 @@ local EXECUTION = '{"id":"059edaa4-b17d-4f6e-8b3b-2a4a3e0d0f11","workflowExterna
 --- A token of the usual length.
 measure.TOKEN = ("t"):rep(1000)
 
+--- The server block of a CDF that answers at once, and of its identity provider.
+measure.CDF = CDF:format(measure.TOKEN, EXECUTION)
+
 --- Runs a function with a CDF on loopback that answers at once, from another processor where there is one.
 ---@param fn fun(url: string)
 function measure.with_cdf(fn)
-  local server = nginx.start { server = CDF:format(measure.TOKEN, EXECUTION) }
+  local server = nginx.start { server = measure.CDF }
   for _, pid in ipairs(PINNED and server:workers() or {}) do shell.run("taskset -p -c 1 " .. pid) end
   local ok, err = xpcall(fn, debug.traceback, server.url)
   server:stop()

@@ -42,6 +42,24 @@ describe("many requests", function()
     assert.same({ "1", "2", "3", "4" }, server:stop())
   end)
 
+  it("that wait for a connection get one first come, first served, and those that are given up none", function()
+    local server = serve [[
+      answer_all(connection, function(request) log("%s", request.body) sleep(0.02) return request.body end)
+    ]]
+    local http, ids = new { max_connections = 1 }, {}
+    for i = 1, 12 do ids[i] = http:submit(request_to(server.url, "POST", "/x", { n = i })) end
+    for _, gone in ipairs { 3, 7, 12 } do assert.is_true(http:cancel(ids[gone])) end
+    local last = http:submit(request_to(server.url, "POST", "/x", { n = 13 }))
+    local order = { 1, 2, 4, 5, 6, 8, 9, 10, 11, 13 }
+    for i = 1, #order do
+      local _, id = finish(http)
+      assert.equal(ids[order[i]] or last, id)
+      order[i] = ('{"n":%d}'):format(order[i])
+    end
+    http:close()
+    assert.same(order, server:stop())
+  end)
+
   it("that wait for a connection keep their own time", function()
     local server = serve "read(connection) sleep(5)"
     local http = new { max_connections = 1 }

@@ -11,14 +11,15 @@ local IN_2040 = 2208988800 -- 2040-01-01T00:00:00Z
 local HERE = debug.getinfo(1, "S").source:match "^@(.*)late_spec%.lua$"
 
 describe("after 2038", function()
-  it("the time of day is right", function()
+  local of_day = os.getenv "ASAN_OPTIONS" and pending or it -- AddressSanitizer has a clock_gettime of its own
+  of_day("the time of day is right", function()
     local library = os.tmpname()
     finally(function() os.remove(library) end)
     local said, status = shell.run(("${CC:-cc} -shared -fPIC -O1 -o %s %slate.c"):format(library, HERE))
     assert.equal(0, status, said)
     local program = shell.quote 'io.write(("%.0f"):format(require("cdfworkflow.core").time()))'
-    local set = os.getenv "MACHINE" and "QEMU_SET_ENV=LD_PRELOAD=" or "LD_PRELOAD=${LD_PRELOAD:+$LD_PRELOAD:}"
-    assert.equal(("%.0f"):format(IN_2040), (shell.run(("%s%s %s -e %s"):format(set, library, shell.lua, program))))
+    local set = os.getenv "MACHINE" and "QEMU_SET_ENV=LD_PRELOAD" or "LD_PRELOAD" -- not for the emulator
+    assert.equal(("%.0f"):format(IN_2040), (shell.run(("%s=%s %s -e %s"):format(set, library, shell.lua, program))))
   end)
 
   it("a Date and a Retry-After are read", function()

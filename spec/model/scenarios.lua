@@ -137,8 +137,6 @@ scenarios.list = {
   run("run_nonce_id", { own = true, request_id = ID }),
   run("look_back", { request_id = ID, judged = "look_back", mortal = true, pause = 90, settled = true }),
   run("look_back_soon", { request_id = ID, judged = "look_back", mortal = true, pause = 1 }),
-  run("look_back_untold", { request_id = ID, judged = "look_back", twice = true, untold = true, pause = 90,
-    settled = true }),
   run("look_back_again", { request_id = ID, judged = "look_back", twice = true, pause = 90, settled = true }),
   retry("retry", {}),
   retry("retry_id", { request_id = "again-1" }),

@@ -93,8 +93,9 @@ end
 
 --- A queue of deliveries. One in a folder is shared by all processes of the machine that have the folder.
 ---
----     local queue = assert(cdf.queue { client = client, spool = "spool" })
----     assert(queue:put("report", "1"))
+---     local queue = assert(cdf.queue { client = client, spool = "deliveries" })
+---     assert(queue:put("report", "1", { input = { day = 31 } }))
+---     print(assert(queue:drain()).started) --> 1
 ---@param opts cdfworkflow.QueueOptions
 ---@return cdfworkflow.Queue|nil queue
 ---@return cdfworkflow.Error? err kind "invalid": the folder cannot be used
@@ -154,8 +155,8 @@ local function text_of(name) return type(name) == "number" and check.digits(name
 --- A delivery with an id that is known already (it waits, was refused, or was started within the last day) changes
 --- nothing.
 ---
----     local id = assert(queue:put("report", "1", { input = { day = 31 }, id = "report-31" }))
----     print(id, select(3, queue:put("report", "1", { id = "report-31" }))) --> report-31 false
+---     local id, err, is_new = queue:put("report", "1", { input = { day = 31 }, id = "report-31" })
+---     print(id, err, is_new) --> report-31 nil true
 ---@param workflow string external id
 ---@param version string|integer
 ---@param opts? cdfworkflow.PutOptions
@@ -186,11 +187,13 @@ takes.get = { { "id", check.string, required = true } }
 
 --- How a delivery is; one that was started is known for a day.
 ---
----     local id = assert(queue:put("report", "1"))
----     print(queue:get(id).state, queue:get "another") --> waiting nil
+---     assert(queue:put("report", "1", { id = "report-31" }))
+---     assert(queue:drain())
+---     local delivery = assert(queue:get "report-31")
+---     print(delivery.state, delivery.execution.status) --> started RUNNING
 ---@param id string
 ---@return cdfworkflow.queue.Delivery|nil delivery nil without an error: none of that id
----@return cdfworkflow.Error? err kind "transport": the queue cannot be read
+---@return cdfworkflow.Error? err kind "transport": the folder, or what else keeps them, cannot be read
 function Queue:get(id) return self.store:get(id) end
 
 takes.list = { { "opts", options.of {
@@ -199,19 +202,22 @@ takes.list = { { "opts", options.of {
 
 --- Deliveries that wait, and those that were refused, oldest first, without their inputs.
 ---
----     for _, delivery in ipairs(assert(queue:list { state = "refused" })) do print(delivery.id) end
+---     for _, delivery in ipairs(assert(queue:list { state = "refused", limit = 10 })) do
+---       print(delivery.id, delivery.error.message)
+---     end
 ---@param opts? { state?: "waiting"|"refused", limit?: number } 25 unless told; `math.huge` for all
 ---@return cdfworkflow.queue.Delivery[]|nil list
----@return cdfworkflow.Error? err kind "transport": the queue cannot be read; "invalid" for a limit that is none
+---@return cdfworkflow.Error? err kind "transport", as with `get`
 function Queue:list(opts) return self.store:list(opts) end
 
 takes.count = {}
 
 --- How many there are, and the bytes that they take.
 ---
----     print(assert(queue:count()).waiting) --> 0
+---     assert(queue:put("report", "1"))
+---     print(assert(queue:count()).waiting) --> 1
 ---@return { waiting: integer, refused: integer, bytes: integer }|nil count
----@return cdfworkflow.Error? err kind "transport": the queue cannot be read
+---@return cdfworkflow.Error? err kind "transport", as with `get`
 function Queue:count() return self.store:count() end
 
 -- }====
@@ -252,8 +258,9 @@ takes.drain = { { "opts", options.of {
 --- CDF refuses for good is kept apart with its reason. What fails for a while (no connection, no token, throttled)
 --- waits, and all others with it: 10 s, then ever longer, up to 10 min; one attempt shows whether CDF is back.
 ---
----     assert(queue:put("report", "1"))
----     print(assert(queue:drain { concurrency = 4 }).started) --> 1
+---     assert(queue:put("report", "1", { input = { day = 31 } }))
+---     local result, err = queue:drain { concurrency = 4, max_running = 40 }
+---     print(result and result.started, err) --> 1 nil
 ---@param opts? cdfworkflow.DrainOptions
 ---@return cdfworkflow.DrainResult|nil result
 ---@return cdfworkflow.Error? err of any kind: why the queue could not be emptied; `err.drained` is the result so far
@@ -275,10 +282,9 @@ end
 
 --- Lets a delivery that was refused wait again, at its old place.
 ---
----     assert(queue:put("no-such-workflow", "1", { id = "r" }))
----     assert(queue:drain())
----     assert(queue:retry "r")
----     print(queue:get("r").state) --> waiting
+---     assert(queue:put("no-such-report", "1", { id = "report-31" }))
+---     assert(queue:drain()) -- CDF does not know the workflow
+---     assert(queue:retry "report-31")
 ---@param id string
 ---@return true|nil done
 ---@return cdfworkflow.Error? err kind "invalid": no refused delivery has that id
@@ -286,8 +292,8 @@ function Queue:retry(id) return found(id, self.store:retry(id)) end
 
 --- Forgets a delivery that waits or was refused.
 ---
----     local id = assert(queue:put("report", "1"))
----     assert(queue:drop(id))
+---     assert(queue:put("report", "1", { id = "report-31" }))
+---     assert(queue:drop "report-31")
 ---@param id string
 ---@return true|nil done
 ---@return cdfworkflow.Error? err kind "invalid": there is none, or it is being started just now
