@@ -6,7 +6,7 @@
 local Script = require "script"
 local cdf = require "cdfworkflow"
 local memory_store = require "memory_store"
-require("cdfworkflow.later").load_all()
+local later = require "cdfworkflow.later"
 require "cdfworkflow.transport.cqueues"
 require "cdfworkflow.transport.copas"
 require "cdfworkflow.transport.luv"
@@ -28,6 +28,7 @@ end
 
 local open, closed = new_client(), new_client()
 closed:close()
+later.load_all() -- the namespaces, too, which are put off by a client
 local sim = simulator.new()
 
 --- The queues of both.
@@ -269,6 +270,10 @@ describe("the tables", function()
   end
 
   it("are there for every public method and function", function()
+    for _, name in ipairs { "sessions:create", "files:upload", "workflows.triggers:upsert", "schedule" } do
+      local found = method.declared["client." .. name] or method.declared["client:" .. name]
+      assert.is_table(found, name)
+    end
     assert_declared(open, "client:", {})
     for _, namespace in ipairs {
       "workflows", "workflows.versions", "workflows.executions", "workflows.triggers", "workflows.tasks", "sessions",
@@ -281,6 +286,12 @@ describe("the tables", function()
     assert_declared(queues[open], "queue:", {})
     assert_declared(simulator, "simulator.", {})
     assert_declared(sim, "sim:", {})
+  end)
+
+  it("are all known here: none has come since the mistakes were made", function()
+    local count = 0
+    for _ in pairs(method.declared) do count = count + 1 end
+    assert.equal(count, #names)
   end)
 
   it("know the functions that they are of", function()

@@ -66,8 +66,6 @@ local function client_of(sim)
   })
 end
 
-<<<<<<< HEAD
-=======
 local queues = 0
 
 --- A queue in a folder of its own.
@@ -77,7 +75,6 @@ local function new_queue(options)
   return cdf.queue { client = options.client, spool = spool, store = options.store }
 end
 
->>>>>>> main
 -- What the examples speak of, and the state of the simulator in which it is.
 local function prepare()
   local sim = new_sim()
@@ -118,14 +115,7 @@ local function new_world()
     simulator = simulator,
     cdf = setmetatable({
       from_file = function(name, overrides) return cdf.from_file(folder .. "/" .. name, overrides) end,
-<<<<<<< HEAD
-      queue = function(opts)
-        local spool = opts.spool and folder .. "/" .. opts.spool
-        return cdf.queue { client = opts.client, spool = spool, store = opts.store }
-      end,
-=======
       queue = new_queue,
->>>>>>> main
     }, { __index = cdf }),
     io = { open = function(name, mode) return io.open(folder .. "/" .. name, mode) end },
     os = setmetatable({ getenv = function() return "s3cret" end }, { __index = os }),
@@ -138,12 +128,7 @@ local function new_world()
   for name, thing in pairs(things) do world[name] = thing end
   world.sim = new_sim(assert(cdf.decode(stored)))
   world.client = client_of(world.sim)
-<<<<<<< HEAD
-  shell.run("rm -rf " .. folder .. "/spool")
-  world.queue = assert(cdf.queue { client = world.client, spool = folder .. "/spool" })
-=======
   world.queue = assert(new_queue { client = world.client, spool = "queue" })
->>>>>>> main
   world.store = assert(require("cdfworkflow.store.redis").new { port = redis.port, timeout = 5 })
   redis:ask "FLUSHALL"
   world.gateway, world.host, world.webhook = gateway_things(world.client)

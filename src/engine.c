@@ -492,6 +492,7 @@ static cdfw_transfer *take_running(cdfw_engine *engine, int64_t id) {
 
 cdfw_transfer *cdfw_engine_cancel(cdfw_engine *engine, int64_t id) {
   leave_to_parent(engine);
+  if (id == 0) return NULL; /* of those that only connect, which are nobody's */
   cdfw_transfer *transfer = take_finished(engine, id);
   if (transfer == NULL) transfer = take_running(engine, id);
   if (transfer != NULL) engine->pending--;

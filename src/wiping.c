@@ -21,7 +21,10 @@
 
 #ifdef usable_size
 
-enum { PIECE = 1024 /* bytes at once: memset is slow to begin with larger ones */ };
+enum {
+  PIECE = 1024, /* bytes at once: memset is slow to begin with larger ones */
+  ROOMY = 512   /* below that a block that grows once is given room to grow on */
+};
 
 static void wipe(char *block, size_t size) {
   for (; size > PIECE; block += PIECE, size -= PIECE)
@@ -39,8 +42,8 @@ void cdfw_wiping_free(void *block) {
 void *cdfw_wiping_resize(void *block, size_t size) {
   if (block == NULL) return malloc(size);
   size_t old_size = usable_size(block);
-  if (size <= old_size && size >= old_size / 2) return block;
-  void *moved = malloc(size > 0 ? size : 1);
+  if (size <= old_size && (size >= old_size / 2 || old_size <= 4 * ROOMY)) return block;
+  void *moved = malloc(size < ROOMY ? 4 * size + 1 : size);
   if (moved == NULL) return NULL;
   memcpy(moved, block, old_size < size ? old_size : size);
   cdfw_wiping_free(block);

@@ -119,9 +119,15 @@ local function rule(given)
   if (given.cluster == nil) == (given.base_url == nil) then return "give either cluster or base_url" end
 end
 
-local function namespace(file, owner)
-  return setmetatable({ client = owner }, later.class("cdfworkflow.api." .. file))
+--- The classes of the namespaces, by their files in api/.
+local CLASSES = {}
+for _, file in ipairs {
+  "workflows", "versions", "executions", "triggers", "tasks", "sessions", "functions", "calls", "schedules", "files",
+} do
+  CLASSES[file] = later.class("cdfworkflow.api." .. file)
 end
+
+local function namespace(file, owner) return setmetatable({ client = owner }, CLASSES[file]) end
 
 local function add_namespaces(self)
   self.workflows = namespace("workflows", self)

@@ -56,6 +56,20 @@ describe("a connection with CDF", function()
     assert.same(libcurl.is_at_least(7, 88) and { "connection", "nothing" } or {}, told { tls = "good" })
   end)
 
+  it("is nobody's, and not cancelled in place of a request that is not there", function()
+    local provider, silent = slow_provider(), world.serve "sleep(3)"
+    local url = silent.url:gsub("^http:", "https:") -- the handshake takes longer than the token
+    local http = world.new { proxy = "" }
+    http:submit(token_request(url, provider.url))
+    http:wait(0)
+    local client = core.client { project = "p", base_url = url, credentials = core.credentials { token = "t" } }
+    assert.is_false(http:cancel(assert(core.run(client, "w", "1", {}))))
+    assert.is_false(http:cancel(0))
+    assert.equal(1, http:pending())
+    assert.equal(200, world.finish(http).status)
+    assert.equal(0, http:pending())
+  end)
+
   it("is not made ahead where it would be without TLS, or the only one there may be", function()
     assert.same({}, told {})
     assert.same({}, told { tls = "good", max_connections = 1 })

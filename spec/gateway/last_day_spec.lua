@@ -74,6 +74,22 @@ describe("the last day", function()
     assert.equal(202, (world:ask { body = "{}", key = "k" }))
   end)
 
+  it("is read again where the memory does not take that a run may still turn up", function()
+    world:start()
+    local set, fails = world.memory.set, true
+    function world.memory.set(memory, name, ...)
+      if fails and name == "young:daily-report" then
+        fails = false
+        return nil, "no answer"
+      end
+      return set(memory, name, ...)
+    end
+    world:run_tasks()
+    assert.matches("cannot be read.*no answer", world:all_log())
+    assert.equal("1", world.memory:get "young:daily-report")
+    assert.equal("1", world.memory:get "read:daily-report")
+  end)
+
   it("is begun again by a delivery that finds it missing, as in a store that has lost its memory", function()
     local _, first = world:ask { body = "{}", key = "k" }
     world.memory.values = {}

@@ -399,6 +399,22 @@ describe("a delivery with a key", function()
       assert.equal(2, world:count())
     end)
 
+    it("is not started while it cannot be known whether Redis has lost its memory", function()
+      ask "k"
+      id = "second"
+      assert_refused(503, "reading", "k2")
+      world:run_tasks()
+      local get = memories.second.get
+      function memories.second.get(memory, name)
+        if name == "lost" then return nil, "no answer" end
+        return get(memory, name)
+      end
+      assert_refused(503, "store", "k2")
+      assert.equal(1, world:count())
+      memories.second.get = get
+      assert_refused(503, "lost", "k2")
+    end)
+
     it("waits for another host's attempt where this one has started after Redis lost its memory", function()
       id = "second"
       world:start(world.memory, { redis = { host = "127.0.0.1" } })

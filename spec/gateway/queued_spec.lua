@@ -137,6 +137,34 @@ describe("the gateway with a queue", function()
     assert.equal(1, world:count())
   end)
 
+  it("does not say that a refused delivery waits again where the queue could not be changed", function()
+    world:hook(function(request, go_on)
+      if not request.url:match "/run$" then return go_on() end
+      return { status = 400, headers = {}, body = '{"error":{"code":400,"message":"CDF says no"}}' }
+    end)
+    world:ask { body = "{}", key = "k" }
+    assert.equal(1, assert(drain()).refused)
+    local store = world.here.queued:open().store
+    local function fail() return nil, core.error { kind = "transport", message = "the disk is gone" } end
+    store.retry, store.drop = fail, fail
+    for _, body in ipairs { "{}", '{"a":1}' } do
+      local status, content = world:ask { body = body, key = "k" }
+      assert.equal(503, status)
+      assert.equal("queue", content.error.code)
+    end
+    assert.matches("the disk is gone", world:all_log())
+    store.retry, store.drop = nil, nil
+    local retry = store.retry
+    function store.retry(...) -- somebody else is quicker
+      assert(retry(...))
+      return nil
+    end
+    local status, _, headers = world:ask { body = "{}", key = "k" }
+    assert.equal(202, status)
+    assert.equal("true", headers["idempotent-replayed"])
+    assert.equal(1, assert(drain()).refused)
+  end)
+
   it("takes a delivery back that waits, and ends the run of one that does not", function()
     local _, body = world:ask { body = "{}", key = "k" }
     local status, cancelled = world:ask { path = body.url .. "/cancel" }

@@ -187,6 +187,38 @@ describe("a drain", function()
     assert.equal(1, assert(queue:drain()).started)
   end)
 
+  it("goes on in the next drain, whatever the program has raised at whatever point", function()
+    for _, kind in ipairs { "begun", "started", "failed" } do
+      local world, queue, store = new { seed = 4 }
+      local down, raises = true, true
+      local function raise() error("of the program", 0) end
+      local http = world.network.http
+      function world.network.http(network, request)
+        if down then return { failure = "connect", sent = false, message = "no route" } end
+        return http(network, request)
+      end
+      put(queue, 2)
+      assert.is_nil((queue:drain())) -- so that the next attempt is the one that finds out
+      world.network:sleep(700)
+      down = kind == "failed"
+      local ok, raised = pcall(queue.drain, queue, {
+        on_event = function(event) return event.type == kind and raises and raise() end,
+      })
+      assert.is_false(ok, kind)
+      assert.equal("of the program", raised)
+      assert.is_nil(next(store.mine), kind)
+      down, raises = false, false
+      world.network:sleep(700)
+      local turns = 0
+      assert(queue:drain { stop = function()
+        turns = turns + 1
+        return turns > 500
+      end })
+      assert.equal(0, store:count().waiting, kind)
+      for id, count in pairs(unreliable.count_by_request_id(world.sim)) do assert.equal(1, count, id) end
+    end
+  end)
+
   it("needs a client", function()
     local queue = assert(require("cdfworkflow").queue { store = memory_store.new() })
     local ok, message = pcall(function() queue:drain() end)

@@ -46,6 +46,17 @@ describe("running", function()
     assert.is_false(one:room "w")
   end)
 
+  it("asks again after a look that was interrupted", function()
+    local one = with { max_running = 4 }
+    local list = client.workflows.executions.list
+    client.workflows.executions.list = function() error("interrupted", 0) end
+    local ok, raised = pcall(one.room, one, "w")
+    client.workflows.executions.list = list
+    assert.is_false(ok)
+    assert.equal("interrupted", raised)
+    assert.is_true(one:room "w")
+  end)
+
   it("asks ever less often until some have ended", function()
     running("w", "w")
     local one = with { max_running = 2 }

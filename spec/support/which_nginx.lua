@@ -6,8 +6,10 @@ local shell = require "shell"
 
 local which_nginx = {}
 
---- What a shell starts it by.
-which_nginx.command = 'PATH="$PATH:/usr/sbin" ' .. shell.quote(os.getenv "NGINX" or "nginx")
+--- What a shell starts it by. It must not see the variable itself, which to nginx names sockets that it inherits; and
+--- what goes wrong before it has read where to say so is said on standard error.
+which_nginx.command = ('env -u NGINX PATH="$PATH:/usr/sbin" %s -e stderr'):format(
+  shell.quote(os.getenv "NGINX" or "nginx"))
 
 local described = shell.run(which_nginx.command .. " -V 2>&1")
 

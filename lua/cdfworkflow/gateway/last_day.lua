@@ -67,6 +67,11 @@ local function remember(self, memory, workflow, execution, now)
   if forgotten then self.log("error", "no room to remember a day's deliveries: repeated ones may start again") end
 end
 
+local function put(memory, name, seconds)
+  local ok, problem = memory:set(name, "1", seconds)
+  if not ok and problem ~= nil then error("the memory of deliveries: " .. tostring(problem), 0) end
+end
+
 local function read(self, memory, workflow)
   local now = core.time() * 1000
   local since = math.floor(now - (Once.KEPT + SKEW) * 1000)
@@ -75,9 +80,8 @@ local function read(self, memory, workflow)
   } do
     remember(self, memory, workflow, execution, now)
   end
-  memory:set("young:" .. workflow, "1", YOUNG)
-  local ok, problem = memory:set("read:" .. workflow, "1")
-  if not ok and problem ~= nil then error("the memory of deliveries: " .. tostring(problem), 0) end
+  put(memory, "young:" .. workflow, YOUNG)
+  put(memory, "read:" .. workflow)
 end
 
 --- Reads a workflow's last day, unless somebody has or does. → whether it is read

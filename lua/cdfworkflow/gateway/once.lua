@@ -226,9 +226,11 @@ function Once:first(one)
   local reach = 2 * (Once.TIMEOUT + Once.DEAD)
   local ok, execution, err = protected(self.find, self, one, now() - reach * 1000)
   if ok and execution then return self:settled(one, execution, true) end
-  local lost = one.memory:get "lost" -- another memory was, a short while ago, and hosts went on
-  if ok and not err and not lost then return self:run(one, reach) end
+  local lost, unknown = one.memory:get "lost" -- another memory was, a short while ago, and hosts went on
+  unknown = type(unknown) == "string" and unknown
+  if ok and not err and not lost and not unknown then return self:run(one, reach) end
   free(one)
+  if unknown then return refused("store", unknown) end
   if ok and not err then return refused "lost" end
   if not ok then error(execution, 0) end
   return failed(err)

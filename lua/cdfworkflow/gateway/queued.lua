@@ -65,11 +65,13 @@ local FREED = { invalid = true, api = true }
 --- A delivery that was refused for good is free: it waits again, or gives way to one with another body.
 local function again(here, one, known)
   if hash_of(known) == one.hash then
-    here:retry(known.id)
-    return { delivery = { id = known.id, workflow = known.workflow, state = "waiting" }, is_new = true }
+    local done, err = here:retry(known.id)
+    if not done and err.kind ~= "invalid" then return trouble(err) end -- invalid: it is not refused any more
+    return { delivery = { id = known.id, workflow = known.workflow, state = "waiting" }, is_new = done == true }
   end
   if not FREED[known.error and known.error.kind] then return { code = "key_reused" } end
-  here:drop(known.id)
+  local done, err = here:drop(known.id)
+  if not done and err.kind ~= "invalid" then return trouble(err) end
   return put(here, one, known.id)
 end
 

@@ -14,6 +14,7 @@ local protected = require "cdfworkflow.call.protected"
 ---@field result cdfworkflow.DrainResult
 ---@field err? cdfworkflow.Error why it ends before the queue is empty
 ---@field over? boolean the workers are to end
+---@field held table<cdfworkflow.queue.Claim, true> those that the store was told nothing of yet
 local Drain = {}
 Drain.__index = Drain
 
@@ -63,24 +64,35 @@ local function kept(self, ok, err)
   if not give_up(self, err) then sleep(self, 10) end
 end
 
+--- The store was told of the claim's end.
+local function concluded(self, claim, ok, err)
+  self.held[claim] = nil
+  return kept(self, ok, err)
+end
+
+local function release(self, claim)
+  self.queue.store:release(claim)
+  self.held[claim] = nil
+end
+
 local function started(self, claim, execution, round)
   self.queue.pace:up(round)
   self.result.started = self.result.started + 1
   claim.execution = execution
-  kept(self, self.queue.store:settle(claim, execution))
+  concluded(self, claim, self.queue.store:settle(claim, execution))
   tell(self, { type = "started", delivery = claim, execution = execution })
 end
 
 local function refused(self, claim, err)
   self.result.refused = self.result.refused + 1
-  kept(self, self.queue.store:refuse(claim, err))
+  concluded(self, claim, self.queue.store:refuse(claim, err))
   tell(self, { type = "refused", delivery = claim, err = err })
 end
 
 local function failed(self, claim, err, round, in_doubt)
   local queue = self.queue
   local seconds = queue.pace:down(round, queue.clock.now(), err)
-  kept(self, queue.store:fail(claim, err, in_doubt))
+  concluded(self, claim, queue.store:fail(claim, err, in_doubt))
   tell(self, { type = "failed", delivery = claim, err = err, wait = seconds })
 end
 
@@ -131,7 +143,7 @@ local function attempt(self, claim, round)
   local is_ours, err = queue.store:begin(claim, client.timeout)
   if not is_ours then
     queue.pace:give_back(round)
-    queue.store:release(claim)
+    release(self, claim)
     if err then kept(self, nil, err) else sleep(self, 0.2) end -- somebody drops it, or has taken it over
     return
   end
@@ -142,10 +154,7 @@ local function attempt(self, claim, round)
   local left = math.max(deadline - queue.clock.now(), 0.001)
   local ok, execution, trouble = protected(client.run, double, claim.workflow, claim.version, options_of(claim, left))
   self.running:ends(claim, ok and execution or nil)
-  if not ok then
-    queue.store:release(claim)
-    error(execution, 0)
-  end
+  if not ok then error(execution, 0) end
   return ended(self, claim, execution, trouble, round, progress.phase)
 end
 
@@ -182,13 +191,14 @@ local function take_one(self, round)
     self.ask_again = seconds
     return false
   end
+  self.held[claim] = true
   if claim.age > queue.max_age then
     queue.pace:give_back(round)
     return refused(self, claim, too_old(claim, queue.max_age))
   end
   local may, trouble = may_begin(self, claim)
   if may then return attempt(self, claim, round) end
-  queue.store:release(claim)
+  release(self, claim)
   if not trouble then return queue.pace:give_back(round) end
   tell(self, { type = "failed", err = trouble, wait = queue.pace:down(round, queue.clock.now(), trouble) })
 end
@@ -227,6 +237,12 @@ local function work_together(self, workers)
   if raised ~= nil then error(raised, 0) end
 end
 
+--- Something was raised, by the program or in it: what was held waits again, and the next drain goes on.
+local function let_go(self)
+  for claim in pairs(self.held) do self.queue.store:release(claim) end
+  self.queue.pace:interrupted()
+end
+
 ---@param queue cdfworkflow.Queue
 ---@param opts cdfworkflow.DrainOptions
 ---@param running cdfworkflow.queue.Running
@@ -235,8 +251,10 @@ end
 function Drain.run(queue, opts, running)
   local self = setmetatable({
     queue = queue, opts = opts, running = running, result = { started = 0, refused = 0, others = false },
+    held = {},
   }, Drain)
   local ok, raised = protected(work_together, self, opts.concurrency)
+  if not ok then let_go(self) end
   if queue.store.rest then queue.store:rest() end
   if not ok then error(raised, 0) end
   if not self.err then return self.result end

@@ -47,6 +47,9 @@ function Pace:give_back(round)
   if round == self.round then self.probing = false end
 end
 
+--- What was under way was interrupted: nobody will hand it back.
+function Pace:interrupted() self.probing = false end
+
 --- CDF has answered.
 ---@param round integer
 function Pace:up(round)

@@ -2,6 +2,8 @@
 -- How many executions are running, so that a drain can keep to a number of them, in the project or of one workflow. CDF
 -- is asked when a number may have been reached, and then ever less often until there is room.
 
+local protected = require "cdfworkflow.call.protected"
+
 ---@class cdfworkflow.queue.Running
 ---@field client cdfworkflow.Client
 ---@field clock cdfworkflow.queue.Clock
@@ -62,8 +64,9 @@ end
 local function look(self)
   local asked = self.clock.now()
   self.looking = true
-  local seen, err = list(self)
+  local ok, seen, err = protected(list, self)
   self.looking = false
+  if not ok then error(seen, 0) end
   if not seen then return nil, err end
   self.seen, self.looked = seen, self.clock.now()
   for id, one in pairs(self.started) do

@@ -360,3 +360,25 @@ describe("what is over", function()
     assert.equal("waiting\n", (shell.run(("ls %s/log"):format(path))))
   end)
 end)
+
+describe("a claim that is given back while what waits is listed", function()
+  it("is not given to two", function()
+    put "a"
+    local first = assert(store:claim())
+    local waiting = store.waiting
+    store.waiting = setmetatable({ scan = function(_, most)
+      local found, is_slow = waiting:scan(most), true
+      return {
+        step = function(_, entries)
+          local slow = is_slow
+          is_slow = false
+          return slow or found:step(entries)
+        end,
+        result = function() return found:result() end,
+      }
+    end }, { __index = function(_, name) return function(_, ...) return waiting[name](waiting, ...) end end })
+    function store.clock.sleep() if first then first = store:release(first) and nil end end
+    assert.equal("a", assert(store:claim()).id)
+    assert.is_nil((store:claim()))
+  end)
+end)

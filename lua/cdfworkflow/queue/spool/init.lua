@@ -388,8 +388,8 @@ function Spool:claim()
     self.listing = false
     if message then return trouble(self, "cannot list the deliveries", message) end
     if not item then return nil end
-    local claim
-    claim, message = open_claim(self, item)
+    local is_mine, claim = self.mine[item.name], nil -- given back, and found by a listing under way, it stands twice
+    if not is_mine then claim, message = open_claim(self, item) end
     if message then
       self.line:push(item)
       return trouble(self, ("cannot take the delivery %s"):format(delivery_file.id(item.name)), message)
