@@ -151,9 +151,10 @@ local function kinds_of(name, code)
     local world = new_world()
     local object = assert(load("return " .. path, "=path", "t", world))()
     local fails = false
+    local inner = object[method]
     object[method] = function(self, ...)
       world.sim:fault { drop = "after", match = { path = "/projects/", nth = nth, times = 100000 } }
-      local result, err = getmetatable(object).__index[method](self, ...)
+      local result, err = inner(self, ...)
       world.sim:clear_faults()
       if err then kinds[err.kind], fails = true, true end
       return result, err
