@@ -9,7 +9,7 @@ local world = require "http_world"
 
 after_each(world.stop)
 
---- An identity provider that answers when it is told to.
+--- An identity provider that takes its time.
 local function slow_provider(seconds)
   return world.serve(([[
     for _ in function() return read(connection) end do
