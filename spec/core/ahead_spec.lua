@@ -9,14 +9,14 @@ local world = require "http_world"
 
 after_each(world.stop)
 
---- An identity provider that answers when it is told to.
-local function slow_provider()
-  return world.serve [[
+--- An identity provider that takes its time.
+local function slow_provider(seconds)
+  return world.serve(([[
     for _ in function() return read(connection) end do
-      sleep(0.3)
+      sleep(%g)
       reply(connection, 200, '{"access_token":"t","expires_in":3600}')
     end
-  ]]
+  ]]):format(seconds or 0.3))
 end
 
 local function client_of(base_url, provider, ca_file)
@@ -81,7 +81,7 @@ describe("a connection with CDF", function()
 
   local with_http_2 = libcurl.is_at_least(7, 88) and it or function() end -- else nothing is made ahead
   with_http_2("carries session and run where it speaks HTTP/2", function()
-    local provider = slow_provider()
+    local provider = slow_provider(1) -- by when the connection is there, also on a machine that has much to do
     local server = world.nginx("ssl http2", [[
       location ~ /status$ { stub_status; }
       location = /api/v1/projects/p/sessions { return 201 '{"items":[{"id":1,"status":"READY","nonce":"n"}]}'; }
