@@ -90,6 +90,7 @@ static int http_submit(lua_State *L) {
   lua_settop(L, 2);
   cdfw_getuservalue(L, 1);
   cdfw_response *response = cdfw_response_push(L, request->max_response_size);
+  check_http(L); /* a finalizer may have closed it */
   cdfw_transfer *transfer = cdfw_engine_reserve(&http->engine);
   if (transfer == NULL) return luaL_error(L, "not enough memory");
   cdfw_rawsetp(L, 3, transfer);
@@ -135,8 +136,10 @@ typedef struct carriage {
   int64_t id;              /* under which the call is known; 0: not yet */
 } carriage;
 
+/* A finalizer may have closed the object while the call took its step. */
 static void rest(carriage *c) {
-  if (c->transfer != NULL) cdfw_engine_rest(&c->http->engine, c->transfer);
+  if (c->transfer != NULL && c->http->open) cdfw_engine_rest(&c->http->engine, c->transfer);
+  if (c->transfer != NULL && !c->http->open) cdfw_transfer_free(c->transfer);
   c->transfer = NULL;
 }
 
@@ -156,6 +159,10 @@ static int carry_on(lua_State *L) {
     for (int i = count; i > 0; i--)
       lua_rawseti(L, -i - 1, i);
     return 1;
+  }
+  if (!c->http->open) {
+    cdfw_request_free(&c->http->request);
+    return luaL_error(L, "the http object is closed");
   }
   cdfw_transfer *next = cdfw_engine_reserve(&c->http->engine);
   if (next == NULL) return luaL_error(L, "not enough memory");

@@ -327,6 +327,45 @@ describe("a call that is carried", function()
     assert.same({ "raised", "the call is over" }, step)
   end)
 
+  --- Whether a finalizer has closed the object in the very step that takes a run's answer, as it does on Lua 5.4; and
+  --- what comes of that step.
+  local function close_in_step(server)
+    local http = new()
+    local call = assert(core.run(client_of(server.url, { token = TOKEN }), "foo", "1"))
+    http:carry(call)
+    while not http:wait(1) do end
+    assert.is_nil((http:finished())) -- the session's answer
+    while not http:wait(1) do end
+    local finished, is_closed = http.finished, false
+    local kept = { setmetatable({}, { __gc = function()
+      http:close()
+      is_closed = true
+    end }) }
+    pcall(collectgarbage, "incremental", 100, 1000, 30) -- of 5.4: whole rounds, the first with the next new object
+    collectgarbage()
+    collectgarbage "stop"
+    rawset(kept, 1, nil)
+    collectgarbage "restart"
+    local before = is_closed
+    local ok, _, step = pcall(finished, http)
+    local during = is_closed and not before
+    pcall(collectgarbage, "incremental", 200, 100, 13)
+    http:close()
+    assert.is_true(during and ok or not during)
+    return during, step
+  end
+
+  it("gives what it has, and sends nothing more, where a finalizer closes the object while it takes a step", function()
+    local during, step = close_in_step(serve_run("reply(connection, 202, " .. EXECUTION .. ")"))
+    if during then assert.equal("done", step[1]) end
+    local server = serve_run [[
+      log(request.path) reply(connection, 400, '{"error":{"code":400,"message":"no"}}')
+    ]]
+    during, step = close_in_step(server)
+    if during then assert.same({ "raised", "the http object is closed" }, step) end
+    if during then assert.equal(1, #server:stop()) end -- the session is not revoked any more
+  end)
+
   it("can be cancelled, and is let go of then and when the object is closed", function()
     local server = serve "read(connection) sleep(5)"
     local http = new()

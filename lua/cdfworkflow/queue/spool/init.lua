@@ -341,6 +341,7 @@ end
 
 local function claim_of(self, item, delivery, put, history, size)
   local claim, clock = delivery, self.clock
+  claim.put = put
   if history.retried then put, claim.created = history.retried, history.retried.time end
   claim.item, claim.size, claim.attempts, claim.error = item, size, history.attempts, history.error
   claim.age = moment.at_least(clock, put)
@@ -413,11 +414,19 @@ local function hold_log(self, claim)
   return log, message
 end
 
+--- Whether the delivery still waits: not dropped, nor put again since. nil: that cannot be seen.
+local function still_waits(self, claim)
+  local text, message = self.waiting:read(claim.item.name, delivery_file.HEAD)
+  local head = text and delivery_file.head(text)
+  if not head then return text and false, message end
+  return head.put.time == claim.put.time and head.put.up == claim.put.up
+end
+
 function Spool:begin(claim, seconds)
   local log, message = hold_log(self, claim)
   if log == false then return false end
   local there
-  if log then there, message = self.waiting:size(claim.item.name) end
+  if log then there, message = still_waits(self, claim) end
   if there == false then
     claim.is_gone = true
     return false
