@@ -17,6 +17,5 @@ bool cdfw_stay(const char **reason) {
   /* It is loaded already: nothing is read, only the promise is added. */
   if (dlopen(object.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE) != NULL) return true;
   *reason = dlerror();
-  if (*reason == NULL) *reason = "it is not a shared object";
-  return false;
+  return *reason == NULL; /* nothing was loaded by that name: it is a part of the program itself */
 }

@@ -42,7 +42,7 @@ void cdfw_wiping_free(void *block) {
 void *cdfw_wiping_resize(void *block, size_t size) {
   if (block == NULL) return malloc(size);
   size_t old_size = usable_size(block);
-  if (size <= old_size && (size >= old_size / 2 || old_size <= 4 * ROOMY)) return block;
+  if (size <= old_size && (size >= old_size / 2 || old_size <= (size_t)4 * ROOMY)) return block;
   void *moved = malloc(size < ROOMY ? 4 * size + 1 : size);
   if (moved == NULL) return NULL;
   memcpy(moved, block, old_size < size ? old_size : size);
