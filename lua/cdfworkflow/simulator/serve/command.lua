@@ -15,8 +15,8 @@ local command = {}
 
 local EPILOG = table.concat({
   environment.HELP, fault_notation.HELP, loading.HELP, control.HELP,
-  "Tokens, nonces and timers follow the simulator's clock. The --state file holds what was put into the simulator,\n"
-    .. "secrets of functions too; only its owner can read it.",
+  "Tokens, nonces and timers follow the simulator's clock. The --state file holds what was put into the\n"
+    .. "simulator, secrets of functions too; only its owner can read it.",
 }, "\n\n")
 
 local DEFAULT_SECRET = "client-secret"

@@ -14,7 +14,7 @@ local control = {}
 control.HELP = [[
 Programs may ask for /health, and for /metrics (Prometheus). With --control, programs on this machine may
   POST /_simulator/advance    {"seconds": 90} moves the clock
-  POST /_simulator/fault      {"match": {"operation": "run"}, "status": 503} orders a fault; the answer has its id
+  POST /_simulator/fault      {"match": {"operation": "run"}, "status": 503} orders a fault; answers its id
   GET /_simulator/fault       the faults that wait
   DELETE /_simulator/fault    {"id": 1} takes one back, without a body all of them
   POST /_simulator/reset      everything is as it was at the start; tokens stay good, ids are not given twice

@@ -8,9 +8,9 @@ environment.HELP = [[
 A client of this library, and whatever reads the CDF Toolkit's variables, is pointed at the simulator by
   cdfworkflow-sim --port 8080 --print-env > sim.env &        and then, in the shell of the client,
   . ./sim.env
-which holds CDF_PROJECT, CDF_URL (http://HOST:PORT), LOGIN_FLOW, PROVIDER, IDP_CLIENT_ID, IDP_CLIENT_SECRET and
-IDP_TOKEN_URL (http://HOST:PORT/oauth2/token; also /TENANT/oauth2/v2.0/token). Other clients: base URL http://HOST:PORT,
-token URL as above, or a token of --token as bearer.]]
+which holds CDF_PROJECT, CDF_URL (http://HOST:PORT), LOGIN_FLOW, PROVIDER, IDP_CLIENT_ID, IDP_CLIENT_SECRET
+and IDP_TOKEN_URL (http://HOST:PORT/oauth2/token; also /TENANT/oauth2/v2.0/token). Other clients: base URL
+http://HOST:PORT, token URL as above, or a token of --token as bearer.]]
 
 local function export(name, value)
   return ("export %s='%s'"):format(name, (value:gsub("'", "'\\''")))

@@ -12,7 +12,7 @@ A fault is WHERE:WHAT, and hits the next request that fits:
   WHERE   token, session or run, any other operationId of the API, or any
   WHAT    one or more of these, with commas between:
             a status          answer with it as CDF would, and do nothing, as in run:503
-            foreign-before    with a status: somebody else answers, such as a balancer, as in run:502,foreign-before
+            foreign-before    with a status: somebody else answers, as in run:502,foreign-before
             foreign-after     the same, after the request was handled
             drop-before       cut the connection before the request is handled
             drop-after        cut it after the request is handled, with no answer

@@ -9,15 +9,16 @@ local loading = {}
 
 loading.HELP = [[
 The file of --load returns a function, which gets the simulator, or a table with any of these members:
-  functions        external id -> Lua function(data, context) that stands for a Cognite Function; returns its response
-                   and, if it likes, how many seconds it takes
+  functions        external id -> Lua function(data, context) that stands for a Cognite Function; returns its
+                   response and, if it likes, how many seconds it takes
   function_apps    the same for Function Apps: Lua function(functionApp, context)
-  mappings         the same for jsonMapping tasks, whose expression is not read here: external id of the task -> Lua
-                   function(jsonMapping, context); returns the result
+  mappings         the same for jsonMapping tasks, whose expression is not read here: the task's external
+                   id -> Lua function(jsonMapping, context); returns the result
   transformations  external id -> Lua function(parameters, context); returns how many seconds it takes
   simulations      the same, by the external id of the routine
-  requests         the rest of CDF's API: "GET /timeseries/{id}" -> JSON as a table, or Lua function(request) with
-                   method, path, params, query, headers, body; returns JSON, status, seconds. Tasks and clients get it
+  requests         the rest of CDF's API: "GET /timeseries/{id}" -> JSON as a table, or Lua function(request)
+                   with method, path, params, query, headers, body; returns JSON, status, seconds.
+                   Tasks and clients get it
   workflows        a list of workflows, as in the API
   versions         a list of workflow versions, as in the API
   faults           a list of faults to come, as tables: {match = {operation = "run"}, status = 503}]]
