@@ -66,7 +66,19 @@ describe("queue.redis", function()
   local REFUSED = core.error { kind = "api", status = 400, message = "no such version" }
 
   describe("keeps", function()
-    it("what was put, byte for byte, and once", function()
+    it("knows all of a delivery that was started, also where Redis has lost it meanwhile", function()
+    local store = start()
+    put(store, "a", { metadata = { hash = "h" } })
+    local claim = assert(store:claim())
+    assert.is_true(store:begin(claim, 60))
+    server:ask "FLUSHALL"
+    assert(store:settle(claim, { id = "e", status = "RUNNING" }))
+    local known = assert(store:get "a")
+    assert.same({ "started", "w", "1", { hash = "h" } }, { known.state, known.workflow, known.version, known.metadata })
+    assert.is_true(math.abs(known.created - core.time()) < 60)
+  end)
+
+  it("what was put, byte for byte, and once", function()
       local store = start()
       local input = '{"big": 12345678901234567890, "list": [], "text": "\\u0000 \\r\\n ø"}'
       assert.is_true(put(store, "a", { input = input, metadata = { site = "north" } }))

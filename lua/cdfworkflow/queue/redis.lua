@@ -197,7 +197,7 @@ end
 ---@return cdfworkflow.Error? err
 function Store:settle(claim, execution)
   return done(ask(self, nil, scripts.settle, claim.id, encoded(execution), ("%.3f"):format(self.clock.time()),
-    claim.workflow, claim.version))
+    claim.workflow, claim.version, encoded(claim.metadata), ("%.3f"):format(claim.created)))
 end
 
 ---@return true|nil done

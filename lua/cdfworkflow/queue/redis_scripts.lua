@@ -205,15 +205,15 @@ end
 return 1
 ]]
 
---- id, execution, time, workflow, version. Whoever says that it was started is right, also when it was taken over, and
---- when Redis has lost what it knew of it.
+--- id, execution, time, workflow, version, metadata, created. Whoever says that it was started is right, also when it
+--- was taken over, and when Redis has lost what it knew of it.
 scripts.settle = [[
 local id = ARGV[1]
 also_when_full()
 if member(id, 'state') ~= 'started' then
   leave(id)
   redis.call('HSET', hash(id), 'state', 'started', 'execution', ARGV[2], 'ended', ARGV[3], 'workflow', ARGV[4],
-    'version', ARGV[5])
+    'version', ARGV[5], 'metadata', ARGV[6], 'created', ARGV[7])
   redis.call('HDEL', hash(id), 'error', 'owner', 'until')
   redis.call('EXPIRE', hash(id), REMEMBERED)
 end
