@@ -23,7 +23,12 @@ end
 --- A table that is one already may be marked again; one with another metatable may not.
 local ARRAY = {
   word = "a table without a metatable of its own",
-  accepts = function(value) return type(value) == "table" and pcall(mark, value) end,
+  accepts = function(value)
+    if type(value) ~= "table" then return false end
+    local ok, why = pcall(mark, value)
+    if not ok and not tostring(why):find("metatable", 1, true) then error(why, 0) end -- no memory
+    return ok
+  end,
 }
 
 --- Marks a table as a JSON array, which an empty one needs: `cdf.array {}` is written as `[]`.
