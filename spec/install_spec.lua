@@ -55,7 +55,7 @@ describe("make install", function()
 
   it("brings programs that find all of it, also by way of a link, whatever LUA_PATH says", function()
     shell.run(("ln -s '%s/bin/cdfworkflow' %s/linked"):format(prefix, stage))
-    local of_another_lua = "LUA_CPATH=$(lua5.3 -e 'print(package.cpath)')"
+    local of_another_lua = 'LUA_CPATH="$(lua5.3 -e "print(package.cpath)")"'
     for _, program in ipairs { ("'%s/bin/cdfworkflow'"):format(prefix), stage .. "/linked" } do
       for _, setting in ipairs { "", "LUA_PATH=/nowhere/?.lua LUA_CPATH='/nowhere/?.so;;'", of_another_lua } do
         local said, status = run(program .. " --version", setting)
