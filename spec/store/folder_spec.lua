@@ -37,6 +37,17 @@ describe("a store in a folder", function()
     assert.equal("", store:get "a")
   end)
 
+  it("knows a value from what stood there before, whose end a killed process has left", function()
+    store:set("a", "short")
+    local name = core.sha256 "a"
+    local record = store.entries:read(name, 100)
+    store:set("a", "longer than what comes next")
+    local file = assert(io.open((shell.run(("find %s -name %s"):format(shell.quote(path), name)):gsub("\n", "")), "r+"))
+    file:write(record)
+    file:close()
+    assert.equal("short", store:get "a")
+  end)
+
   it("is the same for all who open it, and its owner's only", function()
     local other = assert(folder.new(path))
     assert.is_true(store:add("a", "1", 10))

@@ -78,18 +78,19 @@ local function with_file(self, key, create, fn)
   return a, b
 end
 
---- What a file says, if it has not ended.
+--- What a file says, if it has not ended. Behind the value may be the rest of a longer one, whose place it was about to
+--- take when its process was killed.
 local function value_of(file)
   local text, message = file:read(MOST)
   if not text then return nil, message end
-  local ends, value = text:match "^(%S+) (.*)$"
+  local ends, length, value = text:match "^(%S+) (%d+) (.*)$"
   if not ends or ends ~= "-" and tonumber(ends) <= core.now() then return false end
-  return value
+  return value:sub(1, tonumber(length))
 end
 
 local function write(file, value, seconds)
   local ends = seconds and seconds > 0 and ("%.3f"):format(core.now() + seconds) or "-"
-  return file:rewrite(ends .. " " .. value)
+  return file:rewrite(("%s %d %s"):format(ends, #value, value))
 end
 
 -- }====
