@@ -190,10 +190,12 @@ static void tell_tls(const cdfw_transfer *transfer, CURLcode code, cdfw_response
              (int)strcspn(alert, ","), alert);
   else if (is_no_tls(transfer->words))
     snprintf(response->detail, sizeof response->detail, "what answers there speaks no TLS");
-  else if (code == CURLE_SSL_CACERT_BADFILE)
-    snprintf(response->detail, sizeof response->detail, "no use of its certificates: %.200s",
-             transfer->words);
-  else if (response->failure == CDFW_FAILURE_CONNECT)
+  else if (code == CURLE_SSL_CACERT_BADFILE) /* which file, GnuTLS does not tell */
+    snprintf(
+        response->detail, sizeof response->detail, "no use of its certificates: %.200s",
+        transfer->words[0] != 0 ? transfer->words : cdfw_buffer_text(&transfer->settings->ca_file));
+  else if (response->failure == CDFW_FAILURE_CONNECT &&
+           strstr(transfer->words, "nternal error") == NULL) /* so GnuTLS calls the alert */
     snprintf(response->detail, sizeof response->detail,
              "the connection ended in the TLS handshake");
 }
