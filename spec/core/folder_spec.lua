@@ -148,7 +148,8 @@ describe("folder:publish and folder:move", function()
   it("say that a folder has become read-only, and so do all that write", function()
     local source = ("package.cpath = %q local f = require 'cdfworkflow.core'.folder(%q) "):format(package.cpath, path)
       .. "f:write('temp', 'x') os.execute('mount -o remount,ro,bind " .. path .. "') "
-      .. "print(f:publish('temp', f, 'file')) print(f:write('a', 'x')) print(f:remove 'temp') print(f:lock('b', true)) print(f:read('temp', 9))"
+      .. "print(f:publish('temp', f, 'file')) "
+      .. "print(f:write('a', 'x')) print(f:remove 'temp') print(f:lock('b', true)) print(f:read('temp', 9))"
     local command = ("mount -t tmpfs none %s && exec %s -e %s"):format(path, shell.lua, shell.quote(source))
     local said, status = shell.run("unshare -rm sh -c " .. shell.quote(command))
     if status ~= 0 then return print("# no file system can be mounted here: " .. said:match "[^\n]*") end
