@@ -152,6 +152,12 @@ static void judge_owner(lua_State *L, const cdfw_call *call, const cdfw_response
   lua_pop(L, 1);
 }
 
+/* A transport of the caller's own need not say so; some failures speak for themselves. */
+static bool was_connected(const cdfw_response *response) {
+  return response->connected || response->sent || response->failure == CDFW_FAILURE_NONE ||
+         response->failure == CDFW_FAILURE_SEND || response->failure == CDFW_FAILURE_RECEIVE;
+}
+
 void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_response *response,
                          double wall, cdfw_outcome *outcome) {
   const cdfw_buffer *headers = &response->headers;
@@ -160,8 +166,7 @@ void cdfw_answer_outcome(lua_State *L, const cdfw_call *call, const cdfw_respons
   memset(outcome, 0, sizeof *outcome);
   outcome->failure = response->failure;
   outcome->sent = response->sent;
-  outcome->connected =
-      response->failure == CDFW_FAILURE_NONE || response->sent || response->connected;
+  outcome->connected = was_connected(response);
   outcome->status = response->status;
   outcome->auto_retryable = marked != NULL && strcasecmp(marked, "true") == 0;
   outcome->retry_after = asked != NULL ? cdfw_policy_retry_after(
