@@ -345,7 +345,7 @@ VERSION := $(shell sed -n 's/^\#define CDFW_VERSION "\(.*\)"/\1/p' src/client.h)
 # LuaJIT loads what is built for 5.1.
 .PHONY: deb
 deb:
-	@packaging/deb.sh $(BUILD)/deb $(VERSION) "$(strip $(filter-out luajit,$(LUAS)))" $(ADDRESS)
+	@rockspec/deb.sh $(BUILD)/deb $(VERSION) "$(strip $(filter-out luajit,$(LUAS)))" $(ADDRESS)
 
 # The rockspec of this version, for the public address (homepage, issues, source).
 .PHONY: rockspec

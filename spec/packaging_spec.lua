@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- packaging/deb.sh: what `make deb` makes. Installed on new machines they are by `make fresh`.
+-- rockspec/deb.sh: what `make deb` makes. Installed on new machines they are by `make fresh`.
 -- Runs on: 5.4
 
 local core = require "cdfworkflow.core"
