@@ -18,10 +18,6 @@ local protected = require "cdfworkflow.call.protected"
 local LastDay = {}
 LastDay.__index = LastDay
 
---- Seconds that an execution may be older by CDF's clock than by this machine's.
-local SKEW = 900
---- A run that somebody sent before the memory began may turn up for so long.
-local YOUNG = Once.TIMEOUT + Once.DEAD
 --- Seconds after which another worker may begin as well, which does no harm.
 local READ_TIME = 60
 --- Seconds between attempts: the first, and the longest.
@@ -30,19 +26,12 @@ local PAUSE, LONGEST_PAUSE = 1, 30
 ---@return cdfworkflow.gateway.LastDay
 function LastDay.new(parts) return setmetatable(parts, LastDay) end
 
---- What the memory holds under a name, or why it cannot be asked.
-local function get(memory, name)
-  local value, problem = memory:get(name)
-  if value ~= nil then return value end
-  return nil, type(problem) == "string" and problem or nil
-end
-
 --- Whether the last day of the workflow is in the memory. Where it is not, it is read from now on.
 ---@param memory table what `bind` gave
 ---@return boolean|nil is_read
 ---@return string? problem the memory cannot be asked
 function LastDay:is_read(workflow, memory)
-  local read, problem = get(memory, "read:" .. workflow)
+  local read, problem = Once.get(memory, "read:" .. workflow)
   if not read and not problem then self:begin() end
   return read ~= nil, problem
 end
@@ -51,7 +40,7 @@ end
 ---@return boolean|nil is_young
 ---@return string? problem
 function LastDay.is_young(_, workflow, memory)
-  local young, problem = get(memory, "young:" .. workflow)
+  local young, problem = Once.get(memory, "young:" .. workflow)
   return young ~= nil, problem
 end
 
@@ -74,13 +63,13 @@ end
 
 local function read(self, memory, workflow)
   local now = core.time() * 1000
-  local since = math.floor(now - (Once.KEPT + SKEW) * 1000)
+  local since = math.floor(now - (Once.KEPT + Once.SKEW) * 1000)
   for execution in self.client.workflows.executions:each {
     workflowFilters = { { externalId = workflow } }, createdTimeStart = since,
   } do
     remember(self, memory, workflow, execution, now)
   end
-  put(memory, "young:" .. workflow, YOUNG)
+  put(memory, "young:" .. workflow, Once.GUARDED) -- what was sent before may turn up
   put(memory, "read:" .. workflow)
 end
 
@@ -91,7 +80,7 @@ local function attempt(self, workflow)
     self.log("error", "the memory of deliveries: " .. tostring(problem))
     return false
   end
-  if get(memory, "read:" .. workflow) then return true end
+  if Once.get(memory, "read:" .. workflow) then return true end
   local lock = "reading:" .. workflow
   if not memory:add(lock, "1", READ_TIME) then return false end
   local ok, err = protected(read, self, memory, workflow)

@@ -37,7 +37,7 @@ local function note_loss(shared, memory)
   local known = shared:get "memory"
   if known == memory.id then return true end
   if known then
-    local told, problem = memory:set("lost", "1", Once.TIMEOUT + Once.DEAD)
+    local told, problem = memory:set("lost", "1", Once.GUARDED)
     if not told then return nil, problem end
   end
   shared:set("memory", memory.id)

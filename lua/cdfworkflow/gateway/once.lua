@@ -2,6 +2,7 @@
 -- One run for a delivery, however often it comes. The memory (a dictionary that is shared with the other workers, or
 -- hosts) tells what became of each delivery of the last day; where it says that nobody knows, CDF is asked.
 
+local contract = require "cdfworkflow.queue.contract"
 local core = require "cdfworkflow.core"
 local delivery = require "cdfworkflow.gateway.delivery"
 local protected = require "cdfworkflow.call.protected"
@@ -19,17 +20,15 @@ Once.__index = Once
 Once.TIMEOUT = 25
 --- Seconds for which a delivery is remembered.
 Once.KEPT = 24 * 3600
---- Seconds after which CDF can neither start a run that was sent, nor still hide it (README «Promises»).
-Once.DEAD = 90
+--- Seconds for which an attempt may bring about a run: then CDF can neither start what was sent, nor still hide it.
+Once.GUARDED = Once.TIMEOUT + contract.SETTLED_AFTER
+--- Seconds that clocks may be apart: those of this machine, of another host, of CDF (CDF.md 20).
+Once.SKEW = 900
 
 --- Seconds after which whoever had a delivery without outcome is no longer at it.
 local GIVEN_UP = Once.TIMEOUT + 5
 --- Seconds that an attempt must have left to be worth it.
 local LEAST = 1
---- Seconds that clocks may be apart: those of this machine, of another host, of CDF.
-local SKEW = 900
---- Seconds for which an attempt may bring about a run.
-local GUARDED = Once.TIMEOUT + Once.DEAD
 --- Seconds after which a look that nobody ended is another's to begin.
 local LOOK_TIME = 60
 
@@ -64,11 +63,21 @@ function Once.new(parts) return setmetatable(parts, Once) end
 
 -- {==== Marks ====
 
---- What stands in the memory, or why it cannot be read.
-local function read(one)
-  local text, problem = one.memory:get(name_of(one))
-  if text ~= nil then return read_mark(tostring(text)) end
+--- What a memory holds under a name, or why it cannot be asked. (The second value of ngx.shared is a number.)
+---@param memory table what `bind` gave
+---@param name string
+---@return any value nil where there is none, or where that cannot be known
+---@return string? problem
+function Once.get(memory, name)
+  local value, problem = memory:get(name)
+  if value ~= nil then return value end
   return nil, type(problem) == "string" and problem or nil
+end
+
+--- The mark of a delivery, or why it cannot be read.
+local function read(one)
+  local text, problem = Once.get(one.memory, name_of(one))
+  return text ~= nil and read_mark(tostring(text)) or nil, problem
 end
 
 --- Puts something into the memory. → whether it is there, why not, whether another had to go
@@ -94,12 +103,12 @@ local function open_mark(one) return ("open %s %.0f %s"):format(one.hash, now(),
 local function begin(one) one.deadline = core.now() + Once.TIMEOUT end
 
 --- Whether the attempt is surely nobody else's yet: who was frozen and wakes up late leaves the marks alone.
-local function is_ours(one) return core.now() < one.deadline + Once.DEAD / 2 end
+local function is_ours(one) return core.now() < one.deadline + contract.SETTLED_AFTER / 2 end
 
 --- Marks the delivery as begun. → false where another one was quicker, nil and why where the memory cannot be written
 function Once:open(one)
   begin(one)
-  local ok, problem = put(one, guard_of(one), "1", GUARDED)
+  local ok, problem = put(one, guard_of(one), "1", Once.GUARDED)
   if not ok then return nil, tostring(problem) end
   local added, forgotten
   added, problem, forgotten = one.memory:add(name_of(one), open_mark(one), Once.KEPT)
@@ -148,7 +157,7 @@ end
 ---@return cdfworkflow.Error? err
 function Once:find(one, since)
   local executions, err = self.client.workflows.executions:list {
-    workflowFilters = { { externalId = one.workflow } }, createdTimeStart = math.floor(since - SKEW * 1000),
+    workflowFilters = { { externalId = one.workflow } }, createdTimeStart = math.floor(since - Once.SKEW * 1000),
     limit = math.huge,
   }
   for _, execution in ipairs(executions or {}) do
@@ -192,7 +201,7 @@ function Once:look_again(one)
   if err then return failed(err) end
   begin(one)
   local added
-  added, problem = one.memory:add(guard_of(one), "1", GUARDED)
+  added, problem = one.memory:add(guard_of(one), "1", Once.GUARDED)
   if not added then return problem == "exists" and refused "in_progress" or refused("store", tostring(problem)) end
   one.version = mark and mark.version ~= "" and mark.version or one.version -- an id names one run, of one version
   self:write(one, open_mark(one))
@@ -208,7 +217,7 @@ function Once:settle(one, mark)
   local ok, outcome, since = protected(self.look_again, self, one)
   one.memory:set(lock_of(one), nil)
   if not ok then error(outcome, 0) end
-  return outcome or self:run(one, math.max(since, 0) + SKEW) -- SKEW: the mark may be another host's
+  return outcome or self:run(one, math.max(since, 0) + Once.SKEW) -- the mark may be another host's
 end
 
 -- }====
@@ -223,11 +232,10 @@ function Once:first(one)
   if added == false then return refused "in_progress" end
   if not added then return refused("store", problem) end
   if not young then return self:run(one) end
-  local reach = 2 * (Once.TIMEOUT + Once.DEAD)
+  local reach = 2 * Once.GUARDED
   local ok, execution, err = protected(self.find, self, one, now() - reach * 1000)
   if ok and execution then return self:settled(one, execution, true) end
-  local lost, unknown = one.memory:get "lost" -- another memory was, a short while ago, and hosts went on
-  unknown = type(unknown) == "string" and unknown
+  local lost, unknown = Once.get(one.memory, "lost") -- another memory was, a short while ago, and hosts went on
   if ok and not err and not lost and not unknown then return self:run(one, reach) end
   free(one)
   if unknown then return refused("store", unknown) end
