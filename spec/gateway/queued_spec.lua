@@ -178,6 +178,16 @@ describe("the gateway with a queue", function()
     assert.equal("TERMINATED", cancelled.status)
   end)
 
+  it("says so where a delivery that waits cannot be taken back", function()
+    local _, body = world:ask { body = "{}", key = "k" }
+    local store = world.here.queued:open().store
+    function store.drop() return nil, core.error { kind = "transport", message = "the disk is gone" } end
+    local status, content = world:ask { path = body.url .. "/cancel" }
+    assert.equal(503, status)
+    assert.equal("the queue could not be changed", content.error.message)
+    assert.matches("cancelling .*the disk is gone", world:all_log())
+  end)
+
   it("shows nothing of another workflow's deliveries", function()
     local _, body = world:ask { path = "/runs/a%2Fb", body = "{}", key = "k" }
     assert.equal(404, (world:ask { method = "GET", path = "/runs/daily-report/" .. body.id }))

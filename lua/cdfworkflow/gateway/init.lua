@@ -269,8 +269,12 @@ end
 
 local function cancel(self, workflow, id, caller)
   local waiting, execution_id = look_up(self, workflow, id, caller)
-  if waiting then return self.queued:drop(waiting) end
-  local execution, refused, err = runs.find(self.client, workflow, execution_id)
+  local execution, refused, err
+  if waiting then
+    refused, err = self.queued:drop(waiting)
+  else
+    execution, refused, err = runs.find(self.client, workflow, execution_id)
+  end
   if execution then refused, err = runs.cancel(self.client, workflow, execution, caller) end
   if err then self.host.log("error", ("cancelling %s: %s"):format(id, tostring(err))) end
   return refused

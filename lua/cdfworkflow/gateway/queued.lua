@@ -144,10 +144,14 @@ end
 --- Takes a delivery out of the queue that has no run yet.
 ---@param known cdfworkflow.queue.Delivery
 ---@return cdfworkflow.gateway.Answer
+---@return cdfworkflow.Error? err
 function Queued:drop(known)
-  local done = self:open():drop(known.id)
-  if not done then return answers.refusal("in_progress", "it is being started just now") end
-  return answers.json(200, { id = known.id, workflow = known.workflow, status = "DROPPED" })
+  local here, err = self:open()
+  local done
+  if here then done, err = here:drop(known.id) end
+  if done then return answers.json(200, { id = known.id, workflow = known.workflow, status = "DROPPED" }) end
+  if err and err.kind ~= "invalid" then return answers.refusal("queue", "the queue could not be changed"), err end
+  return answers.refusal("in_progress", "it is being started just now")
 end
 
 -- }====
