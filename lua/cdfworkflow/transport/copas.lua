@@ -10,14 +10,7 @@ local settings = require "cdfworkflow.transport.settings"
 
 local adapter = {}
 
---- Where the system has no descriptor to wait for (no epoll), those who wait look so often, in seconds.
-local LOOK_INTERVAL = 0.002
-
-local function check()
-  local co, is_main = coroutine.running()
-  if co and not is_main then return nil end
-  return "with copas, calls are made inside its threads: copas.addthread(function() client:run(...) end)"
-end
+local ADVICE = "with copas, calls are made inside its threads: copas.addthread(function() client:run(...) end)"
 
 --- The handle as a socket to copas, which waits for sockets only: there is something to read when it stirs.
 local function socket_of(handle)
@@ -58,9 +51,9 @@ local function new(given)
   if not copas.pause then mistake.raise(("copas 4.4 or newer is needed, not %s"):format(copas._VERSION)) end
   local socket
   return Poll.new({
-    check = check,
+    check = Poll.inside_coroutines(ADVICE),
     wait = function(handle, seconds)
-      if not handle:fd() then return copas.pause(math.min(seconds, LOOK_INTERVAL)) end
+      if not handle:fd() then return copas.pause(math.min(seconds, Poll.LOOK_INTERVAL)) end
       socket = socket or socket_of(handle)
       copas.settimeouts(socket, nil, nil, seconds)
       copas.receive(socket)

@@ -9,9 +9,6 @@ local settings = require "cdfworkflow.transport.settings"
 
 local adapter = {}
 
---- Where the system has no descriptor to wait for (no epoll), those who wait look so often, in seconds.
-local LOOK_INTERVAL = 0.002
-
 ---@param given? { max_connections?: integer, ca_file?: string, proxy?: string }
 ---@return cdfworkflow.transport.Poll
 local function new(given)
@@ -23,7 +20,7 @@ local function new(given)
       if fd then
         cqueues.poll({ pollfd = fd, events = "r" }, seconds)
       else
-        cqueues.sleep(math.min(seconds, LOOK_INTERVAL))
+        cqueues.sleep(math.min(seconds, Poll.LOOK_INTERVAL))
       end
     end,
     sleep = function(seconds) cqueues.sleep(seconds) end,

@@ -9,14 +9,7 @@ local settings = require "cdfworkflow.transport.settings"
 
 local adapter = {}
 
---- Where the system has no descriptor to wait for (no epoll), those who wait look so often, in seconds.
-local LOOK_INTERVAL = 0.002
-
-local function check()
-  local co, is_main = coroutine.running()
-  if co and not is_main then return nil end
-  return "with luv, calls are made inside a coroutine: coroutine.wrap(function() client:run(...) end)()"
-end
+local ADVICE = "with luv, calls are made inside a coroutine: coroutine.wrap(function() client:run(...) end)()"
 
 local function resume(co)
   local ok, err = coroutine.resume(co)
@@ -64,10 +57,10 @@ local function new(given)
   local uv = require "luv"
   local poll
   return Poll.new({
-    check = check,
+    check = Poll.inside_coroutines(ADVICE),
     wait = function(handle, seconds)
       local fd = handle:fd()
-      if not fd then return suspend(uv, math.min(seconds, LOOK_INTERVAL), nothing, nothing) end
+      if not fd then return suspend(uv, math.min(seconds, Poll.LOOK_INTERVAL), nothing, nothing) end
       poll = poll or uv.new_poll(fd)
       suspend(uv, seconds, function(wake) poll:start("r", wake) end, function()
         if poll then poll:stop() end

@@ -40,6 +40,19 @@ local mistake = require "cdfworkflow.mistake"
 local Poll = {}
 Poll.__index = Poll
 
+--- Where the system has no descriptor to wait for (no epoll), those who wait look so often, in seconds.
+Poll.LOOK_INTERVAL = 0.002
+
+--- A `check` for hosts that resume coroutines, and whose main program cannot wait.
+---@param advice string what to do instead
+---@return fun(): string|nil
+function Poll.inside_coroutines(advice)
+  return function()
+    local co, is_main = coroutine.running()
+    return not (co and not is_main) and advice or nil
+  end
+end
+
 --- A host may kill a coroutine, or never start it, without a word. A pump not seen for so long is replaced.
 local SILENCE = 0.25
 --- The longest wait of the pump, so that it is seen to live.
