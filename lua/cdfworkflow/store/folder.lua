@@ -90,7 +90,7 @@ end
 
 local function write(file, value, seconds)
   local ends = seconds and seconds > 0 and ("%.3f"):format(core.now() + seconds) or "-"
-  return file:rewrite(("%s %d %s"):format(ends, #value, value))
+  return file:rewrite(ends .. " " .. #value .. " " .. value) -- format would end at a NUL on 5.1
 end
 
 -- }====
