@@ -189,6 +189,7 @@ describe("cdfworkflow queue", function()
   describe("drain --follow #timed", function()
     --- Starts it, lets it do what `until_` waits for, and sends it a signal.
     local function follow(until_, signal)
+      for _, stream in ipairs { ".out", ".err" } do os.remove(spool .. stream) end -- of the one before
       local script = ("$CDFWORKFLOW queue drain --follow --spool %s >%s.out 2>%s.err & pid=$!; "):format(spool,
         spool, spool) .. "tries=0; until " .. until_ .. "; do tries=$((tries + 1)); [ $tries -lt 500 ] || break;"
         .. (" sleep 0.02; done; kill -%s $pid; wait $pid; status=$?; cat %s.out; cat %s.err >&2; "):format(
@@ -200,7 +201,7 @@ describe("cdfworkflow queue", function()
       for signal, status in pairs { TERM = 143, INT = 130 } do
         local id = "followed-" .. signal
         ok(queue("add", "daily-report", "1", "--id", id))
-        local outcome = follow(("grep -q . %s.out"):format(spool), signal)
+        local outcome = follow(("grep -qs . %s.out"):format(spool), signal)
         assert.equal(status, outcome.status, outcome.err)
         assert.matches("^followed%-" .. signal .. " " .. UUID .. "\n$", outcome.out)
         assert.equal("", outcome.err)
