@@ -90,9 +90,7 @@ function Output:raw(text) write(text) end -- luacheck: no unused
 
 --- JSON, indented where it is one document.
 local function json(self, value)
-  local text = assert(core.encode(value))
-  if self.form == "json" then text = require "cdfworkflow.program.pretty"(text) end
-  write(text, "\n")
+  write(require "cdfworkflow.program.json_text"(value, self.form == "json"), "\n")
 end
 
 --- One resource. In the form "text" its text, if any.
