@@ -3,6 +3,7 @@
 -- Following runs as a person sees it: a tree that is drawn anew on a terminal, lines elsewhere, and nothing broken on
 -- terminals that are small, dumb or without UTF-8.
 
+local core = require "cdfworkflow.core"
 local program = require "program"
 local screen = require "screen"
 
@@ -156,5 +157,23 @@ describe("following #timed", function()
     program.run({ "wait", fine }, { env = env })
     outcome = program.run({ "retry", fine }, { env = env })
     assert.equal(6, outcome.status)
+  end)
+
+  it("retry of several gives one document as JSON, and waits for those that were started where one was not", function()
+    local ids = {}
+    for i, workflow in ipairs { "fails", "daily-report", "fails" } do
+      ids[i] = program.run({ "run", workflow }, { env = env }).out:match "%S+"
+    end
+    program.run({ "wait", ids[1], ids[2], ids[3] }, { env = env })
+    local outcome = program.run({ "retry", ids[1], ids[2], ids[3], "-o", "json" }, { env = env })
+    assert.equal(6, outcome.status)
+    local started = assert(core.decode(outcome.out), outcome.out)
+    assert.same({ ids[1], ids[3] }, { started[1].id, started[2].id })
+    assert.matches("^cdfworkflow: execution " .. UUID .. "\ncdfworkflow: " .. UUID
+      .. ": POST [^\n]*\ncdfworkflow: execution " .. UUID .. "\n$", outcome.err)
+    program.run({ "wait", ids[1], ids[3] }, { env = env })
+    outcome = program.run({ "retry", ids[1], ids[2], "-w" }, { env = env })
+    assert.equal(3, outcome.status)
+    assert.equal(ids[1] .. "\n" .. ids[1] .. " FAILED\n", outcome.out)
   end)
 end)

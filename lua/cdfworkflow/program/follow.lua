@@ -143,8 +143,8 @@ local function explain(context, one, name)
 end
 
 --- What is known of each at the end: its status, or itself.
-local function report(context, followed, started)
-  local several, found = followed[2] ~= nil, {}
+local function report(context, followed, started, several)
+  local found = {}
   for _, one in ipairs(followed) do
     explain(context, one, several and one.id .. ": " or "")
     if one.execution then context.out:text((several and one.id .. " " or "") .. one.execution.status) end
@@ -159,7 +159,8 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param ids string[]
 ---@param args { timeout?: number, cancel_on_timeout?: boolean, on_interrupt?: string }
----@param more? { watch?: boolean, started?: boolean } `started`: this program has started them
+---@param more? { watch?: boolean, started?: boolean, several?: boolean } `started`: this program has started them;
+---  `several`: more than one was asked for, though there is only one to follow
 ---@return integer code
 function follow.run(context, ids, args, more)
   more = more or {}
@@ -170,7 +171,7 @@ function follow.run(context, ids, args, more)
   })
   if not ok and interrupts.is_interrupt(failure) then follow.interrupted(context, followed, args, failure) end
   if not ok then error(failure, 0) end
-  report(context, followed, more.started)
+  report(context, followed, more.started, more.several or ids[2] ~= nil)
   local code = exits.OK
   for _, one in ipairs(followed) do code = exits.worse(code, code_of(one, more.started)) end
   return code
