@@ -40,10 +40,13 @@ local NEEDED = "argparse is needed: install the rock `argparse`, or Debian's lua
 local WIDTH = 100
 
 --- For argparse: a whole number above zero.
-function arguments.count(text)
-  local number = text:find "^%d+$" and tonumber(text)
-  if number and number > 0 then return number end
-  return nil, ("'%s' is no whole number above zero"):format(text)
+---@param most? integer
+function arguments.count(most)
+  return function(text)
+    local number = text:find "^%d+$" and tonumber(text)
+    if number and number > 0 and number <= (most or math.huge) then return number end
+    return nil, ("'%s' is no whole number %s"):format(text, most and ("from 1 to %d"):format(most) or "above zero")
+  end
 end
 
 --- For argparse: one of the words, in upper or lower case.

@@ -20,7 +20,7 @@ function list.define(command)
     :convert(arguments.word(STATUSES))
   command:option("--since", "Created since then: a duration such as 1d, a date, or an RFC 3339 time.")
     :argname "TIME":convert(moment)
-  command:option("--limit", "How many at most.", tostring(LIMIT)):argname "N":convert(arguments.count)
+  command:option("--limit", "How many at most.", tostring(LIMIT)):argname "N":convert(arguments.count())
 end
 
 local function took(execution)

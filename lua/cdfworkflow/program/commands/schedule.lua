@@ -31,7 +31,7 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param args table
 function schedule.run(context, args)
-  local input = inputs.json(args.input, "--input")
+  local input = inputs.object(args.input, "--input")
   local made = exits.check(context:client():schedule {
     workflow_external_id = args.workflow, version = args.version, cron = args.cron, timezone = args.timezone,
     name = args.name, input = input, via = args.via, client_credentials = credentials(args),
