@@ -209,7 +209,18 @@ describe("the command", function()
     assert.equal("cdfworkflow: unknown option '--statu'; did you mean \"--status\"? (see cdfworkflow list --help)\n",
       run("list", "--statu", "FAILED").err)
     assert.matches("Exit status:\n.*75  no connection", good "--help")
-    assert.matches("%-%-request%-id", good("run", "--help"))
+    assert.matches("\n   75  no connection, throttled, [^\n]*\n       repeat\n", good "--help")
+    local help = good("run", "--help")
+    assert.matches("%-%-request%-id", help)
+    assert.matches("such as %-o and %-q, are taken here too%.\n$", help)
+    assert.equal("cdfworkflow: unknown option '-5' (see cdfworkflow run --help)\n", run("run", "w", "-t", "-5").err)
     assert.matches("^cdfworkflow %d+%.%d+%.%d+\n$", good "--version")
+    for _, words in ipairs { "--help", "list --help", "queue add -h", "--version" } do
+      outcome = program.shell("$CDFWORKFLOW " .. words .. " >/dev/full", { env = env })
+      assert.equal(1, outcome.status)
+      assert.equal("cdfworkflow: standard output: No space left on device\n", outcome.err)
+    end
+    local written = program.on_terminal({ "--help" }, { env = env, columns = 60, rows = 20 })
+    for line in written:gmatch "[^\r\n]+" do assert.is_true(#line <= 60, line) end
   end)
 end)
