@@ -35,9 +35,9 @@ describe("the command", function()
   describe("list", function()
     it("shows the newest runs, with their reasons", function()
       local out = good "list"
-      assert.matches("^" .. failed:gsub("%-", "%%-") .. "  FAILED     " .. TIME
-        .. "  %d+ s +fails +1  Task clean failed\n" .. fine:gsub("%-", "%%-") .. "  COMPLETED  " .. TIME
-        .. "  %d+ s +daily%-report  1\n$", out)
+      assert.matches("^" .. failed:gsub("%-", "%%-") .. "  FAILED     fails         1  " .. TIME
+        .. "  %d+ s +Task clean failed\n" .. fine:gsub("%-", "%%-") .. "  COMPLETED  daily%-report  1  " .. TIME
+        .. "  %d+ s\n$", out)
     end)
 
     it("filters by status, workflow, version and time", function()
@@ -65,8 +65,13 @@ describe("the command", function()
 
     it("has headings on a terminal only, and no line wider than it", function()
       local written = program.on_terminal({ "list" }, { env = env, columns = 60, rows = 20 })
-      assert.matches("^ID +STATUS +CREATED", written)
-      for line in written:gmatch "[^\r\n]+" do assert.is_true(#line <= 60, line) end
+      assert.matches("^ID +STATUS +WORKFLOW  …\r\n", written)
+      for line in written:gmatch "[^\r\n]+" do assert.is_true(#line:gsub("…", ".") <= 60, line) end
+      assert.matches("\n%x+%-%x+%-%x+%-%x+%-%x+  FAILED     fails     …\r\n", written)
+      local ascii = program.settings(sim.url)
+      ascii.LC_ALL = "C"
+      written = program.on_terminal({ "list" }, { env = ascii, columns = 80, rows = 20 })
+      assert.matches("COMPLETED  daily%-report  1        %d%d%d%d%-%d%d~\r\n", written)
     end)
 
     it("refuses what has no meaning", function()
@@ -91,6 +96,8 @@ describe("the command", function()
       assert.truthy(out:find(line, 1, true), out)
     end
     assert.equal("north", json("show", fine).input.site)
+    local odd = run("run", "daily-report", "-m", "note=\194\15531m").out:match "%S+" -- the start of an escape sequence
+    assert.matches('\nmetadata  {"note":" 31m"}\n', good("show", odd))
     assert.equal(6, run("show", "059edaa4-a17a-4102-910e-2c3591500cce").status)
     assert.equal(2, run("show", "x").status)
   end)

@@ -80,11 +80,13 @@ describe("following #timed", function()
     assert.is_nil(written:find("▶", 1, true), "-q draws")
   end)
 
-  it("draws nothing on a dumb terminal, with TERM=dumb", function()
-    local text, status, written = watch(120, 24, { "run", "fails", "--watch" }, { env = { TERM = "dumb" } })
-    assert.equal(3, status)
-    assert.is_nil(written:find "\27")
-    assert.matches("%d%d:%d%d:%d%dZ  clean  failed: the valve is shut\n", text)
+  it("draws nothing on a dumb terminal, with TERM=dumb, or where TERM says nothing", function()
+    for _, term in ipairs { "dumb", "" } do
+      local text, status, written = watch(120, 24, { "run", "fails", "--watch" }, { env = { TERM = term } })
+      assert.equal(3, status)
+      assert.is_nil(written:find "\27")
+      assert.matches("%d%d:%d%d:%d%dZ  clean  failed: the valve is shut\n", text)
+    end
   end)
 
   it("keeps to ASCII without UTF-8", function()
