@@ -40,7 +40,7 @@ local function draw(context, args, subject)
   local ok, picture = pcall(cdf.graph, subject, args.format, opts)
   if ok then return context.out:text(picture) end
   if not tostring(picture):find("cdf.graph: subject: ", 1, true) then error(picture, 0) end
-  exits.fail(exits.INPUT, args.what .. ": its definition has no tasks that can be drawn; lint says what is wrong with it")
+  exits.fail(exits.INPUT, args.what .. ": its definition cannot be drawn; lint says what is wrong with it")
 end
 
 ---@param context cdfworkflow.program.Context

@@ -13,7 +13,7 @@ local run = {}
 local LOOK_BACK = 24 * 3600 -- seconds that a request id is remembered
 local MOST_LOOK_BACK = 92 * 86400 -- CDF keeps executions for three months (CDF.md 5)
 
-local function look_back(text) return times.duration(text, MOST_LOOK_BACK) end
+local function to_look_back(text) return times.duration(text, MOST_LOOK_BACK) end
 
 function run.define(command)
   command:argument("workflow", "The workflow's external id.")
@@ -24,7 +24,7 @@ function run.define(command)
   command:option("--request-id", "Starts exactly one run for this id, however often it is repeated.")
     :argname "ID":target "request_id"
   command:option("--look-back", "How far back a run with the request id is looked for; 0: not at all (default: 24h).")
-    :argname "DURATION":target "look_back":convert(look_back)
+    :argname "DURATION":target "look_back":convert(to_look_back)
   command:flag("-w --wait", "Wait for the end of the run.")
   command:flag("--watch", "Show its tasks meanwhile.")
   follow.define(command)
