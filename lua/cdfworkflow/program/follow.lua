@@ -96,11 +96,24 @@ local function follow_all(context, followed, opts)
   for _, err in pairs(errors) do error(err, 0) end
 end
 
+--- Says which runs go on, from the one at `first`.
+local function tell(context, ids, first)
+  if not ids[first] then return end
+  context.out:say("interrupted; still going on: cdfworkflow wait " .. table.concat(ids, " ", first))
+end
+
+--- Cancels the runs one after the other, until another signal comes.
 local function cancel_all(context, ids)
+  local executions = context:client().workflows.executions
   interrupts.settle()
-  for _, id in ipairs(ids) do
-    local ok, err = context:client().workflows.executions:cancel(id, "interrupted")
-    context.out:say(ok and ("interrupted; execution %s is cancelled"):format(id)
+  for i, id in ipairs(ids) do
+    local ok, cancelled, err = pcall(executions.cancel, executions, id, "interrupted")
+    if not ok and interrupts.is_interrupt(cancelled) then
+      context.out:say(("interrupted; whether execution %s is cancelled, cdfworkflow show %s tells"):format(id, id))
+      return tell(context, ids, i + 1)
+    end
+    if not ok then error(cancelled, 0) end
+    context.out:say(cancelled and ("interrupted; execution %s is cancelled"):format(id)
       or ("interrupted; execution %s could not be cancelled: %s"):format(id, err.message))
   end
 end
@@ -117,8 +130,8 @@ function follow.interrupted(context, followed, args, failure)
   end
   if args.on_interrupt == "cancel" then
     cancel_all(context, ids)
-  elseif ids[1] then
-    context.out:say("interrupted; still going on: cdfworkflow wait " .. table.concat(ids, " "))
+  else
+    tell(context, ids, 1)
   end
   exits.fail(failure.code)
 end
