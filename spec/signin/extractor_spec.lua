@@ -211,6 +211,11 @@ describe("an extractor's YAML", function()
     assert.equal("my-tenant", form "!env TENANT")
     assert.equal("0123", form "0123") -- text, not a number
     assert.equal("yes", form "yes")
+    variables.SECRET = "pa$s$TENANT${REGION}"
+    assert.equal(variables.SECRET, form '!env "${SECRET}"') -- what a variable holds is no place for others
+    assert.equal(variables.SECRET, form "${SECRET}")
+    assert.equal("my-tenant/westeurope-1/$none", form "${TENANT}/$REGION/$none") -- as behind !env, once it begins so
+    assert.equal("a-${TENANT-my-tenant$REGION", form "a-${TENANT-${TENANT}$REGION")
     assert.matches("secret cannot be had: the environment variable NONE is not set",
       said(change(OLDER, "secret: [^\n]*", "secret: !env NONE")))
   end)

@@ -10,17 +10,27 @@ local settings = {}
 --- Where a .env file is looked for when none is named (SIGNIN.md section 2).
 local ENV_FILES = { ".env", "../.env" }
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
+local REFUSED = 13 -- EACCES
+
+--- Whether it is a file there, which is no folder (some keep a Python in `.env`). One that may not be read counts, so
+--- that the error says so; one in a folder that may not be entered does not.
+local function is_file(path)
+  local file, _, code = io.open(path, "rb")
+  if not file then
+    local folder = code == REFUSED and io.open(path:match "^(.*)/" or ".")
+    if folder then folder:close() end
+    return folder and true or false
+  end
+  local _, problem = file:read(0)
+  file:close()
+  return problem == nil
 end
 
 --- The .env file that counts, if any.
 local function env_file(args)
   if args.env_file then return args.env_file end
   for _, path in ipairs(ENV_FILES) do
-    if exists(path) then return path end
+    if is_file(path) then return path end
   end
 end
 
@@ -49,10 +59,14 @@ end
 ---@return cdfworkflow.Client
 function settings.client(context)
   local args, progress = context.args, Progress.new(context.out)
+  local file = env_file(args)
   local client, err = require("cdfworkflow.signin").open({
     client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
-  }, { variables = true, env_file = env_file(args), config = args.config })
-  if not client then exits.fail(exits.INPUT, err.message) end ---@cast client cdfworkflow.Client
+  }, { variables = true, env_file = file, config = args.config })
+  if not client then
+    local is_alone = not file and not args.config and err.limit == "set, and not empty"
+    exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env here or one folder up" or ""))
+  end ---@cast client cdfworkflow.Client
   client.transport.on_turn = function()
     interrupts.check()
     progress:tick()

@@ -49,9 +49,8 @@ function signin.open(overrides, from)
   for name, value in pairs(overrides) do settings.opts[name] = value end
   local source, err = require("cdfworkflow.signin.source").new(from.env_file)
   if not source then return nil, err end
-  local ok
-  ok, err = collect(settings, source, from)
-  if not ok then return nil, words.of_setting(err, settings.words) end
+  err = source:verdict(select(2, collect(settings, source, from)))
+  if err then return nil, words.of_setting(err, settings.words) end
   local made
   made, err = client.new(settings.opts)
   if not made then return nil, words.of_setting(err, settings.words) end

@@ -1,0 +1,89 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- Runs on: 5.4 luajit
+-- Where the program takes its settings from: the environment, a `.env` file here or one folder up, an extractor's YAML.
+-- What they mean is spec/signin/.
+
+local core = require "cdfworkflow.core"
+local program = require "program"
+local shell = require "shell"
+
+local SIGNS_IN = "IDP_CLIENT_ID=%s\nIDP_CLIENT_SECRET=s\nIDP_TENANT_ID=t\n"
+local YAML = "cognite:\n  host: https://yaml.example\n  project: of-yaml\n  idp-authentication:\n"
+  .. "    client-id: yaml-client\n    secret: s\n    tenant: t\n"
+
+local top, here
+
+local function env_file(name) return ("CDF_CLUSTER=c\nCDF_PROJECT=%s\n"):format(name) .. SIGNS_IN:format(name) end
+
+--- What a run would send: to which project, and who asks.
+local function asked(variables, ...)
+  local outcome = program.run({ "run", "w", "1", "--dry-run", "-o", "jsonl", ... }, { env = variables, folder = here })
+  assert.equal(0, outcome.status, outcome.err)
+  local token, _, run = outcome.out:match "([^\n]*)\n([^\n]*)\n([^\n]*)\n$"
+  return core.decode(run).url:match "projects/([^/]*)", core.decode(token).body:match "client_id=([^&]*)"
+end
+
+local function refused(variables, ...)
+  local outcome = program.run({ ... }, { env = variables, folder = here })
+  assert.equal(2, outcome.status)
+  assert.equal("", outcome.out)
+  return outcome.err
+end
+
+describe("the settings of the program", function()
+  before_each(function()
+    top = program.folder()
+    here = top .. "/here"
+    shell.run("mkdir " .. here)
+  end)
+  after_each(function() shell.run("rm -rf " .. top) end)
+
+  it("come from a .env file here, else from the one a folder up", function()
+    program.write(top .. "/.env", env_file "above")
+    assert.same({ "above", "above" }, { asked {} })
+    program.write(here .. "/.env", env_file "here")
+    assert.same({ "here", "here" }, { asked {} })
+  end)
+
+  it("come from the environment first, and from the YAML last", function()
+    program.write(here .. "/config.yml", YAML)
+    assert.same({ "of-yaml", "yaml-client" }, { asked({}, "--config", "config.yml") })
+    program.write(here .. "/.env", env_file "here")
+    assert.same({ "here", "here" }, { asked({}, "--config", "config.yml") })
+    assert.same({ "of-environment", "here" }, { asked({ CDF_PROJECT = "of-environment" }, "--config", "config.yml") })
+  end)
+
+  it("come from the file that is named, and from no other", function()
+    program.write(here .. "/.env", env_file "here")
+    program.write(here .. "/prod.env", "CDF_PROJECT=named\n")
+    assert.equal("cdfworkflow: CDF_CLUSTER is not set, neither in the environment nor in prod.env (nor is CDF_URL)\n",
+      refused({}, "--env-file", "prod.env", "list"))
+    assert.equal("cdfworkflow: none.env cannot be read: No such file or directory\n",
+      refused({}, "list", "--env-file", "none.env"))
+  end)
+
+  it("are not looked for in a folder .env, as a Python's may be called", function()
+    program.write(top .. "/.env", env_file "above")
+    shell.run("mkdir " .. here .. "/.env")
+    assert.equal("above", (asked {}))
+  end)
+
+  it("that are nowhere are named, with where they were looked for", function()
+    assert.equal("cdfworkflow: the environment variable CDF_PROJECT is not set, and there is no .env here or one "
+      .. "folder up\n", refused({}, "list"))
+    program.write(here .. "/config.yml", YAML:gsub("project: ", "projct: "))
+    assert.equal("cdfworkflow: config.yml: cognite.project is missing\n", refused({}, "list", "--config", "config.yml"))
+  end)
+
+  it("in a file that may not be read are not passed over", function()
+    local settings = require "cdfworkflow.program.settings"
+    local open = io.open
+    finally(function() io.open = open end) -- luacheck: ignore 122
+    io.open = function(path, mode) -- luacheck: ignore 122
+      if path ~= ".env" then return open(path, mode) end
+      return nil, ".env: Permission denied", 13
+    end
+    local _, failure = pcall(settings.variables, {})
+    assert.equal(".env cannot be read: Permission denied", failure.message)
+  end)
+end)
