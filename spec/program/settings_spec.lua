@@ -62,6 +62,13 @@ describe("the settings of the program", function()
       refused({}, "list", "--env-file", "none.env"))
   end)
 
+  it("are read once, so that the file may be a pipe", function()
+    local outcome = program.shell(("printf %%s %s | $CDFWORKFLOW --env-file /dev/stdin schedule w 1 --via function "
+      .. "--cron x"):format(shell.quote(env_file "me")), {})
+    assert.equal(2, outcome.status)
+    assert.matches("cron", outcome.err) -- the pair, which is asked for a second time, was there
+  end)
+
   it("are not looked for in a folder .env, as a Python's may be called", function()
     program.write(top .. "/.env", env_file "above")
     shell.run("mkdir " .. here .. "/.env")

@@ -34,13 +34,21 @@ local function env_file(args)
   end
 end
 
+--- The variables of the environment and of the .env file, which is read once: it may be a pipe.
+---@param args table the command line
+---@return cdfworkflow.signin.Source
+local function source_of(args)
+  local err
+  if not args.source then args.source, err = require("cdfworkflow.signin.source").new(env_file(args)) end
+  if not args.source then exits.fail(exits.INPUT, err.message) end
+  return args.source
+end
+
 --- A function that gives a variable's value, or nil: of the environment, else of the .env file.
 ---@param args table the command line
 ---@return fun(name: string): string|nil
 function settings.variables(args)
-  local Source = require "cdfworkflow.signin.source"
-  local source, err = Source.new(env_file(args))
-  if not source then exits.fail(exits.INPUT, err.message) end ---@cast source cdfworkflow.signin.Source
+  local source = source_of(args)
   return function(name) return (source:get(name)) end
 end
 
@@ -59,12 +67,12 @@ end
 ---@return cdfworkflow.Client
 function settings.client(context)
   local args, progress = context.args, Progress.new(context.out)
-  local file = env_file(args)
+  local source = source_of(args)
   local client, err = require("cdfworkflow.signin").open({
     client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
-  }, { variables = true, env_file = file, config = args.config })
+  }, { variables = true, source = source, config = args.config })
   if not client then
-    local is_alone = not file and not args.config and err.limit == "set, and not empty"
+    local is_alone = not source.file and not args.config and err.limit == "set, and not empty"
     exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env here or one folder up" or ""))
   end ---@cast client cdfworkflow.Client
   client.transport.on_turn = function()
