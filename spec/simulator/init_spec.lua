@@ -266,6 +266,15 @@ describe("simulator", function()
       assert.equal("Sun, 01 Mar 2026 01:01:01 GMT", date())
     end)
 
+    it("gives no body where HTTP has none", function()
+      for _, status in ipairs { 204, 304 } do
+        x.sim:fault { status = status, headers = { etag = "1" } }
+        local _, _, response = x:try("GET", "/workflows")
+        assert.same({ status, "" }, { response.status, response.body })
+        assert.same({ "1" }, { response.headers.etag, response.headers["content-type"] })
+      end
+    end)
+
     it("leaves no trace on later answers", function()
       local upload = { method = "PUT", path = "/upload/none", headers = {} }
       x.sim:fault { headers = { ["x-odd"] = "1" } }

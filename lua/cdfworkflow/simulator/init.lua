@@ -10,6 +10,7 @@ local copy = require "cdfworkflow.simulator.lib.copy"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
+local has_no_body = require "cdfworkflow.simulator.lib.has_no_body"
 local http_date = require "cdfworkflow.simulator.lib.http_date"
 local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
@@ -542,6 +543,9 @@ function Simulator:handle(request)
   local fault = self.faults:take(request.method, route.path, operation)
   local response = answer_with_faults(self, request, route, fault)
   response.headers.date = http_date(self.state.clock + (fault and fault.date or 0) * 1000)
+  if has_no_body(response.status) then
+    response.body, response.headers["content-type"] = "", nil
+  end
   response.operation = operation
   note(self, request, operation, response)
   return response

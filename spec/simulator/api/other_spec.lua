@@ -41,6 +41,13 @@ describe("simulator.other", function()
     assert.equal(400, (x:try("PUT", "/bytes", "{")))
   end)
 
+  it("gives nothing with a status that has no body", function()
+    local x = new { ["DELETE /things/{id}"] = function() return nil, 204 end }
+    local _, _, response = x:try("DELETE", "/things/7")
+    assert.same({ 204, "" }, { response.status, response.body })
+    assert.is_nil(response.headers["content-type"])
+  end)
+
   it("is for those who may enter the project, whatever their capabilities", function()
     local x = new { ["GET /timeseries"] = {} }
     assert.equal(401, (x:try("GET", "/timeseries", nil, { authorization = "" })))
