@@ -48,9 +48,9 @@ end
 ---@return table
 function attempt.ask(world, method, ...)
   local called, outcome = pcall(world[method], world, ...)
-  if not called then return { ok = false, error = tostring(outcome), duration = pace.other } end
-  if type(outcome) ~= "table" then return { ok = false, error = method .. " gave no outcome", duration = pace.other } end
-  return outcome
+  if called and type(outcome) == "table" then return outcome end
+  local problem = called and method .. " gave no outcome" or tostring(outcome)
+  return { ok = false, error = problem, duration = pace.other }
 end
 
 --- What a function of the user's is told beside its input.
