@@ -5,6 +5,7 @@
 local core = require "cdfworkflow.core"
 local has_no_body = require "cdfworkflow.simulator.lib.has_no_body"
 local operations = require "cdfworkflow.simulator.api.operations"
+local shown = require "cdfworkflow.simulator.lib.shown"
 local suggest = require "cdfworkflow.suggest"
 
 local rules = {}
@@ -13,11 +14,6 @@ local MEMBERS = {
   "match", "status", "body", "headers", "foreign", "delay", "drop", "truncate", "date", "behind", "close",
 }
 local MATCH = { "method", "path", "operation", "nth", "times" }
-
-local function shown(value)
-  if type(value) == "table" then return "a table" end
-  return type(value) == "string" and ("%q"):format(value) or tostring(value)
-end
 
 local function number(wanted, fits)
   return function(value)
