@@ -315,6 +315,18 @@ describe("simulator", function()
       assert.equal(1767225600000, x.sim:now())
     end)
 
+    it("is not moved to where there are no dates", function()
+      local sim = simulator.new()
+      for _, seconds in ipairs { 1e300, math.huge, 0 / 0, 3155760001 } do
+        assert.error_matches(function() sim:advance(seconds) end,
+          "sim:advance: seconds: expected a number of seconds from 0 to 3155760000, got ")
+      end
+      assert.equal(1767225600000, sim:now())
+      sim:advance(3155760000)
+      local answer = sim:handle { method = "GET", path = "/", headers = {} }
+      assert.equal("Wed, 02 Jan 2126 00:00:00 GMT", answer.headers.date)
+    end)
+
     it("takes fractions of a second", function()
       local sim = simulator.new { clock = 0 }
       sim:advance(0.0125)

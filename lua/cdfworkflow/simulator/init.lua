@@ -16,6 +16,7 @@ local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
 local other = require "cdfworkflow.simulator.api.other"
 local options = require "cdfworkflow.options"
+local pace = require "cdfworkflow.simulator.lib.pace"
 local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
@@ -450,13 +451,13 @@ local function run_until(self, target)
   end
 end
 
-takes.advance = { { "seconds", check.patience, required = true } }
+takes.advance = { { "seconds", check.seconds(0, pace.furthest), required = true } }
 
 --- Moves the clock, and lets everything happen that is due on the way, each at its time.
 ---
 ---     sim:advance(90)
 ---     print(assert(client:retrieve(execution)).status) --> COMPLETED
----@param seconds number
+---@param seconds number at most a hundred years
 function Simulator:advance(seconds)
   local target = self.state.clock + math.floor(seconds * 1000 + 0.5)
   if not self.running then

@@ -264,6 +264,9 @@ describe("the seam for tests", function()
       assert.matches(message, core.decode(body).error.message)
     end
     refused("400", "seconds", "-d '{\"seconds\": -1}' " .. sim.url .. "/_simulator/advance")
+    refused("400", "seconds: a number from 0 to 3155760000", "-d '{\"seconds\": 1e300}' " .. sim.url
+      .. "/_simulator/advance")
+    refused("400", 'unknown member "fault"', "-X DELETE -d '{\"fault\":1}' " .. sim.url .. "/_simulator/fault")
     refused("400", "JSON object", "-d nonsense " .. sim.url .. "/_simulator/advance")
     for order, why in pairs {
       ['{"statsu":1}'] = 'unknown member "statsu"; did you mean "status"?', ["{}"] = "it does nothing",
