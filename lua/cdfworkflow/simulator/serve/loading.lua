@@ -44,11 +44,11 @@ local function put(sim, path, item)
   end
 end
 
-local function refuse(message, ...) error(message:format(...), 0) end
+local function complain(message, ...) error(message:format(...), 0) end
 
 local function names_of(given, kind)
   for name in pairs(given[kind]) do
-    if type(name) ~= "string" then refuse("%s must have names, and has %s", kind, shown(name)) end
+    if type(name) ~= "string" then complain("%s must have names, and has %s", kind, shown(name)) end
   end
   return sorted_keys(given[kind])
 end
@@ -58,7 +58,7 @@ local function each_handler(given, kind, use)
   for _, external_id in ipairs(names_of(given, kind)) do
     local handler = given[kind][external_id]
     if type(handler) ~= "function" then
-      refuse("%s[%q] must be a Lua function, not %s", kind, external_id, shown(handler))
+      complain("%s[%q] must be a Lua function, not %s", kind, external_id, shown(handler))
     end
     use(external_id, handler)
   end
@@ -72,27 +72,27 @@ local function register(sim, given)
   for _, name in ipairs(names_of(given, "requests")) do
     local answer = given.requests[name]
     if not other.ANSWER.accepts(answer) then
-      refuse("requests: %s needs %s, not %s", name, other.ANSWER.word, shown(answer))
+      complain("requests: %s needs %s, not %s", name, other.ANSWER.word, shown(answer))
     end
     local problem = other.add(sim.other, name, answer)
-    if problem then refuse("requests: %s", problem) end
+    if problem then complain("requests: %s", problem) end
   end
 end
 
 local function put_all(sim, given, kind, path)
   for index, item in ipairs(given[kind]) do
     local problem = put(sim, path, item)
-    if problem then refuse("%s[%d]: %s", kind, index, problem) end
+    if problem then complain("%s[%d]: %s", kind, index, problem) end
   end
 end
 
 -- All members, those that are left out as empty tables.
 local function read(given)
   local unknown, all = suggest.unknown(given, MEMBERS)[1], {}
-  if unknown ~= nil then refuse("unknown member %s%s", shown(unknown), suggest.hint(unknown, MEMBERS)) end
+  if unknown ~= nil then complain("unknown member %s%s", shown(unknown), suggest.hint(unknown, MEMBERS)) end
   for _, name in ipairs(MEMBERS) do
     all[name] = given[name] == nil and {} or given[name]
-    if type(all[name]) ~= "table" then refuse("%s must be a table, not %s", name, shown(all[name])) end
+    if type(all[name]) ~= "table" then complain("%s must be a table, not %s", name, shown(all[name])) end
   end
   return all
 end
@@ -104,7 +104,7 @@ local function load_table(sim, given)
   put_all(sim, given, "versions", "/workflows/versions")
   for index, fault in ipairs(given.faults) do
     local problem = fault_rules.problem(fault)
-    if problem then refuse("faults[%d]: %s", index, problem) end
+    if problem then complain("faults[%d]: %s", index, problem) end
     sim:fault(fault)
   end
 end
