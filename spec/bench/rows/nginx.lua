@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- One nginx worker with 200 runs in flight, each of two answers that take 200 ms, and a sibling location asked all the
--- while; and in turns with it the same by cosockets, by hand (cosocket.lua). As `hosts.lua`, of which these are the rows
--- with aims.
+-- while; and in turns with it the same by cosockets, by hand (cosocket.lua). As `hosts.lua`, of which these are the
+-- rows with aims.
 
 local measure = require "bench.measure"
 local nginx = require "nginx"

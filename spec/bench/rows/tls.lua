@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- What the system's certificates cost a process that makes its first TLS connection; and the same in plain C that trusts
--- a hashed folder of them, which is what OpenSSL itself costs.
+-- What the system's certificates cost a process that makes its first TLS connection; and the same in plain C that
+-- trusts a hashed folder of them, which is what OpenSSL itself costs.
 
 local certificates = require "certificates"
 local measure = require "bench.measure"
@@ -14,8 +14,8 @@ return function(add)
   authority:issue "server"
   local bundle, hashed = folder.path .. "/bundle.pem", folder.path .. "/hashed"
   measure.run(("cat /etc/ssl/certs/ca-certificates.crt %s >%s"):format(authority.ca_file, bundle))
-  measure.run(("mkdir %s; cp -L /etc/ssl/certs/*.pem %s %s; openssl rehash %s"):format(hashed, authority.ca_file, hashed,
-    hashed))
+  measure.run(("mkdir %s; cp -L /etc/ssl/certs/*.pem %s %s; openssl rehash %s"):format(hashed, authority.ca_file,
+    hashed, hashed))
   local plain = nginx.start { server = "location / { return 200; }" }
   local secured = nginx.start {
     http = ("ssl_certificate %s/server.pem; ssl_certificate_key %s/server.key;"):format(authority.folder,
