@@ -80,10 +80,15 @@ local function files_in(folder)
   return found
 end
 
+--- Members that are text, whatever they look like.
+local NAMES = {
+  externalId = true, workflowExternalId = true, version = true, workflowVersion = true, dataSetExternalId = true,
+}
+
 local function parse(file, text)
   local is_json = file:find "%.[Jj][Ss][Oo][Nn]$" or not file:find "%.[Yy]a?[Mm][Ll]$" and text:find "^%s*[%[{]"
   local value, message
-  if is_json then value, message = json.decode(text) else value, message = yaml.decode(text) end
+  if is_json then value, message = json.decode(text) else value, message = yaml.decode(text, NAMES) end
   if value == nil then wrong(file, message) end
   return value
 end

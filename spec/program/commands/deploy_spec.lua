@@ -180,6 +180,15 @@ describe("deploy", function()
     assert.equal(("cdfworkflow: %s/modules: 'x/locked': Permission denied\n"):format(folder), outcome.err)
   end)
 
+  it("takes a version that looks like a number as it is written", function()
+    for _, version in ipairs { "1", "1.10", "007", "3_02_1" } do
+      program.write(folder .. "/v.WorkflowVersion.yaml", (VERSION:gsub("'1'", version):gsub("{{ name }}", "odd")))
+      program.write(folder .. "/t.WorkflowTrigger.yaml", (TRIGGER:gsub("'1'", version):gsub("{{ name }}", "odd")))
+      local outcome = run("deploy", "-n", folder .. "/v.WorkflowVersion.yaml", folder .. "/t.WorkflowTrigger.yaml")
+      assert.equal(("+ version odd %s\n+ trigger odd_daily\n"):format(version), outcome.out, outcome.err)
+    end
+  end)
+
   it("puts a version that another runs before it", function()
     local function version(name, inner)
       return ('{"workflowExternalId":"%s","version":"1","workflowDefinition":{"tasks":[{"externalId":"t","type":"%s",'
