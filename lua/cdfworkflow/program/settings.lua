@@ -30,19 +30,23 @@ local function find_env_file(context)
   end
 end
 
---- The .env file that counts, if any; looked for once.
-local function env_file(context)
-  if context.env_file == nil then context.env_file = context.args.env_file or find_env_file(context) or false end
-  return context.env_file or nil
+--- The variables of the environment and of the .env file, which is read once: it may be a pipe.
+---@return cdfworkflow.signin.Source
+local function source_of(context)
+  local source, err = context.source, nil
+  if not source then
+    source, err = require("cdfworkflow.signin.source").new(context.args.env_file or find_env_file(context))
+  end
+  if not source then exits.fail(exits.INPUT, err.message) end ---@cast source cdfworkflow.signin.Source
+  context.source = source
+  return source
 end
 
 --- A function that gives a variable's value, or nil: of the environment, else of the .env file.
 ---@param context cdfworkflow.program.Context
 ---@return fun(name: string): string|nil
 function settings.variables(context)
-  local Source = require "cdfworkflow.signin.source"
-  local source, err = Source.new(env_file(context))
-  if not source then exits.fail(exits.INPUT, err.message) end ---@cast source cdfworkflow.signin.Source
+  local source = source_of(context)
   return function(name) return (source:get(name)) end
 end
 
@@ -60,11 +64,14 @@ end
 ---@param context cdfworkflow.program.Context
 ---@return cdfworkflow.Client
 function settings.client(context)
-  local progress = Progress.new(context.out)
+  local args, progress, source = context.args, Progress.new(context.out), source_of(context)
   local client, err = require("cdfworkflow.signin").open({
     client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
-  }, { variables = true, env_file = env_file(context), config = context.args.config })
-  if not client then exits.fail(exits.INPUT, err.message) end ---@cast client cdfworkflow.Client
+  }, { variables = true, source = source, config = args.config })
+  if not client then
+    local is_alone = not source.file and not args.config and err.limit == "set, and not empty"
+    exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env to be read here or one folder up" or ""))
+  end ---@cast client cdfworkflow.Client
   client.transport.on_turn = function()
     interrupts.check()
     progress:tick()
