@@ -23,25 +23,47 @@ local function wrong(file, message) exits.fail(exits.INPUT, ("%s: %s"):format(fi
 -- {==== Variables ====
 
 local NAME = "{{%s*([%w_.-]+)%s*}}"
+local PLACE = "()(['\"]?)" .. NAME .. "(['\"]?)()"
+local AROUND = 80 -- bytes that are looked at before and behind a place
+local NUMBERS = {
+  retries = true, timeout = true, maxConcurrentExecutions = true, batchSize = true, batchTimeout = true,
+  requestTimeoutInMillis = true, runTime = true,
+}
 
---- A value as the Toolkit puts it in: text that YAML would take for a number, or for a key, is quoted.
-local function filler(text, name, value)
-  local place = "{{%s*" .. name:gsub("%p", "%%%0") .. "%s*}}"
-  local needs_quotes = value:find "^%d+$" or value:find ":$"
-  local written = (needs_quotes and '"' .. value .. '"' or value):gsub("%%", "%%%%")
-  if needs_quotes then text = text:gsub("'" .. place .. "'", written):gsub('"' .. place .. '"', written) end
-  return (text:gsub(place, written))
+--- Whether what stands between is a value of its own, not a part of a text.
+local function is_whole(ahead, behind)
+  local begins = ahead:find ":%s+$" or ahead:find "['\"]:$" or ahead:find "[%[{,]%s*$" or ahead:find "\n[%s-]*$"
+  return begins and behind:find "^[ \t]*[,%]}#\r\n]"
 end
 
---- The text with the values filled in; the names that are left.
-local function fill(text, values)
-  for name, value in pairs(values) do text = filler(text, name, value) end
+--- What YAML would take for a number, or for a key, is put in quotes, as by the Toolkit; but not as a part of a text,
+--- nor where a number is meant.
+local function needs_quotes(value, ahead, behind)
+  local is_odd = value:find "^%d+$" or value:find ":$"
+  return is_odd and is_whole(ahead, behind) and not NUMBERS[ahead:match "(%a+)['\"]?:%s*$" or ""]
+end
+
+--- A value where `{{ name }}` stood, with the quotes around it.
+local function placed(value, ahead, before, after, behind)
+  if before == after and needs_quotes(value, ahead, behind) then return '"' .. value .. '"' end
+  return before .. value .. after
+end
+
+--- The text with the values filled in, and the names for which there is none. `lenient`: those stand for themselves.
+local function fill(text, values, lenient)
+  local around = "\n" .. text .. "\n"
+  local filled = text:gsub(PLACE, function(first, before, name, after, last)
+    local value = values[name] or lenient and name
+    if not value then return nil end
+    local ahead, behind = around:sub(math.max(first - AROUND, 1), first), around:sub(last + 1, last + AROUND)
+    return placed(value, ahead, before, after, behind)
+  end)
   local left, seen = {}, {}
-  for name in text:gmatch(NAME) do
+  for name in filled:gmatch(NAME) do
     if not seen[name] then left[#left + 1] = name end
     seen[name] = true
   end
-  return text, left
+  return filled, left
 end
 
 -- }====
@@ -119,11 +141,10 @@ local function is_list(value) return type(value) == "table" and (core.is_array(v
 
 --- The resources in a file.
 local function read(found, file, opts)
-  local text, left = fill(inputs.file(file), opts.values)
-  if left[1] and not opts.lenient then
+  local text, left = fill(inputs.file(file), opts.values, opts.lenient)
+  if left[1] then
     wrong(file, ("nothing is given for {{ %s }}: --set %s=VALUE"):format(table.concat(left, " }}, {{ "), left[1]))
   end
-  text = text:gsub(NAME, "%1")
   local value = parse(file, text)
   if not is_list(value) then return add(found, file, value) end
   for i, item in ipairs(value) do add(found, file, item, i) end

@@ -70,7 +70,8 @@ function settings.client(context)
   }, { variables = true, source = source, config = args.config })
   if not client then
     local is_alone = not source.file and not args.config and err.limit == "set, and not empty"
-    exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env to be read here or one folder up" or ""))
+    local more = is_alone and ", and there is no .env to be read here or one folder up" or ""
+    exits.fail(exits.INPUT, err.message .. more)
   end ---@cast client cdfworkflow.Client
   client.transport.on_turn = function()
     interrupts.check()
