@@ -75,6 +75,7 @@ function settings.client(context)
     local is_alone = not source.file and not args.config and err.limit == "set, and not empty"
     exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env here or one folder up" or ""))
   end ---@cast client cdfworkflow.Client
+  client.words.session = "sign in with IDP_CLIENT_ID and IDP_CLIENT_SECRET"
   client.transport.on_turn = function()
     interrupts.check()
     progress:tick()
