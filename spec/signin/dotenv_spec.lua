@@ -49,7 +49,7 @@ describe("a .env file", function()
     assert.same({ 3, 5, 7 }, { variables.A.line, variables.B.line, variables.C.line })
   end)
 
-  for _, line in ipairs { "some words", "=2", "export", "set -a; x=1", "if [ -f x ]; then", "cognite: x", "'A" } do
+  for _, line in ipairs { "some words", "=2", "export", "set -a; x=1", "if [ -f x ]; then", "'A" } do
     it("is read past a line that is none: " .. line, function()
       assert.same({ A = "1", B = "2" }, (read("A=1\n" .. line .. "\nB=2\n")))
     end)
@@ -58,8 +58,10 @@ describe("a .env file", function()
   for text, problem in pairs {
     ["\nA=\"x\nB=2\n"] = "the quote of A is not closed",
     ["\nA='x' y\nB=2\n"] = "there is more behind the quotes of A",
+    ["\nA x\nB=2\n"] = "expected NAME=value, and nothing behind it",
+    ["\nA: x\nB=2\n"] = "expected NAME=value, and nothing behind it",
   } do
-    it("says of which variable " .. problem:gsub(" A", " it"), function()
+    it(("says which variable it may have been meant for: %q"):format(text), function()
       local values, variables = read(text)
       assert.same({ B = "2" }, values)
       assert.same({ line = 2, problem = problem }, variables.A)
