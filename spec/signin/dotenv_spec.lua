@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- `.env` files as python-dotenv reads them, which the CDF Toolkit uses (SIGNIN.md section 2).
 
+local core = require "cdfworkflow.core"
 local dotenv = require "cdfworkflow.signin.dotenv"
+local shell = require "shell"
+local temp_folder = require "temp_folder"
 
 local environment = { HOME = "/home/me", OURS = "from the environment" }
 
@@ -10,6 +13,28 @@ local function read(text)
   local values = {}
   for name, variable in pairs(variables) do values[name] = variable.value end
   return values, variables
+end
+
+-- What python-dotenv makes of each text of a JSON list.
+local PYTHON = [[
+import io, json, logging, os, sys
+from dotenv.main import DotEnv
+logging.disable(logging.CRITICAL)
+os.environ.clear()
+os.environ.update({"HOME": "/home/me", "OURS": "from the environment"})
+def read(text):
+  values = DotEnv(None, stream=io.StringIO(text, newline=None), override=False).dict()
+  return {name: value for name, value in values.items() if value is not None}
+print(json.dumps([read(text) for text in json.load(open(sys.argv[1]))]))
+]]
+
+local SIGNS = { "A", "B1", "=", "=", "=", "'", '"', "\\", "\\n", "#", " ", "\t", "\n", "\n", "\r\n", "\r", "$", "}",
+  "${HOME}", "${OURS}", "${A}", "${B1:-d}", "-", "export ", "\195\169", "/", "a b" }
+
+local function random_text()
+  local parts = {}
+  for i = 1, math.random(1, 24) do parts[i] = SIGNS[math.random(#SIGNS)] end
+  return table.concat(parts)
 end
 
 describe("a .env file", function()
@@ -68,6 +93,21 @@ describe("a .env file", function()
       assert.same({ A = "0", B = "2" }, (read("A=0\n" .. text))) -- what was good before stays
     end)
   end
+
+  it("of any text is read as python-dotenv itself reads it", function()
+    math.randomseed(7)
+    local texts = {}
+    for i = 1, 3000 do texts[i] = random_text() end
+    local folder = temp_folder.new()
+    finally(function() folder:remove() end)
+    local said, status = shell.run(("/usr/bin/python3 %s %s"):format(folder:write("read.py", PYTHON),
+      folder:write("texts.json", core.encode(texts))))
+    assert(status == 0, said)
+    for i, expected in ipairs(core.decode(said)) do
+      local values = read(texts[i])
+      if next(values) or next(expected) then assert.same(expected, values, ("%q"):format(texts[i])) end
+    end
+  end)
 
   it("of any bytes raises nothing", function()
     math.randomseed(7)

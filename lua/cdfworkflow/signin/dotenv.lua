@@ -72,7 +72,8 @@ local function expand(value, known, environment)
   return (value:gsub("%${([^}:]*)([^}]*)}", function(name, rest)
     local default = rest:match "^:%-(.*)$"
     if rest ~= "" and not default then return nil end
-    return environment(name) or known[name] and (known[name].value or "") or default or ""
+    local above = known[name]
+    return environment(name) or above and not above.problem and (above.value or "") or default or ""
   end))
 end
 
