@@ -77,22 +77,28 @@ describe("the settings of the program", function()
   end)
 
   it("that are nowhere are named, with where they were looked for", function()
-    assert.equal("cdfworkflow: the environment variable CDF_PROJECT is not set, and there is no .env here or one "
-      .. "folder up\n", refused({}, "list"))
+    assert.equal("cdfworkflow: the environment variable CDF_PROJECT is not set, and there is no .env to be "
+      .. "read here or one folder up\n", refused({}, "list"))
     program.write(here .. "/config.yml", YAML:gsub("project: ", "projct: "))
     assert.equal("cdfworkflow: config.yml: cognite.project is missing\n", refused({}, "list", "--config", "config.yml"))
   end)
 
-  it("in a file that may not be read are not passed over", function()
-    local settings = require "cdfworkflow.program.settings"
-    local open = io.open
-    finally(function() io.open = open end) -- luacheck: ignore 122
-    io.open = function(path, mode) -- luacheck: ignore 122
-      if path ~= ".env" then return open(path, mode) end
-      return nil, ".env: Permission denied", 13
+  it("leave out a .env that cannot be read, and say so", function()
+    shell.run("ln -s .env " .. here .. "/.env")
+    assert.equal("cdfworkflow: .env: Too many levels of symbolic links; it is left out\n"
+      .. "cdfworkflow: the environment variable CDF_PROJECT is not set, and there is no .env to be read here or one "
+      .. "folder up\n", refused({}, "list"))
+  end)
+
+  it("say it in one sentence when a file that was named cannot be understood", function()
+    program.write(here .. "/bad.env", (env_file("p"):gsub("SECRET=s", "SECRET='s")))
+    for words, said in pairs {
+      ["--env-file=."] = ". cannot be read: Is a directory",
+      ["--env-file=bad.env"] = "bad.env, line 4: the quote of IDP_CLIENT_SECRET is not closed",
+      ["--config=none.yaml"] = "none.yaml cannot be read: No such file or directory",
+    } do
+      assert.equal("cdfworkflow: " .. said .. "\n", refused({}, "list", words))
     end
-    local _, failure = pcall(settings.variables, {})
-    assert.equal(".env cannot be read: Permission denied", failure.message)
   end)
 
   it("without a secret are told what helps where a session is refused: no option that the program has not", function()

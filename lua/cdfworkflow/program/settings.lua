@@ -10,45 +10,43 @@ local settings = {}
 --- Where a .env file is looked for when none is named (SIGNIN.md section 2).
 local ENV_FILES = { ".env", "../.env" }
 
-local REFUSED = 13 -- EACCES
+local NO_SUCH_FILE = 2 -- ENOENT
 
---- Whether it is a file there, which is no folder (some keep a Python in `.env`). One that may not be read counts, so
---- that the error says so; one in a folder that may not be entered does not.
-local function is_file(path)
-  local file, _, code = io.open(path, "rb")
+--- Whether it is a file. One that may not be read is left out, and told; a folder of that name is Python's.
+local function is_file(context, path)
+  local file, message, code = io.open(path)
   if not file then
-    local folder = code == REFUSED and io.open(path:match "^(.*)/" or ".")
-    if folder then folder:close() end
-    return folder and true or false
+    if code ~= NO_SUCH_FILE then context.out:note(message .. "; it is left out") end
+    return false
   end
   local _, problem = file:read(0)
   file:close()
   return problem == nil
 end
 
---- The .env file that counts, if any.
-local function env_file(args)
-  if args.env_file then return args.env_file end
+local function find_env_file(context)
   for _, path in ipairs(ENV_FILES) do
-    if is_file(path) then return path end
+    if is_file(context, path) then return path end
   end
 end
 
 --- The variables of the environment and of the .env file, which is read once: it may be a pipe.
----@param args table the command line
 ---@return cdfworkflow.signin.Source
-local function source_of(args)
-  local err
-  if not args.source then args.source, err = require("cdfworkflow.signin.source").new(env_file(args)) end
-  if not args.source then exits.fail(exits.INPUT, err.message) end
-  return args.source
+local function source_of(context)
+  local source, err = context.source, nil
+  if not source then
+    source, err = require("cdfworkflow.signin.source").new(context.args.env_file or find_env_file(context))
+  end
+  if not source then exits.fail(exits.INPUT, err.message) end ---@cast source cdfworkflow.signin.Source
+  context.source = source
+  return source
 end
 
 --- A function that gives a variable's value, or nil: of the environment, else of the .env file.
----@param args table the command line
+---@param context cdfworkflow.program.Context
 ---@return fun(name: string): string|nil
-function settings.variables(args)
-  local source = source_of(args)
+function settings.variables(context)
+  local source = source_of(context)
   return function(name) return (source:get(name)) end
 end
 
@@ -74,14 +72,13 @@ end
 ---@param context cdfworkflow.program.Context
 ---@return cdfworkflow.Client
 function settings.client(context)
-  local args, progress = context.args, Progress.new(context.out)
-  local source = source_of(args)
+  local args, progress, source = context.args, Progress.new(context.out), source_of(context)
   local client, err = require("cdfworkflow.signin").open({
     client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
   }, { variables = true, source = source, config = args.config })
   if not client then
-    local hint = not args.config and sets_nothing(source) and ", and there is no .env here or one folder up" or ""
-    exits.fail(exits.INPUT, err.message .. hint)
+    local is_alone = not args.config and sets_nothing(source)
+    exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env to be read here or one folder up" or ""))
   end ---@cast client cdfworkflow.Client
   client.words.session = "sign in with IDP_CLIENT_ID and IDP_CLIENT_SECRET"
   client.transport.on_turn = function()
