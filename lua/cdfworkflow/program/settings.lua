@@ -78,7 +78,8 @@ function settings.client(context)
   }, { variables = true, source = source, config = args.config })
   if not client then
     local is_alone = not args.config and sets_nothing(source)
-    exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env to be read here or one folder up" or ""))
+    local hint = is_alone and ", and there is no .env to be read here or one folder up" or ""
+    exits.fail(exits.INPUT, err.message .. hint)
   end ---@cast client cdfworkflow.Client
   client.words.session = "sign in with IDP_CLIENT_ID and IDP_CLIENT_SECRET"
   client.transport.on_turn = function()
