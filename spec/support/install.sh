@@ -43,6 +43,8 @@ lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
 dpkg-dev              | command -v dpkg-buildflags
 python3               | command -v python3
+python3-dotenv        | /usr/bin/python3 -c 'import dotenv'
+systemd               | command -v systemd-analyze
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
 procps                | command -v ps

@@ -3,7 +3,6 @@
 -- variable knows how to be called in an error.
 
 local check = require "cdfworkflow.check"
-local dotenv = require "cdfworkflow.signin.dotenv"
 local secret_file = require "cdfworkflow.signin.secret_file"
 
 ---@class cdfworkflow.signin.Source
@@ -34,7 +33,7 @@ function Source.new(file)
   if not file then return self end
   local text, problem = secret_file.bytes(file)
   if not text then return check.invalid("path", problem, READABLE) end
-  self.variables = dotenv.parse(text, of_environment)
+  self.variables = require("cdfworkflow.signin.dotenv").parse(text, of_environment)
   return self
 end
 
