@@ -163,6 +163,8 @@ describe("cdfworkflow-sim", function()
     token("client-id", "client-secret")
     ask("/api/v1/projects/my-project/workflows?cursor=canary-7f3a")
     run("curl -s -X PUT " .. sim.url .. "/upload/canary-7f3a")
+    run(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; printf "GET /\377 HTTP/1.0\r\n\r\n" >&3; cat <&3']])
+      :format(sim.url:match "%d+$")) -- curl would spell it as it should be spelled
     os.execute("kill -TERM " .. pid)
     local lines = {}
     for line in output:lines() do
@@ -179,6 +181,7 @@ describe("cdfworkflow-sim", function()
         operation = "listWorkflows" },
       { level = "info", time = time, method = "PUT", path = "/upload/…", status = 403,
         operation = "uploadFileContent" },
+      { level = "info", time = time, method = "GET", path = "/%FF", status = 404 },
     }, lines)
   end)
 
@@ -310,7 +313,7 @@ describe("cdfworkflow-sim", function()
       for _, path in ipairs { path_of "none/state", "/proc/state" } do
         local said, status = refused("--state", path)
         assert.equal(1, status)
-        assert.matches("^cdfworkflow%-sim: cannot save " .. path:gsub("%p", "%%%0") .. ": .", said)
+        assert.matches("^cdfworkflow%-sim: cannot save " .. path:gsub("%p", "%%%0") .. ": %S", said)
       end
     end)
 

@@ -104,7 +104,7 @@ raw["PUT /_simulator/state"] = function(server, body)
 end
 
 local function may_control(server, stream, request)
-  return visitors.is_near(stream) and not request.headers.origin and visitors.knows_name(request, server.host)
+  return visitors.is_near(stream) and not visitors.is_page(request) and visitors.knows_name(request, server.host)
 end
 
 local function carry_out(server, name, body)
@@ -114,8 +114,12 @@ local function carry_out(server, name, body)
   return actions[name](server, argument)
 end
 
+local function path_of(request)
+  return request.path:match("^[^?#]*")
+end
+
 local function act(server, stream, request)
-  local name = request.method .. " " .. request.path
+  local name = request.method .. " " .. path_of(request)
   if not actions[name] and not raw[name] then return reply.refusal(404, "no such control") end
   if not may_control(server, stream, request) then
     return reply.refusal(403, "controls are for programs on this machine")
@@ -138,7 +142,7 @@ end
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response|nil # nil when the request is not for this room
 function control.respond(server, stream, request)
-  local public = open[(request.method == "HEAD" and "GET" or request.method) .. " " .. request.path]
+  local public = open[(request.method == "HEAD" and "GET" or request.method) .. " " .. path_of(request)]
   if public then return public(server) end
   if server.control and request.path:find("^/_simulator/") then return act(server, stream, request) end
   return nil
