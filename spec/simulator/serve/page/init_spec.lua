@@ -146,13 +146,32 @@ describe("the page", function()
     end
   end)
 
-  it("refreshes itself where there is something to watch and nothing to type", function()
+  it("refreshes itself where there is something to watch", function()
     local paths = full_world()
-    assert.matches('<body data-refresh="1">', world:get(paths[1]), 1, true)
-    for _, position in ipairs { 2, 5, 10 } do -- controls, a task, the start of a run
+    for _, position in ipairs { 1, 2 } do -- the first page, the faults that wait
+      assert.matches('<body data-refresh="1">', world:get(paths[position]), 1, true)
+    end
+    for _, position in ipairs { 5, 10 } do -- a task that is over, the start of a run
       assert.matches('<body data-refresh="">', world:get(paths[position]), 1, true)
     end
+    local answer = world:send("/ui/controls", { deed = "order", fault = "no" }) -- what is wrong stays to be read
+    assert.matches('<body data-refresh="">', answer.body, 1, true)
     for _, path in ipairs(paths) do assert.is_nil(world:get(path):find("http-equiv", 1, true), path) end
+  end)
+
+  it("marks where one is, on the pages below a list too", function()
+    full_world()
+    local here = '<a href="%s" aria-current="%s">'
+    for path, expected in pairs {
+      [world:path "executions"] = here:format(world:path "executions", "page"),
+      [world:path("workflows", "w")] = here:format(world:path "workflows", "true"),
+      [world:path("triggers", "daily")] = here:format(world:path "schedules", "true"),
+      ["/ui/controls"] = here:format("/ui/controls", "page"),
+    } do
+      local html = world:get(path)
+      assert.matches(expected, html, 1, true)
+      assert.equal(1, select(2, html:gsub("aria%-current", "")))
+    end
   end)
 
   it("says that there is nothing", function()

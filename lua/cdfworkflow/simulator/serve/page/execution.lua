@@ -14,6 +14,7 @@ local fill = markup.fill
 
 local execution_page = {}
 
+local MOST_INPUT = 250000 -- more than CDF takes
 local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
 --- The stored execution that a path names.
@@ -45,11 +46,11 @@ end
 
 local function task_row(view, execution, entry)
   local id = entry.id
-  local folds = parts.fold("i-" .. id, "Input", entry.input) .. parts.fold("o-" .. id, "Output", entry.output)
+  local folds = fill('<code class="id">{id}</code>', entry) .. parts.fold("i-" .. id, "Input", entry.input)
+    .. parts.fold("o-" .. id, "Output", entry.output)
   return {
     id = "t-" .. id, parts.badge(entry.status),
-    parts.link(task_path(view, execution, entry), reading.task_name(entry))
-      .. fill('<div><code class="id">{id}</code></div>', entry) .. reasons(entry) .. parts.folds(folds),
+    parts.link(task_path(view, execution, entry), reading.task_name(entry)) .. reasons(entry) .. parts.folds(folds),
     markup.escape(entry.taskType), ("%d"):format(entry.attempts), parts.moment(entry.startTime),
     parts.elapsed(entry, view.now),
   }
@@ -94,7 +95,7 @@ local function facts(view, execution)
   local done, all = reading.progress(execution)
   return parts.facts {
     { "Status", reading.badge(execution) .. parts.reason(reading.why(execution)) },
-    { "Workflow and version", workflow_link(view, execution) },
+    { "Workflow", workflow_link(view, execution) },
     { "Id", "<code>" .. markup.escape(execution.id) .. "</code>" },
     { "Tasks", ("%d of %d done"):format(done, all) },
     { "Created (UTC)", parts.moment(execution.createdTime) },
@@ -103,7 +104,7 @@ local function facts(view, execution)
     { "Took", parts.elapsed(execution, view.now) },
     { "Session", session_link(view, execution) },
     { "Metadata", parts.pairs(execution.metadata) },
-    { "Input", parts.fold("input", "Show", execution.input) },
+    { "Input", parts.fold("input", "Show", execution.input, MOST_INPUT) },
   }
 end
 

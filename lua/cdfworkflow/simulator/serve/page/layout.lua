@@ -41,12 +41,22 @@ local function moves(view)
 end
 
 local ROOMS = {
-  { "executions", "Executions" }, { "workflows", "Workflows" }, { "schedules", "Schedules" },
+  { "executions", "Executions" }, { "workflows", "Workflows" }, { "schedules", "Schedules", below = "triggers" },
   { "functions", "Functions" }, { "sessions", "Sessions" },
 }
 
-local function tab(view, path, label)
-  local here = view.path == path and ' aria-current="page"' or ""
+local function is_below(view, path)
+  return view.path:sub(1, #path + 1) == path .. "/"
+end
+
+---@param below string|nil another path whose pages belong to this tab
+local function tab(view, path, label, below)
+  local here = ""
+  if view.path == path then
+    here = ' aria-current="page"'
+  elseif is_below(view, path) or below and is_below(view, below) then
+    here = ' aria-current="true"'
+  end
   return fill('<a href="{path}"{!here}>{label}</a>', { path = path, label = label, here = here })
 end
 
@@ -54,7 +64,8 @@ local function navigation(view)
   local links = {}
   local project = view.project or view.sim.projects[view.sim.project_names[1]]
   for _, room in ipairs(ROOMS) do
-    links[#links + 1] = tab(view, markup.path("ui", project.name, room[1]), room[2])
+    links[#links + 1] = tab(view, markup.path("ui", project.name, room[1]), room[2],
+      room.below and markup.path("ui", project.name, room.below))
   end
   links[#links + 1] = tab(view, "/ui/controls", "Clock and faults")
   return '<nav aria-label="Pages">' .. table.concat(links) .. "</nav>"
