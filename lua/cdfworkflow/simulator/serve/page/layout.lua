@@ -3,6 +3,7 @@
 -- what a click has done.
 
 local forms = require "cdfworkflow.simulator.serve.page.forms"
+local guard = require "cdfworkflow.simulator.serve.page.guard"
 local markup = require "cdfworkflow.simulator.serve.markup"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 
@@ -24,7 +25,7 @@ local PAGE = [[
 {!notice}<h1>{heading}</h1>
 {!body}
 </main>
-<footer>{!still}{!only_shows}
+<footer>{!still}<span>{only_shows}</span>
 <span class="lost">The simulator does not answer; this is what it showed last.</span></footer>
 </body></html>
 ]]
@@ -88,9 +89,6 @@ end
 ---@field refresh integer? seconds after which the page looks again; none where there is something to be typed
 ---@field status integer? of the answer; default 200
 
-local ONLY_SHOWS = "<span>This page only shows: more than this machine is listened to, and --page-actions was not "
-  .. "given. </span>"
-
 --- The whole page.
 ---@param view cdfworkflow.simulator.View
 ---@param text cdfworkflow.simulator.PageText
@@ -101,7 +99,7 @@ function layout.whole(view, text)
     title = text.title .. " · cdfworkflow-sim", heading = text.title,
     refresh = text.refresh or "", body = text.body, clock = parts.moment(view.now), moves = moves(view),
     project = project_name(view), navigation = navigation(view), notice = notice(view), still = still,
-    only_shows = view.page.guard.acts and "" or ONLY_SHOWS,
+    only_shows = view.page.guard.acts and "" or guard.ONLY_SHOWS,
   })
 end
 

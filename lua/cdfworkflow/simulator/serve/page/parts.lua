@@ -210,4 +210,12 @@ function parts.pager(first, next_page, note)
   return links .. said ~= "" and '<nav class="pager" aria-label="Pages">' .. links .. said .. "</nav>" or ""
 end
 
+--- The way from the first entries of a list to all of them.
+---@param path string|nil nil where there are no more
+---@param label string
+---@return string html
+function parts.to_all(path, label)
+  return path and '<div class="pager">' .. parts.link(path, label .. " »") .. "</div>" or ""
+end
+
 return parts
