@@ -227,7 +227,7 @@ describe("the page", function()
       for _, path in ipairs { "/", "/ui/controls", "/ui/style.css" } do
         local response = world:ask(path, { host = host })
         assert.equal(403, response.status)
-        assert.matches("names of this machine only", response.body, 1, true)
+        assert.matches("To see it under another name", response.body, 1, true)
         assert.is_nil(response.body:find("my-project", 1, true))
       end
     end
@@ -279,7 +279,7 @@ describe("an action on the page", function()
     refused("sent by another page", nil, headers { origin = "http://localhost:9090" })
     refused("sent by another page", nil, headers { ["sec-fetch-site"] = "cross-site" })
     refused("sent by another page", nil, headers { ["sec-fetch-site"] = "same-site" })
-    refused("names of this machine only", nil, headers { host = "rebound.example" })
+    refused("To see it under another name", nil, headers { host = "rebound.example" })
     refused("not a form", nil, headers { ["content-type"] = "text/plain" })
   end)
 

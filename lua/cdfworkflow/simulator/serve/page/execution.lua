@@ -8,6 +8,7 @@ local heart = require "cdfworkflow.simulator.serve.page.heart"
 local markup = require "cdfworkflow.simulator.serve.markup"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local reading = require "cdfworkflow.simulator.serve.page.reading"
+local sessions_page = require "cdfworkflow.simulator.serve.page.sessions"
 local timeline = require "cdfworkflow.simulator.serve.page.timeline"
 
 local fill = markup.fill
@@ -85,12 +86,6 @@ local function workflow_link(view, execution)
     .. parts.link(markup.path("ui", name, "workflows", workflow, "versions", version), version)
 end
 
-local function session_link(view, execution)
-  if not execution.session then return "" end
-  local id = ("%.0f"):format(execution.session)
-  return parts.link(markup.path("ui", view.project.name, "sessions", id), id)
-end
-
 local function facts(view, execution)
   local done, all = reading.progress(execution)
   return parts.facts {
@@ -102,7 +97,7 @@ local function facts(view, execution)
     { "Started (UTC)", parts.moment(execution.startTime) },
     { "Ended (UTC)", parts.moment(execution.endTime) },
     { "Took", parts.elapsed(execution, view.now) },
-    { "Session", session_link(view, execution) },
+    { "Session", sessions_page.link(view, execution.session) },
     { "Metadata", parts.pairs(execution.metadata) },
     { "Input", parts.fold("input", "Show", execution.input, MOST_INPUT) },
   }
