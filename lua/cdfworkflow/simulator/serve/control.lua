@@ -4,9 +4,12 @@
 
 local core = require "cdfworkflow.core"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
+local pace = require "cdfworkflow.simulator.lib.pace"
 local metrics = require "cdfworkflow.simulator.serve.metrics"
 local pieces = require "cdfworkflow.simulator.serve.pieces"
 local reply = require "cdfworkflow.simulator.serve.reply"
+local shown = require "cdfworkflow.simulator.lib.shown"
+local suggest = require "cdfworkflow.suggest"
 local visitors = require "cdfworkflow.simulator.serve.visitors"
 
 local control = {}
@@ -50,6 +53,8 @@ actions["GET /_simulator/fault"] = function(server)
 end
 
 actions["DELETE /_simulator/fault"] = function(server, argument)
+  local unknown = suggest.unknown(argument, { "id" })[1]
+  if unknown then return reply.refusal(400, "unknown member " .. shown(unknown)) end
   if argument.id ~= nil and type(argument.id) ~= "number" then
     return reply.refusal(400, "id: the number of a fault is needed, or none for all")
   end
@@ -57,10 +62,11 @@ actions["DELETE /_simulator/fault"] = function(server, argument)
 end
 
 actions["POST /_simulator/advance"] = function(server, argument)
-  if type(argument.seconds) ~= "number" or argument.seconds < 0 then
-    return reply.refusal(400, "seconds: a number that is not negative is needed")
+  local seconds = argument.seconds
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= pace.furthest) then
+    return reply.refusal(400, ("seconds: a number from 0 to %.0f is needed"):format(pace.furthest))
   end
-  server.sim:advance(argument.seconds)
+  server.sim:advance(seconds)
   return reply.json(200, { now = server.sim:now() })
 end
 
