@@ -176,7 +176,7 @@ local MISTAKES = {
     words = { "run", "without-version" } },
   { "the input is no JSON", {}, 2, "--input: not JSON: unexpected character at line 1, column 2",
     words = { "run", "daily-report", "1", "-i", "{site: north}" } },
-  { "the input is a list", {}, 2, "input must be a JSON object, not an array",
+  { "the input is a list", {}, 2, "--input must be a JSON object, not an array",
     words = { "run", "daily-report", "1", "-i", "[1]" } },
   { "the input's file is not there", {}, 2, "site.json: No such file or directory",
     words = { "run", "daily-report", "1", "-i", "@site.json" } },

@@ -71,7 +71,7 @@ static bool set_protocols(cdfw_transfer *transfer) {
 
 /* One file, no directory: with a directory libcurl reads all certificates anew for every
    connection, without one it keeps them. */
-static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file, cdfw_trust *trust) {
+static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file) {
   CURL *easy = transfer->easy;
   char *bundle = NULL;
   if (ca_file->length > 0 && !CDFW_NEED(transfer, CURLOPT_CAINFO, cdfw_buffer_text(ca_file)))
@@ -83,7 +83,7 @@ static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file, cdfw_
 #endif
   if (ca_file->length == 0 && bundle == NULL) return true;
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  cdfw_trust_offer(trust, transfer, ca_file->length > 0 ? cdfw_buffer_text(ca_file) : bundle);
+  transfer->trust->path = ca_file->length > 0 ? cdfw_buffer_text(ca_file) : bundle;
   return true;
 }
 
@@ -97,16 +97,17 @@ static bool set_proxy(cdfw_transfer *transfer, const cdfw_settings *settings) {
    TLS the server is on this machine, and no proxy is to see what it is told. */
 static bool set_scheme(cdfw_transfer *transfer, bool tls) {
   transfer->tls = tls;
+  if (tls) cdfw_trust_offer(transfer);
   curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION,
                    tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
   return CDFW_NEED(transfer, CURLOPT_NOPROXY, tls ? NULL : "*");
 }
 
-static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings, cdfw_trust *trust) {
+static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings) {
   set_comforts(transfer->easy);
   return set_constants(transfer) && set_protocols(transfer) && set_proxy(transfer, settings) &&
-         set_trust(transfer, &settings->ca_file, trust) && set_scheme(transfer, true) &&
+         set_trust(transfer, &settings->ca_file) && set_scheme(transfer, false) &&
          cdfw_flight_prepare(transfer);
 }
 
@@ -118,10 +119,11 @@ cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trus
   cdfw_buffer_init(&transfer->body, CDFW_MAX_BODY, true);
   cdfw_response_init(&transfer->answer, CDFW_MAX_BODY);
   transfer->settings = settings;
+  transfer->trust = trust;
   transfer->driver = driver;
   transfer->connections = connections;
   transfer->easy = curl_easy_init();
-  if (transfer->easy != NULL && (prepare(transfer, settings, trust) || transfer->flaw != NULL))
+  if (transfer->easy != NULL && (prepare(transfer, settings) || transfer->flaw != NULL))
     return transfer;
   cdfw_transfer_free(transfer);
   return NULL;
@@ -226,7 +228,7 @@ void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds) {
 
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   cdfw_flight_begin(transfer);
-  if (transfer->trust != NULL) cdfw_trust_withdraw(transfer->trust, transfer);
+  cdfw_trust_withdraw(transfer);
   transfer->spent = true; /* a handle that asks for connections of its own is not kept */
   curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));

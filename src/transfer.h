@@ -60,7 +60,7 @@ typedef struct cdfw_transfer {
   const cdfw_settings *settings;  /* of the engine */
   cdfw_driver *driver;            /* opens and closes the sockets */
   cdfw_connections *connections;  /* what is known of them */
-  cdfw_trust *trust;              /* whom it asks for certificates; NULL: libcurl does */
+  cdfw_trust *trust;              /* whom it asks for certificates */
   double deadline;                /* on the driver's clock */
   cdfw_buffer headers;            /* the request's, copied */
   cdfw_buffer body;               /* the request's, copied */

@@ -186,6 +186,14 @@ describe("the program ends with", function()
     assert.equal(("cdfworkflow: %s: task \"clean\" failed: the valve is shut\n"):format(failed), outcome.err)
   end)
 
+  it("1 for a bug of its own, in one line", function()
+    local outcome = program.run({ "list" }, { env = {
+      LUA_INIT = [[package.preload["cdfworkflow.program.commands.list"] = function() local none; return none.x end]],
+    } })
+    assert.equal(1, outcome.status)
+    assert.matches("^cdfworkflow: this is a bug of the program, please report it: [^\n]*none[^\n]*\n$", outcome.err)
+  end)
+
   it("1 where its output cannot be written", function()
     local outcome = program.shell("$CDFWORKFLOW list >/dev/full", { env = env })
     assert.equal(1, outcome.status)

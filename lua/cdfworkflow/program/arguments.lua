@@ -2,6 +2,8 @@
 -- The command line: what there is to be said, and what somebody has said. A command's own options are only made when
 -- its name stands in the command line, since most of a short run's time would go into the others.
 
+local Output = require "cdfworkflow.program.output"
+local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
 local suggest = require "cdfworkflow.suggest"
 
@@ -35,15 +37,19 @@ arguments.COMMANDS = {
   { "completion", "Print the completion script of a shell." },
 }
 
-local EPILOG = "%s COMMAND --help says what a command takes. cdfworkflow(1) is the manual."
+local EPILOG = "cdfworkflow COMMAND --help says what a command takes. cdfworkflow(1) is the manual."
+local MORE = "The options of cdfworkflow --help, such as -o and -q, are taken here too."
 local NEEDED = "argparse is needed: install the rock `argparse`, or Debian's lua-argparse"
-local WIDTH = 100
+local WIDEST = 100
 
 --- For argparse: a whole number above zero.
-function arguments.count(text)
-  local number = text:find "^%d+$" and tonumber(text)
-  if number and number > 0 then return number end
-  return nil, ("'%s' is no whole number above zero"):format(text)
+---@param most? integer
+function arguments.count(most)
+  return function(text)
+    local number = text:find "^%d+$" and tonumber(text)
+    if number and number > 0 and number <= (most or math.huge) then return number end
+    return nil, ("'%s' is no whole number %s"):format(text, most and ("from 1 to %d"):format(most) or "above zero")
+  end
 end
 
 --- For argparse: one of the words, in upper or lower case.
@@ -79,15 +85,59 @@ local function add_globals(parser)
   parser:flag("-v --verbose", "Each request on standard error.")
 end
 
-local function exit_lines()
+--- How wide the help may be.
+local function width()
+  local columns = core.terminal(1) or 0
+  return columns > 0 and math.min(columns, WIDEST) or WIDEST
+end
+
+--- Adds a text behind `first`; lines after the first one begin where it does.
+local function add_hanging(lines, first, text, room)
+  local line = first
+  for word in text:gmatch "%S+" do
+    if #line + 1 + #word > room then
+      lines[#lines + 1] = line
+      line = (" "):rep(#first)
+    end
+    line = line .. " " .. word
+  end
+  lines[#lines + 1] = line
+end
+
+local function exit_lines(room)
   local lines = { "Exit status:" }
-  for _, exit in ipairs(exits.TABLE) do lines[#lines + 1] = ("  %3d  %s"):format(exit.code, exit.meaning) end
+  for _, exit in ipairs(exits.TABLE) do add_hanging(lines, ("  %3d "):format(exit.code), exit.meaning, room) end
   return table.concat(lines, "\n")
+end
+
+--- Prints what was asked for in place of a command, and ends the program.
+local function answer(text)
+  local ok, failure = pcall(Output.raw, nil, text .. "\n")
+  if not ok and failure.message then io.stderr:write("cdfworkflow: ", failure.message, "\n") end
+  os.exit(ok and exits.OK or failure.code)
+end
+
+--- In place of argparse's own, which does not look whether it was written.
+local function add_help(command)
+  command:add_help {
+    description = "Show this help message and exit.", action = function() answer(command:get_help()) end,
+  }
 end
 
 --- The room of a command.
 ---@param name string
 function arguments.room(name) return require("cdfworkflow.program.commands." .. name) end
+
+--- Gives a command its options, and those of its own commands.
+local function define(name, subs)
+  subs[name]:epilog(MORE)
+  add_help(subs[name])
+  for inner_name, inner in pairs(arguments.room(name).define(subs[name]) or {}) do
+    subs[name .. " " .. inner_name] = inner
+    inner:epilog(MORE)
+    add_help(inner)
+  end
+end
 
 --- The parser; with `wanted`, the options of those commands only.
 ---@param wanted? table<string, boolean>
@@ -97,19 +147,19 @@ function arguments.parser(wanted)
   local found, argparse = pcall(require, "argparse")
   if not found then exits.fail(exits.INPUT, NEEDED) end
   local parser = argparse("cdfworkflow", "Start, follow and schedule data workflows in Cognite Data Fusion.")
-  parser:usage_max_width(WIDTH):help_max_width(WIDTH):command_target "command"
-  parser:epilog(exit_lines() .. "\n\n" .. EPILOG:format "cdfworkflow")
+  local room = width()
+  parser:usage_max_width(room):help_max_width(room):command_target "command"
+  parser:epilog(exit_lines(room) .. "\n\n" .. EPILOG)
+  add_help(parser)
   add_globals(parser)
   parser:flag("--version", "Print the version."):action(function()
-    print("cdfworkflow " .. require("cdfworkflow.core").version)
-    os.exit(exits.OK)
+    answer("cdfworkflow " .. core.version)
   end)
   local subs = {}
   for _, command in ipairs(arguments.COMMANDS) do
     local name = command[1]
     subs[name] = parser:command(name, command[2])
-    local inner = (not wanted or wanted[name]) and arguments.room(name).define(subs[name]) or {}
-    for inner_name, inner_command in pairs(inner) do subs[name .. " " .. inner_name] = inner_command end
+    if not wanted or wanted[name] then define(name, subs) end
   end
   return parser, subs
 end
@@ -138,7 +188,7 @@ end
 local function candidates(noun, helps, commands)
   if noun == "command" then return commands end
   local names = {}
-  for name in table.concat(helps, " "):gmatch "%-%-?%a[%w-]*" do names[#names + 1] = name end
+  for name in table.concat(helps, " "):gmatch "%-%-%a[%w-]*" do names[#names + 1] = name end
   return names
 end
 

@@ -48,24 +48,33 @@ end
 
 -- {==== Files ====
 
+local KINDS = { workflow = "workflow", workflowversion = "version", workflowtrigger = "trigger" }
+
+--- What the Toolkit takes a file for: `*.Workflow.yaml`, in upper or lower case.
+local function kind_by_name(file) return KINDS[(file:match "%.(%a+)%.%w+$" or ""):lower()] end
+
 local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
 local function is_folder(path)
-  local inside = io.open(path .. "/.")
+  local inside = path ~= "" and io.open(path .. "/.") or nil
   if inside then inside:close() end
   return inside ~= nil
 end
 
+--- Gives the files, each with a NUL behind it, and then what could not be read, if anything. Links to folders are not
+--- followed, as the Toolkit does not, so that none leads round in a circle.
+local FIND = "{ problem=$(find -H %s '(' -type f -o -type l ')' -print0 2>&1 >&3); } 3>&1; printf %%s \"$problem\""
+
 --- The Toolkit's files of workflows below a folder, in the order of their names.
 local function files_in(folder)
-  local pipe = assert(io.popen("find -L " .. quote(folder) .. " -type f -print0"))
-  local found = {}
-  for path in pipe:read("*a"):gmatch "[^%z]+" do
-    if path:find "%.Workflow%.%w+$" or path:find "%.WorkflowVersion%.%w+$" or path:find "%.WorkflowTrigger%.%w+$" then
-      found[#found + 1] = path
-    end
-  end
+  local pipe = assert(io.popen(FIND:format(quote(folder:gsub("^%-", "./-")))))
+  local paths, problem = pipe:read("*a"):match "^(.-)([^%z\n]*)[^%z]*$"
   pipe:close()
+  if problem ~= "" then wrong(folder, (problem:gsub("^find: ", ""))) end
+  local found = {}
+  for path in paths:gmatch "[^%z]+" do
+    if kind_by_name(path) then found[#found + 1] = path end
+  end
   table.sort(found)
   if not found[1] then wrong(folder, "no *.Workflow.yaml, *.WorkflowVersion.yaml or *.WorkflowTrigger.yaml in it") end
   return found
@@ -83,11 +92,9 @@ end
 
 -- {==== Resources ====
 
-local KIND_OF_FILE = { Workflow = "workflow", WorkflowVersion = "version", WorkflowTrigger = "trigger" }
-
 --- What a table is: by the name of its file, or else by its members.
 local function kind_of(file, value)
-  local by_name = KIND_OF_FILE[file:match "%.(%a+)%.%w+$" or ""]
+  local by_name = kind_by_name(file)
   if by_name then return by_name end
   if value.workflowDefinition ~= nil then return "version" end
   if value.triggerRule ~= nil then return "trigger" end

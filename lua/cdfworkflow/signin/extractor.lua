@@ -10,6 +10,7 @@ local yaml = require "cdfworkflow.signin.yaml"
 local extractor = {}
 
 local HOST = "https://api.cognitedata.com"
+local LARGEST = 4 * 1024 * 1024 -- bytes; some list each of their queries, tags or nodes
 
 -- {==== A part of the file, that knows where it stands ====
 
@@ -34,22 +35,23 @@ function Part:raw(name)
   return value
 end
 
---- The text of a member; nil alone when it is not there or null.
+--- The text of a member; nil alone when it is not there, null or empty.
 ---@return string|nil text
 ---@return cdfworkflow.Error? err
 function Part:text(name)
   local value = self:raw(name)
-  if value == nil or type(value) == "string" then return value end
+  if value == nil or value == "" then return nil end
+  if type(value) == "string" then return value end
   local why = yaml.why_absent(value)
   if why then return self:complain(name, "cannot be had: " .. why) end
   if type(value) == "table" and next(value) ~= nil then return self:complain(name, "must be text", "text") end
   return nil -- null
 end
 
---- The part below; nil alone when there is none.
+--- The part below; nil alone when there is none, or nothing in it (as in null).
 function Part:part(name)
   local value = self:raw(name)
-  if type(value) ~= "table" or yaml.why_absent(value) then return nil end
+  if type(value) ~= "table" or next(value) == nil or yaml.why_absent(value) then return nil end
   return part(self.file, self:path_of(name), value)
 end
 
@@ -83,7 +85,8 @@ local function texts(from, names)
 end
 
 local function missing(from, name, why)
-  return from:complain(name, "is missing" .. (why and " (" .. why .. ")" or ""), "set, and not empty")
+  local said = from:raw(name) == "" and "is empty" or "is missing"
+  return from:complain(name, said .. (why and " (" .. why .. ")" or ""), "set, and not empty")
 end
 
 local function add_words(settings, from, names)
@@ -198,10 +201,10 @@ end
 ---@return cdfworkflow.signin.Extractor|nil
 ---@return cdfworkflow.Error? err names the file, and the line or the key
 function extractor.open(file, source)
-  local text, problem = secret_file.bytes(file)
+  local text, problem = secret_file.bytes(file, LARGEST)
   if not text then return check.invalid("path", problem, "a file that can be read") end
   local document
-  document, problem = yaml.parse(text, function(name) return (source:get(name)) end)
+  document, problem = yaml.parse(text, function(name) return source:get(name) or os.getenv(name) end) -- "" is set, too
   if problem then return check.invalid("path", ("%s: %s"):format(file, problem), "YAML") end
   local root = part(file, "", type(document) == "table" and document or {})
   local cognite = root:part "cognite"

@@ -41,17 +41,18 @@ end
 --- A client from what there is: options, then the environment, then a `.env` file, then an extractor's YAML; what comes
 --- first wins.
 ---@param overrides table options of `cdf.client`, checked already
----@param from { variables?: boolean, env_file?: string, config?: string } whether variables count, and paths of files
+---@param from { variables?: boolean, env_file?: string, source?: cdfworkflow.signin.Source, config?: string } whether
+---  variables count, and paths of files; `source` in place of `env_file`, where it is read already
 ---@return cdfworkflow.Client|nil
 ---@return cdfworkflow.Error? err
 function signin.open(overrides, from)
   local settings = { opts = {}, words = {} }
   for name, value in pairs(overrides) do settings.opts[name] = value end
-  local source, err = require("cdfworkflow.signin.source").new(from.env_file)
+  local source, err = from.source, nil
+  if not source then source, err = require("cdfworkflow.signin.source").new(from.env_file) end
   if not source then return nil, err end
-  local ok
-  ok, err = collect(settings, source, from)
-  if not ok then return nil, words.of_setting(err, settings.words) end
+  err = source:verdict(select(2, collect(settings, source, from)))
+  if err then return nil, words.of_setting(err, settings.words) end
   local made
   made, err = client.new(settings.opts)
   if not made then return nil, words.of_setting(err, settings.words) end

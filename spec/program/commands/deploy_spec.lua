@@ -159,6 +159,27 @@ describe("deploy", function()
     assert.equal("+ workflow numbered\n+ version numbered 17\n+ trigger numbered_daily\n", outcome.out, outcome.err)
   end)
 
+  it("finds files as the Toolkit does: whatever the case of their names, through no link to a folder", function()
+    shell.run(("cd %s/modules/other && ln -s .. round && mkdir -- 'a ü' -x"):format(folder))
+    program.write(folder .. "/modules/other/a ü/it's.workflow.yml", "externalId: lower\n")
+    program.write(folder .. "/modules/other/-x/new\nline.WORKFLOW.YAML", "externalId: upper\n")
+    assert.equal("+ workflow upper\n+ workflow lower\n", run("deploy", "-n", folder .. "/modules/other").out)
+    local outcome = program.shell("cd modules/other && $CDFWORKFLOW deploy -n -- -x", { env = env, folder = folder })
+    assert.equal("+ workflow upper\n", outcome.out, outcome.err)
+  end)
+
+  it("deploys nothing where a folder cannot be read", function()
+    -- As root all can be read: a find that says so stands in.
+    program.write(folder .. "/find", "#!/bin/sh\n/usr/bin/find \"$@\"\n"
+      .. "echo \"find: 'x/locked': Permission denied\" >&2\nexit 1\n")
+    shell.run("chmod +x " .. folder .. "/find")
+    env.PATH = folder .. ":" .. os.getenv "PATH"
+    local outcome = deploy "locked"
+    env.PATH = nil
+    assert.equal(2, outcome.status)
+    assert.equal(("cdfworkflow: %s/modules: 'x/locked': Permission denied\n"):format(folder), outcome.err)
+  end)
+
   it("puts a version that another runs before it", function()
     local function version(name, inner)
       return ('{"workflowExternalId":"%s","version":"1","workflowDefinition":{"tasks":[{"externalId":"t","type":"%s",'
@@ -229,6 +250,7 @@ describe("deploy", function()
       refused("workflow w is there twice", file("w.Workflow.yaml", "- externalId: w\n- externalId: w\n"))
       refused("has no workflow and no version", file("d.json", '{"tasks":[]}'))
       refused("no *.Workflow.yaml", folder .. "/modules/other")
+      refused("the name of a file is missing", "")
     end)
   end)
 
@@ -281,9 +303,25 @@ describe("lint and graph", function()
     local outcome = run("graph", folder .. "/w.Workflow.yaml")
     assert.equal(2, outcome.status)
     assert.matches("w%.Workflow%.yaml: no definition in it\n$", outcome.err)
+    program.write(folder .. "/v.WorkflowVersion.yaml", "workflowExternalId: w\nversion: '1'\n")
+    outcome = run("graph", folder .. "/v.WorkflowVersion.yaml")
+    assert.matches("v%.WorkflowVersion%.yaml: no definition in it\n$", outcome.err)
+    program.write(folder .. "/odd.json", '{"tasks":"x"}')
+    outcome = run("graph", folder .. "/odd.json")
+    assert.equal(2, outcome.status)
+    assert.matches("odd%.json: its definition cannot be drawn; lint says what is wrong with it\n$", outcome.err)
     outcome = run("graph", folder .. "/none.yaml")
     assert.equal(2, outcome.status)
     assert.matches("none%.yaml: No such file", outcome.err)
+  end)
+
+  it("draw all that a file has; as JSON they are one document", function()
+    local one = '{"workflowExternalId":"%s","version":"1","workflowDefinition":{"tasks":[{"externalId":"t",'
+      .. '"type":"function","parameters":{"function":{"externalId":"f"}}}]}}'
+    program.write(folder .. "/two.json", "[" .. one:format "a" .. "," .. one:format "b" .. "]")
+    assert.equal("a version 1\n└─ t  function\nb version 1\n└─ t  function\n", run("graph", folder .. "/two.json").out)
+    local found = assert(core.decode(run("graph", folder .. "/two.json", "-o", "json").out))
+    assert.same({ "a", "b" }, { found[1].workflowExternalId, found[2].workflowExternalId })
   end)
 
   it("draw a run by its id", function()

@@ -78,7 +78,7 @@ end
 function deploy.run(context, args)
   local found = documents.read(args.path, { values = inputs.pairs(args.set, "--set") or {} })
   check_definitions(context, found)
-  local steps, changes = deployment.steps(found, settings.variables(args)), 0
+  local steps, changes = deployment.steps(found, settings.variables(context)), 0
   for _, step in ipairs(steps) do
     deployment.compare(context:client(), step)
     if step.action ~= "none" then changes = changes + 1 end
