@@ -20,19 +20,23 @@ folder=$PWD/build/fresh
 base=$folder/base
 logs=$folder/logs
 user=somebody
+path=/usr/lib/ccache:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 
 [ "$(id -u)" = 0 ] || { echo "make fresh makes machines, and must be root for that" >&2; exit 1; }
 [ "$(uname -s)" = Linux ] || { echo "make fresh needs Linux" >&2; exit 1; }
 
-# What everybody's Debian has: sudo, a user, lists of packages. apt-get asks nothing and keeps what it has fetched.
+# What everybody's Debian has: sudo, a user, lists of packages. apt-get asks nothing and keeps what it has fetched; what
+# was compiled on one machine is not compiled again, by the same compiler in the same way, on the next (ccache).
 make_base() {
-  rm -rf "$folder"/needs-*
+  rm -rf "$folder"/needs*
   [ -e "$base.made" ] && return
   echo "Making a Debian 12 in $base" >&2
   rm -rf "$base"
-  debootstrap --variant=minbase --include=sudo,ca-certificates bookworm "$base" >"$logs/base" 2>&1 || return
+  debootstrap --variant=minbase --include=sudo,ca-certificates,ccache --cache-dir="$folder/archives" bookworm "$base" \
+    >"$logs/base" 2>&1 || return
   chroot "$base" useradd --create-home --shell /bin/bash $user
-  echo "$user ALL=(ALL) NOPASSWD: ALL" >"$base/etc/sudoers.d/$user"
+  printf '%s\n' "$user ALL=(ALL) NOPASSWD: ALL" "Defaults secure_path=\"$path\"" \
+    'Defaults env_keep += "CCACHE_DIR CCACHE_UMASK"' >"$base/etc/sudoers.d/$user"
   echo "127.0.0.1 localhost $(uname -n)" >"$base/etc/hosts"
   cp /etc/resolv.conf "$base/etc/"
   printf '%s\n' 'APT::Get::Assume-Yes "true";' 'Dpkg::Options { "--force-unsafe-io"; };' 'Dpkg::Use-Pty "false";' \
@@ -42,12 +46,15 @@ make_base() {
 
 home_of() { if [ "$1" = root ]; then echo /root; else echo "/home/$1"; fi; }
 
-# What every way needs for this Lua is installed once.
+# What every way needs is installed once: without a Lua, and then for this one.
 make_needs() { # Lua
-  local layer=$folder/needs-$1
-  [ -e "$layer.made" ] && return
-  rm -rf "$layer"
-  inside needs-"$1" "$base" $user "set -ex; $(commands needs "$1")" >"$logs/needs-$1" 2>&1 && touch "$layer.made"
+  if ! [ -e "$folder/needs.made" ]; then
+    inside needs "$base" $user "set -ex; $(commands needs 5.4 | sed 's/ lua5\.4 liblua5\.4-dev//')" >"$logs/needs" 2>&1 || return
+    touch "$folder/needs.made"
+  fi
+  [ -e "$folder/needs-$1.made" ] && return
+  inside "needs-$1" "$folder/needs:$base" $user "set -ex; $(commands needs "$1")" >"$logs/needs-$1" 2>&1 || return
+  touch "$folder/needs-$1.made"
 }
 
 # The checkout, for whoever installs; a repository with the tag of a release; and what is tried afterwards.
@@ -72,28 +79,30 @@ make_checkout() {
 
 # Each process that a command starts there ends with it.
 inside() { # machine, what is under it, user, script (bash)
-  mkdir -p "$folder/$1" "$folder/work/$1" "$folder/root" "$folder/archives/partial"
+  mkdir -p "$folder/$1" "$folder/work/$1" "$folder/root"
   # shellcheck disable=SC2016 # what is quoted is for the shell in between
   timeout 900 unshare --mount --pid --fork --kill-child sh -c 'folder=$1 root=$1/root
     mount -t overlay overlay -o "lowerdir=$3,upperdir=$folder/$2,workdir=$folder/work/$2" "$root" &&
     mount -t proc proc "$root/proc" && mount --rbind /dev "$root/dev" &&
-    mount --bind "$folder/archives" "$root/var/cache/apt/archives" && exec chroot "$root" \
+    mount --bind "$folder/archives" "$root/var/cache/apt/archives" &&
+    mkdir -p "$root/var/cache/ccache" && mount --bind "$folder/compiled" "$root/var/cache/ccache" && exec chroot "$root" \
       setpriv --reuid="$4" --regid="$4" --init-groups env -i HOME="$5" USER="$4" TERM=dumb LANG=C.UTF-8 \
-      DEBIAN_FRONTEND=noninteractive PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-      bash -c "$6"' sh "$folder" "$1" "$2" "$3" "$(home_of "$3")" "$4" </dev/null
+      DEBIAN_FRONTEND=noninteractive PATH="$7" \
+      CCACHE_DIR=/var/cache/ccache CCACHE_UMASK=000 bash -c "$6"' \
+    sh "$folder" "$1" "$2" "$3" "$(home_of "$3")" "$4" $path </dev/null
 }
 
 # The same with no network but loopback.
 inside_alone() { # machine, what is under it, user, script
-  folder=$folder unshare --net bash -c "$(declare -f home_of inside)
+  folder=$folder path=$path unshare --net bash -c "$(declare -f home_of inside)
     ip link set lo up; inside \"\$@\"" bash "$@"
 }
 
 # The commands for a way, for this Lua. Where there is LuaJIT alone other packages stand in place of the first Lua's.
-commands() { # way, Lua
+commands() { # way, Lua, nothing where what every way needs is there
   local name other="s/5\.4/$2/g"
   [ "$2" != luajit ] || other='s/lua5\.4 liblua5\.4-dev/luajit libluajit-5.1-dev/; s|lua/5\.4|lua/5.1|g; s/5\.4/luajit/g'
-  for name in needs "${1#needs}"; do
+  for name in ${3-needs} "${1#needs}"; do
     [ -z "$name" ] || sed -n "/^\`\`\`sh $name\$/,/^\`\`\`\$/{/^\`\`\`/d;p}" README.md src/README.md
   done | sed "$other"
 }
@@ -122,10 +131,10 @@ install_what_is_named() { # machine, what is under it, user, way, Lua
 }
 
 # From the commands to a machine where it can be tried: where this stops stands in `step`.
-install_there() { # machine, what is under it, who installs, way, Lua
+install_there() { # machine, what is under it, who installs, way, Lua, nothing where what every way needs is there
   step="the commands"
   inside "$1" "$2" "$3" "cd; cd cdfworkflow; export ADDRESS=file:///srv/published; set -ex
-    $(commands "$4" "$5" | { [ "$3" != root ] && cat || sed 's/^sudo //'; })" || return
+    $(commands "$4" "$5" ${6+"$6"} | { [ "$3" != root ] && cat || sed 's/^sudo //'; })" || return
   step="what is missing is named with its package"
   install_what_is_named "$1" "$2" "$3" "$4" "$5" || return
   [ "$5" = 5.1 ] || return 0
@@ -148,13 +157,14 @@ go() { # way, Luas
   local named=$1 way=${1%[+]} as=$user machine=${1/\//-}-${2// /-} lower log users lua who step begun status before=$failed
   [ "$way" = "${way%/root}" ] || as=root
   way=${way%/root}
-  lower=$folder/checkout:$folder/needs-${2%% *}:$base log=$logs/$machine
+  lower=$folder/checkout:$folder/needs-${2%% *}:$folder/needs:$base log=$logs/$machine
   case $way in *-home | *-tree | rock-*) users=$as ;; *) users="$user root" ;; esac
   rm -rf "${folder:?}/$machine" "$folder/work/$machine" "$log"
   for lua in $2; do
     begun=$SECONDS
     step="what every way needs"
-    make_needs "${2%% *}" && install_there "$machine" "$lower" $as "$way" "$lua" >>"$log" 2>&1
+    if [ "$lua" = "${2%% *}" ]; then make_needs "$lua" && install_there "$machine" "$lower" $as "$way" "$lua" ""
+    else install_there "$machine" "$lower" $as "$way" "$lua"; fi >>"$log" 2>&1
     status=$?
     for who in $users; do
       if [ $status = 0 ]; then
@@ -182,7 +192,8 @@ table() {
       } }' "$folder/results"
 }
 
-mkdir -p "$logs"
+mkdir -p "$logs" "$folder/archives/partial" "$folder/compiled"
+chmod 777 "$folder/compiled"
 : >"$folder/results"
 make_base || { echo "No Debian could be made: see $logs/base" >&2; exit 1; }
 make_checkout || exit
