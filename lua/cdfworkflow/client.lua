@@ -72,10 +72,12 @@ local CLUSTER = "letters, digits, '-' and '.'"
 
 --- A cluster's name becomes the first labels of a host name.
 local function url_of_cluster(name, path)
-  if #name <= 200 and name:find "^[%w-][%w.-]*$" and not name:find "%.$" then
-    return ("https://%s.cognitedata.com"):format(name)
+  if #name > 200 or not name:find "^[%w-][%w.-]*$" or name:find "%.$" then
+    return check.invalid(path, path .. " must be a name such as westeurope-1: " .. CLUSTER, CLUSTER)
   end
-  return check.invalid(path, path .. " must be a name such as westeurope-1: " .. CLUSTER, CLUSTER)
+  if not name:find "%.cognitedata%.com$" then return ("https://%s.cognitedata.com"):format(name) end
+  local rule = "must be the name alone, without .cognitedata.com"
+  return check.invalid(path, path .. " " .. rule, rule)
 end
 
 local function with_methods(what, ...)
@@ -95,6 +97,8 @@ end
 local function string_that(use) return { word = "a string", accepts = check.string.accepts, use = use } end
 
 local function without_slashes(url) return (url:gsub("/+$", "")) end
+
+client.url_of_cluster = url_of_cluster
 
 client.MEMBERS = {
   options.into("core", {
