@@ -154,12 +154,11 @@ static bool add(cdfw_bundle *bundle, const unsigned char *data, size_t length) {
   return read_subject(data, length, &one->subject);
 }
 
-static bool keep_first(cdfw_bundle *bundle, const char *begin, const char *end) {
-  size_t length = (size_t)(end - begin);
-  bundle->first = malloc(length + 2);
-  if (bundle->first == NULL) return false;
-  memcpy(bundle->first, begin, length);
-  memcpy(bundle->first + length, "\n", 2);
+static bool keep_shortest(cdfw_bundle *bundle, const char *begin, size_t length) {
+  bundle->shortest = malloc(length + 2);
+  if (bundle->shortest == NULL) return false;
+  memcpy(bundle->shortest, begin, length);
+  memcpy(bundle->shortest + length, "\n", 2);
   return true;
 }
 
@@ -167,6 +166,8 @@ static bool keep_first(cdfw_bundle *bundle, const char *begin, const char *end) 
 static bool take(cdfw_bundle *bundle, const char *text) {
   signed char values[256];
   unsigned char *out = bundle->der;
+  const char *shortest = NULL;
+  size_t shortest_length = SIZE_MAX_BYTES;
   base64_values(values);
   for (const char *begin = text; (begin = strstr(begin, begin_mark)) != NULL;) {
     const char *at = begin + strlen(begin_mark);
@@ -176,11 +177,14 @@ static bool take(cdfw_bundle *bundle, const char *text) {
     if (at == NULL || strncmp(at, end_mark, strlen(end_mark)) != 0) return false;
     at += strlen(end_mark);
     if (!add(bundle, out, length)) return false;
-    if (bundle->first == NULL && !keep_first(bundle, begin, at)) return false;
+    if ((size_t)(at - begin) < shortest_length) {
+      shortest = begin;
+      shortest_length = (size_t)(at - begin);
+    }
     out += length;
     begin = at;
   }
-  return bundle->count > 0;
+  return shortest != NULL && keep_shortest(bundle, shortest, shortest_length);
 }
 
 /* }==== */
@@ -247,7 +251,7 @@ bool cdfw_bundle_read(cdfw_bundle *bundle, const char *path) {
 void cdfw_bundle_free(cdfw_bundle *bundle) {
   free(bundle->der);
   free(bundle->certificates);
-  free(bundle->first);
+  free(bundle->shortest);
   memset(bundle, 0, sizeof *bundle);
 }
 

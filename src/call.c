@@ -88,15 +88,18 @@ static void report_abandoned(cdfw_call *call) {
           cdfw_buffer_text(&call->request_id));
 }
 
-int cdfw_call_gc(lua_State *L) {
-  cdfw_call *call = cdfw_call_check(L);
-  report_abandoned(call);
-  cdfw_op_leave(&call->op);
-  /* A finalizer of the host's may still have it in its hands. */
+void cdfw_call_end(cdfw_call *call) {
   call->op.is.over = true;
   call->path_offset = 0;
   for (size_t i = 0; i < BUFFER_COUNT; i++)
     cdfw_buffer_free(buffer_of(call, i));
+}
+
+int cdfw_call_gc(lua_State *L) {
+  cdfw_call *call = cdfw_call_check(L);
+  report_abandoned(call);
+  cdfw_op_leave(&call->op);
+  cdfw_call_end(call); /* a finalizer of the host's may still have it in its hands */
   return 0;
 }
 

@@ -197,6 +197,7 @@ static int return_action(lua_State *L, cdfw_call *call, cdfw_action action,
   lua_pushstring(L, phases[call->op.is.phase]);
   lua_pushboolean(L, call->op.is.denied);
   push_surplus(L, call);
+  if (call->op.is.over) cdfw_call_end(call);
   return 5;
 }
 

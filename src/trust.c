@@ -181,13 +181,15 @@ static bool is_ready(cdfw_trust *trust, const char *path) {
   return !trust->off;
 }
 
-/* One certificate of the bundle goes in as libcurl knows it, so that it reads nothing else. */
+/* One certificate of the bundle goes in as libcurl knows it, so that it reads nothing else: the
+   shortest, since libcurl copies it for each request. */
 void cdfw_trust_offer(cdfw_trust *trust, struct cdfw_transfer *transfer, const char *path) {
   if (!is_ready(trust, path)) return;
-  struct curl_blob first = {trust->bundle.first, strlen(trust->bundle.first), CURL_BLOB_NOCOPY};
+  struct curl_blob one = {trust->bundle.shortest, strlen(trust->bundle.shortest),
+                          CURL_BLOB_NOCOPY};
   transfer->trust = trust;
   if (curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer) == CURLE_OK &&
-      curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &first) == CURLE_OK &&
+      curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &one) == CURLE_OK &&
       curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) == CURLE_OK)
     return;
   trust->off = true;
