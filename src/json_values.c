@@ -161,7 +161,7 @@ int cdfw_json_is_raw(lua_State *L) {
 }
 
 static int raw_tostring(lua_State *L) {
-  luaL_checkudata(L, 1, raw_class);
+  cdfw_checkudata(L, 1, raw_class);
   cdfw_json_push_raw(L, 1);
   lua_pop(L, 1);
   return 1;

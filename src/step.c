@@ -4,13 +4,13 @@
 
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "answer.h"
 #include "call_error.h"
 #include "clock.h"
 #include "error.h"
 #include "object.h"
+#include "process.h"
 #include "requests.h"
 #include "text.h"
 
@@ -45,7 +45,7 @@ static bool note_token(cdfw_call *call) {
 static void note_use(cdfw_call *call, double now) {
   if (call->first_use != 0) return;
   call->first_use = now;
-  call->owner = (long)getpid();
+  call->owner = cdfw_process_id();
 }
 
 /* Fills an empty request. [-0, +0] */
