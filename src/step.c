@@ -37,9 +37,13 @@ static void note_look(cdfw_call *call) {
 
 /* The client may have another token by the time an error repeats this one. */
 static bool note_token(cdfw_call *call) {
+  const cdfw_buffer *token = &call->client->auth.token;
+  const char *text = cdfw_buffer_text(token);
+  if (call->token.length == token->length &&
+      memcmp(cdfw_buffer_text(&call->token), text, token->length) == 0)
+    return true;
   cdfw_buffer_clear(&call->token);
-  return cdfw_buffer_add(&call->token, cdfw_buffer_text(&call->client->auth.token),
-                         call->client->auth.token.length);
+  return cdfw_buffer_add(&call->token, text, token->length);
 }
 
 static void note_use(cdfw_call *call, double now) {
