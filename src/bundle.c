@@ -12,7 +12,8 @@
 enum {
   SIZE_MAX_BYTES = 16 * 1024 * 1024,
   FIRST_ROOM = 256,
-  AFTER = 4 /* NULs at the end, so that four digits can be looked at everywhere */
+  NO_DIGIT = 0xff, /* all bits, so that one among others shows */
+  AFTER = 4        /* NULs at the end, so that four digits can be looked at everywhere */
 };
 
 /* {==== DER ==== */
@@ -116,11 +117,11 @@ static const char begin_mark[] = "-----BEGIN ";
 static const char kind_mark[] = "CERTIFICATE-----";
 static const char end_mark[] = "-----END CERTIFICATE-----";
 
-static void base64_values(signed char values[256]) {
+static void base64_values(unsigned char values[256]) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  memset(values, -1, 256);
+  memset(values, NO_DIGIT, 256);
   for (int i = 0; i < 64; i++)
-    values[(unsigned char)digits[i]] = (signed char)i;
+    values[(unsigned char)digits[i]] = (unsigned char)i;
 }
 
 static bool is_blank(char c) {
@@ -128,13 +129,13 @@ static bool is_blank(char c) {
 }
 
 /* Decodes four digits at a time; → where there are not four in a row. */
-static const char *decode_fours(const char *at, const signed char values[256],
+static const char *decode_fours(const char *at, const unsigned char values[256],
                                 unsigned char **out) {
   const unsigned char *in = (const unsigned char *)at;
   unsigned char *to = *out;
   for (;; in += 4, to += 3) {
-    int a = values[in[0]], b = values[in[1]], c = values[in[2]], d = values[in[3]];
-    if ((a | b | c | d) < 0) break;
+    unsigned a = values[in[0]], b = values[in[1]], c = values[in[2]], d = values[in[3]];
+    if ((a | b | c | d) == NO_DIGIT) break;
     to[0] = (unsigned char)(a << 2 | b >> 4);
     to[1] = (unsigned char)(b << 4 | c >> 2);
     to[2] = (unsigned char)(c << 6 | d);
@@ -144,17 +145,17 @@ static const char *decode_fours(const char *at, const signed char values[256],
 }
 
 /* Decodes up to the first dash. → where that is, or NULL for what is no Base64. */
-static const char *decode(const char *at, const signed char values[256], unsigned char *out,
+static const char *decode(const char *at, const unsigned char values[256], unsigned char *out,
                           size_t *length) {
   unsigned bits = 0, count = 0;
   const unsigned char *begin = out;
   for (; *at != '-'; at++) {
     if (count == 0) at = decode_fours(at, values, &out);
-    signed char value = values[(unsigned char)*at];
+    unsigned char value = values[(unsigned char)*at];
     if (*at == '-') break;
-    if (value < 0 && !is_blank(*at) && *at != '=') return NULL; /* the NUL at the end too */
-    if (value < 0) continue;
-    bits = bits << 6 | (unsigned)value;
+    if (value == NO_DIGIT && !is_blank(*at) && *at != '=') return NULL; /* the NUL at the end too */
+    if (value == NO_DIGIT) continue;
+    bits = bits << 6 | value;
     count += 6;
     if (count < 8) continue;
     count -= 8;
@@ -180,7 +181,7 @@ static bool add(cdfw_bundle *bundle, const unsigned char *data, size_t length) {
 
 /* Takes all certificates out of the text, which gives way to them. */
 static bool take(cdfw_bundle *bundle, char *text) {
-  signed char values[256];
+  unsigned char values[256];
   unsigned char *out = bundle->der = (unsigned char *)text;
   base64_values(values);
   for (const char *begin = text; (begin = strstr(begin, begin_mark)) != NULL;) {
