@@ -29,7 +29,7 @@ arguments.COMMANDS = {
   { "deploy", "Put workflows, versions and triggers from files into CDF." },
   { "schedule", "Put a workflow on a schedule." },
   { "schedules", "List the schedules." },
-  { "unschedule", "Remove a schedule." },
+  { "unschedule", "Remove a schedule or trigger." },
   { "pause", "Pause a schedule or trigger." },
   { "resume", "Let a paused schedule or trigger go on." },
   { "check", "Check settings, sign-in and rights, without starting anything." },
