@@ -313,6 +313,10 @@ workflowDefinition:
     assert.equal(6, outcome.status)
     assert.equal("created workflow half\ncreated version half 1\n", outcome.out)
     assert.matches("^cdfworkflow: trigger half_daily: ", outcome.err)
+    outcome = deploy("other-half", "-o", "json")
+    assert.equal(6, outcome.status)
+    local done = assert(core.decode(outcome.out), outcome.out)
+    assert.same({ "workflow", "version" }, { done[1].kind, done[2].kind })
   end)
 end)
 
