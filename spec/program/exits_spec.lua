@@ -28,6 +28,8 @@ describe("the table of exit statuses", function()
     assert.equal(2, of "invalid")
     assert.equal(7, of "ambiguous")
     assert.equal(75, of "transport")
+    assert.equal(75, of("transport", { retryable = true }))
+    assert.equal(6, of("transport", { retryable = false })) -- a proxy refused
     assert.equal(75, of "timeout")
     assert.equal(75, of "throttled")
     assert.equal(75, of("api", { status = 503, retryable = true }))
