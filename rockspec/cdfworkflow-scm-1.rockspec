@@ -8,7 +8,8 @@ local address = nil
 package = "cdfworkflow"
 version = "scm-1"
 source = {
-  url = address and "git+" .. address or ".", -- `luarocks make` takes the folder that it is started in
+  -- `luarocks make` takes the folder that it is started in. What wants an address (`luarocks pack`) says that it cannot find this:
+  url = address and "git+" .. address or "no address yet: `make rockspec ADDRESS=https:...` makes a rockspec that has one",
   tag = address and "v" .. version:gsub("%-%d+$", "") or nil,
 }
 description = {
@@ -39,6 +40,7 @@ build = {
   build_target = "rock",
   install_target = "rock-install",
   build_variables = {
+    LUA = "$(LUA)",
     CC = "$(CC)",
     CFLAGS = "$(CFLAGS)",
     LUA_INCDIR = "$(LUA_INCDIR)",

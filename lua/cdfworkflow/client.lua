@@ -96,6 +96,8 @@ local function string_that(use) return { word = "a string", accepts = check.stri
 
 local function without_slashes(url) return (url:gsub("/+$", "")) end
 
+client.url_of_cluster = url_of_cluster
+
 client.MEMBERS = {
   options.into("core", {
     { "project", check.string, required = true },

@@ -111,6 +111,7 @@ fresh_needs() {
 debootstrap           | PATH=$PATH:/usr/sbin command -v debootstrap
 iproute2              | PATH=$PATH:/sbin command -v ip
 util-linux            | command -v unshare
+git                   | command -v git
 LIST
 }
 
