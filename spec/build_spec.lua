@@ -35,4 +35,11 @@ describe("make", function()
       .. "request twice; for another: make CURL_CFLAGS=%-I/its/include/folder\n",
       make("LUAS=5.4 CURL_CFLAGS=-I" .. folder))
   end)
+
+  it("says what it is for, where it is the make of BSD", function()
+    local said, status = shell.run(("cd %s && bmake .MAKE.MAKEFILE_PREFERENCE='BSDmakefile makefile Makefile' install")
+      :format(shell.quote(program.ROOT)))
+    assert.not_equal(0, status)
+    assert.matches("The Makefile is for GNU make: install gmake, and say gmake in place of make\n", said)
+  end)
 end)

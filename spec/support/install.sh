@@ -42,6 +42,7 @@ lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
 dpkg-dev              | command -v dpkg-buildflags
+bmake                 | command -v bmake
 python3               | command -v python3
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
