@@ -17,7 +17,7 @@ description = {
   detailed = [[
     A C core on libcurl and a small Lua layer: one call starts a data-workflow run, from a plain script, from
     nginx/OpenResty, from HAProxy, from an event loop, or from a shell with the program cdfworkflow (which reads YAML
-    where the rock lyaml is there). An embedded CDF to try it against comes with it (cdfworkflow-sim; serving it needs
+    where the rock lyaml is there, and signs in with a certificate where luaossl is). An embedded CDF to try it against comes with it (cdfworkflow-sim; serving it needs
     the rock http).]],
   license = "Apache-2.0",
   homepage = address,

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ending.h"
 #include "library.h"
+#include "process.h"
 #include "signals.h"
 
 enum {
@@ -105,7 +105,7 @@ static bool open_multi(cdfw_engine *engine) {
     return false;
   }
   engine->multi = multi;
-  engine->owner = getpid();
+  engine->owner = cdfw_process_id();
   return true;
 }
 
@@ -188,7 +188,7 @@ static void collapse(cdfw_engine *engine) {
 /* In a forked child: the connections belong to the parent, so nothing may be said on them. libcurl
    cannot free them in silence, nor without the parent's resolver threads, so their memory stays. */
 static void leave_to_parent(cdfw_engine *engine) {
-  if (engine->owner == 0 || engine->owner == getpid()) return;
+  if (engine->owner == 0 || engine->owner == cdfw_process_id()) return;
   while (engine->running != NULL) {
     cdfw_transfer *transfer = engine->running;
     unlink_running(engine, transfer);
@@ -232,6 +232,7 @@ static void collect(cdfw_engine *engine) {
 
 /* libcurl keeps no time for a transfer that still waits for a connection to become free. */
 static void expire(cdfw_engine *engine) {
+  if (engine->running == NULL) return;
   double now = cdfw_driver_now();
   if (now < engine->soonest) return;
   engine->soonest = INFINITY;
@@ -348,22 +349,22 @@ static cdfw_transfer *take_reserved(cdfw_engine *engine) {
   return transfer;
 }
 
-static void run(cdfw_engine *engine, cdfw_transfer *transfer, double timeout) {
+static void run(cdfw_engine *engine, cdfw_transfer *transfer, double until) {
   link_running(engine, transfer);
-  transfer->deadline = cdfw_driver_now() + timeout + GRACE;
+  transfer->deadline = until + GRACE;
   if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
 }
 
 /* Whether a connection is wanted for what follows, and libcurl has surely none. */
-static bool may_connect(const cdfw_engine *engine) {
+static bool may_connect(const cdfw_engine *engine, double now) {
   return cdfw_library_keeps_unused() && engine->settings.max_connections > 1 &&
-         cdfw_driver_now() > engine->asked + CDFW_CONNECTION_AGE;
+         now > engine->asked + CDFW_CONNECTION_AGE;
 }
 
 /* Makes the connection for the request that will follow, to save it the round trips. It is a
    comfort: whatever goes wrong is left to that request. */
-static void connect_ahead(cdfw_engine *engine, const cdfw_request *request) {
-  if (!may_connect(engine) || cdfw_engine_reserve(engine) == NULL) return;
+static void connect_ahead(cdfw_engine *engine, const cdfw_request *request, double now) {
+  if (!may_connect(engine, now) || cdfw_engine_reserve(engine) == NULL) return;
   cdfw_transfer *transfer = take_reserved(engine);
   cdfw_request next;
   cdfw_request_init(&next);
@@ -373,7 +374,7 @@ static void connect_ahead(cdfw_engine *engine, const cdfw_request *request) {
   transfer->connects_only = true;
   if (cdfw_buffer_add(&next.url, request->next.data, request->next.length) &&
       start(engine, transfer, &next, NULL) == NULL)
-    run(engine, transfer, request->timeout);
+    run(engine, transfer, now + request->timeout);
   else
     cdfw_engine_rest(engine, transfer);
   cdfw_request_free(&next);
@@ -395,16 +396,17 @@ int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *r
   engine->pending++;
   transfer->id = id != 0 ? id : ++engine->last_id;
   const char *trouble = start(engine, transfer, request, response);
+  double now = cdfw_driver_now();
   if (trouble == NULL) {
-    run(engine, transfer, request->timeout);
+    run(engine, transfer, now + request->timeout);
   } else {
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
   int64_t given = transfer->id;
   if (trouble == NULL && request->next.length == 0) let_settle(engine);
-  if (trouble == NULL && request->next.length > 0) connect_ahead(engine, request);
-  engine->asked = cdfw_driver_now();
+  if (trouble == NULL && request->next.length > 0) connect_ahead(engine, request, now);
+  engine->asked = now;
   return given;
 }
 
@@ -439,7 +441,7 @@ static bool wait_until(cdfw_engine *engine, double end) {
     double until = engine->soonest < end ? engine->soonest : end;
     interrupted = cdfw_driver_wait(&engine->driver, until, &signals);
     settle(engine, cdfw_driver_act(&engine->driver));
-    if (cdfw_driver_now() >= end) break;
+    if (engine->finished == NULL && cdfw_driver_now() >= end) break;
   }
   cdfw_signals_release(&signals);
   return interrupted;

@@ -63,12 +63,16 @@ const char *cdfw_message_next_header(const cdfw_buffer *headers, const char *lin
   return next != NULL && next < headers->data + headers->length ? next : NULL;
 }
 
+bool cdfw_message_is_header(const char *line, const char *name, size_t length) {
+  return (*line | 0x20) == (*name | 0x20) && /* a quick look at most of them */
+         strncasecmp(line, name, length) == 0 && line[length] == ':';
+}
+
 const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *name) {
   size_t length = strlen(name);
   const char *line = NULL;
   while ((line = cdfw_message_next_header(headers, line)) != NULL) {
-    if ((*line | 0x20) != (*name | 0x20)) continue; /* a quick look at most of them */
-    if (strncasecmp(line, name, length) != 0 || line[length] != ':') continue;
+    if (!cdfw_message_is_header(line, name, length)) continue;
     line += length + 1;
     return line + strspn(line, " \t");
   }

@@ -159,22 +159,23 @@ static bool reserve_lines(cdfw_transfer *transfer, const cdfw_buffer *headers) {
    without a value takes out what libcurl would add by itself. */
 static bool load_headers(cdfw_transfer *transfer, const cdfw_request *request) {
   static char no_expect[] = "Expect:", no_content_type[] = "Content-Type:";
+  static const char type[] = "Content-Type", encoding[] = "Accept-Encoding";
   char *encodings = cdfw_library_encodings();
   cdfw_buffer *headers = &transfer->headers;
   size_t count = 0;
   if (!cdfw_buffer_add(headers, request->headers.data, request->headers.length) ||
       !reserve_lines(transfer, headers))
     return false;
-  bool typed = cdfw_message_find_header(headers, "Content-Type") != NULL;
-  for (char *line = headers->data; line < headers->data + headers->length;) {
-    size_t length = strlen(line);
+  bool typed = false, encoded = encodings == NULL;
+  for (char *line = headers->data; line < headers->data + headers->length;
+       line += strlen(line) + 1) {
     transfer->lines[count++].data = line;
-    line += length + 1;
+    typed = typed || cdfw_message_is_header(line, type, sizeof type - 1);
+    encoded = encoded || cdfw_message_is_header(line, encoding, sizeof encoding - 1);
   }
   if (request->body.length > UNEXPECTED) transfer->lines[count++].data = no_expect;
   if (!typed) transfer->lines[count++].data = no_content_type;
-  if (encodings != NULL && cdfw_message_find_header(headers, "Accept-Encoding") == NULL)
-    transfer->lines[count++].data = encodings;
+  if (!encoded) transfer->lines[count++].data = encodings;
   for (size_t i = 0; i < count; i++)
     transfer->lines[i].next = i + 1 < count ? &transfer->lines[i + 1] : NULL;
   return CDFW_NEED(transfer, CURLOPT_HTTPHEADER, transfer->lines);
@@ -201,9 +202,11 @@ static bool load_times(cdfw_transfer *transfer, const cdfw_request *request) {
 
 static bool load_target(cdfw_transfer *transfer, const cdfw_request *request) {
   const char *url = cdfw_buffer_text(&request->url);
+  const char *usual = request->has_body ? "POST" : "GET"; /* by what load_body sets */
+  const char *method = strcmp(request->method, usual) != 0 ? request->method : NULL;
   bool tls = strncasecmp(url, "https:", 6) == 0;
   return (tls == transfer->tls || set_scheme(transfer, tls)) &&
-         CDFW_NEED(transfer, CURLOPT_CUSTOMREQUEST, request->method) &&
+         CDFW_NEED(transfer, CURLOPT_CUSTOMREQUEST, method) &&
          CDFW_NEED(transfer, CURLOPT_URL, url);
 }
 

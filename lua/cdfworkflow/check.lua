@@ -154,7 +154,7 @@ function check.whole_or_null(least, most)
     accepts = function(value) return type(value) == "number" or value == core.null end,
     use = function(value, path)
       if value == core.null or value >= least and value <= most and value % 1 == 0 then return value end
-      return check.invalid(path, ("%s must be a whole number from %d to %d, or cdf.null, got %s"):format(path, least,
+      return check.invalid(path, ("%s must be a whole number from %d to %d, or null, got %s"):format(path, least,
         most, tostring(value)), value < least and least or most)
     end,
   }

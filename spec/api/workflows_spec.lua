@@ -42,7 +42,7 @@ describe("client.workflows", function()
       local stored, err = client.workflows:upsert { externalId = "w", maxConcurrentExecutions = bad }
       assert.is_nil(stored)
       assert.same({ "invalid", "maxConcurrentExecutions", limit }, { err.kind, err.field, err.limit })
-      assert.matches("^maxConcurrentExecutions must be a whole number from 1 to 10000, or cdf.null, got ", err.message)
+      assert.matches("^maxConcurrentExecutions must be a whole number from 1 to 10000, or null, got ", err.message)
     end
     assert.same({}, client.asked)
     assert.error_matches(function() client.workflows:upsert { externalId = "w", maxConcurrentExecutions = "3" } end,

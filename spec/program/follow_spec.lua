@@ -80,6 +80,17 @@ describe("following #timed", function()
     assert.is_nil(written:find("▶", 1, true), "-q draws")
   end)
 
+  it("believes no terminal that says it is endless, or that it is nothing", function()
+    for _, size in ipairs { { 65535, 65535 }, { 0, 0 } } do
+      local written, status = program.on_terminal({ "run", "fails", "--watch" },
+        { env = env, columns = size[1], rows = size[2] })
+      assert.equal(3, status, written)
+      assert.truthy(written:find("fails version 1  failed", 1, true), written)
+      local id = written:match(UUID)
+      assert.matches("└─", (program.on_terminal({ "graph", id }, { env = env, columns = size[1], rows = size[2] })))
+    end
+  end)
+
   it("draws nothing on a dumb terminal, with TERM=dumb, or where TERM says nothing", function()
     for _, term in ipairs { "dumb", "" } do
       local text, status, written = watch(120, 24, { "run", "fails", "--watch" }, { env = { TERM = term } })

@@ -140,7 +140,8 @@ describe("a signal #timed", function()
         .. '"workflowExternalId":"w","status":"RUNNING","createdTime":1}') or answer)
     end]]
     local twice = "kill -INT $pid; until [ -e FLAG ]; do sleep 0.02; done; kill -INT $pid"
-    local words = "wait 059edaa4-a17a-4102-910e-2c3591500cce 059edaa4-a17a-4102-910e-2c3591500ccf --on-interrupt cancel -v"
+    local words = "-v wait 059edaa4-a17a-4102-910e-2c3591500cce 059edaa4-a17a-4102-910e-2c3591500ccf "
+      .. "--on-interrupt cancel"
     local outcome = interrupted_at(CANCELS, "grep -q 'executions/.*200' err", twice, words)
     assert.equal(130, outcome.status)
     local notes = outcome.err:gsub("[^\n]* %d+%.%d+ s\n", "")

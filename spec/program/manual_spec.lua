@@ -155,6 +155,12 @@ describe("the manual pages", function()
       assert.equal(0, status, said)
       assert.matches("NAME\n +cdfworkflow", said)
       for line in said:gmatch "[^\n]+" do assert.is_true(#line <= 110, line) end
+      local source = read(name)
+      for block in source:gmatch "\n```\n(.-)\n```" do -- what is copied is not broken by hyphens
+        for line in block:gmatch "[^\n]+" do assert.truthy(said:find(line, 1, true), line) end
+      end
+      assert.is_nil(source:match "\n\t(cdfworkflow[%w-]* [^\n]*)")
+      for variable in source:gmatch "%*([%u_]+)%*" do assert.truthy(said:find(variable, 1, true), variable) end
     end
     shell.run("rm -r " .. folder)
   end)

@@ -6,6 +6,7 @@
 local core = require "cdfworkflow.core"
 local program = require "program"
 local shell = require "shell"
+local stub_cdf = require "stub_cdf"
 
 local SIGNS_IN = "IDP_CLIENT_ID=%s\nIDP_CLIENT_SECRET=s\nIDP_TENANT_ID=t\n"
 local YAML = "cognite:\n  host: https://yaml.example\n  project: of-yaml\n  idp-authentication:\n"
@@ -98,5 +99,21 @@ describe("the settings of the program", function()
     } do
       assert.equal("cdfworkflow: " .. said .. "\n", refused({}, "list", words))
     end
+  end)
+
+  it("without a secret are told what helps where a session is refused: no option that the program has not", function()
+    local stub = stub_cdf.serve [[function behave(kind, plan, answer, connection)
+      if kind == "session" then
+        answer = "HTTP/1.1 400 No\r\nContent-Type: application/json\r\nContent-Length: 48\r\n\r\n"
+          .. '{"error":{"code":400,"message":"Invalid token"}}'
+      end
+      connection:write(answer)
+    end]]
+    local login = { CDF_URL = stub.url, CDF_PROJECT = "p", CDF_TOKEN = "t" }
+    local outcome = program.run({ "run", "w", "1" }, { env = login })
+    stub:stop()
+    assert.equal(6, outcome.status)
+    assert.matches("Invalid token; a login without a client secret gets its sessions by token exchange: where the "
+      .. "identity provider cannot do that, sign in with IDP_CLIENT_ID and IDP_CLIENT_SECRET\n$", outcome.err)
   end)
 end)

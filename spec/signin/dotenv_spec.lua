@@ -1,7 +1,10 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- `.env` files as python-dotenv reads them, which the CDF Toolkit uses (SIGNIN.md section 2).
 
+local core = require "cdfworkflow.core"
 local dotenv = require "cdfworkflow.signin.dotenv"
+local shell = require "shell"
+local temp_folder = require "temp_folder"
 
 local environment = { HOME = "/home/me", OURS = "from the environment" }
 
@@ -10,6 +13,28 @@ local function read(text)
   local values = {}
   for name, variable in pairs(variables) do values[name] = variable.value end
   return values, variables
+end
+
+-- What python-dotenv makes of each text of a JSON list.
+local PYTHON = [[
+import io, json, logging, os, sys
+from dotenv.main import DotEnv
+logging.disable(logging.CRITICAL)
+os.environ.clear()
+os.environ.update({"HOME": "/home/me", "OURS": "from the environment"})
+def read(text):
+  values = DotEnv(None, stream=io.StringIO(text, newline=None), override=False).dict()
+  return {name: value for name, value in values.items() if value is not None}
+print(json.dumps([read(text) for text in json.load(open(sys.argv[1]))]))
+]]
+
+local SIGNS = { "A", "B1", "=", "=", "=", "'", '"', "\\", "\\n", "#", " ", "\t", "\n", "\n", "\r\n", "\r", "$", "}",
+  "${HOME}", "${OURS}", "${A}", "${B1:-d}", "-", "export ", "\195\169", "/", "a b" }
+
+local function random_text()
+  local parts = {}
+  for i = 1, math.random(1, 24) do parts[i] = SIGNS[math.random(#SIGNS)] end
+  return table.concat(parts)
 end
 
 describe("a .env file", function()
@@ -49,7 +74,7 @@ describe("a .env file", function()
     assert.same({ 3, 5, 7 }, { variables.A.line, variables.B.line, variables.C.line })
   end)
 
-  for _, line in ipairs { "some words", "=2", "export", "set -a; x=1", "if [ -f x ]; then", "cognite: x", "'A" } do
+  for _, line in ipairs { "some words", "=2", "export", "set -a; x=1", "if [ -f x ]; then", "'A" } do
     it("is read past a line that is none: " .. line, function()
       assert.same({ A = "1", B = "2" }, (read("A=1\n" .. line .. "\nB=2\n")))
     end)
@@ -58,14 +83,31 @@ describe("a .env file", function()
   for text, problem in pairs {
     ["\nA=\"x\nB=2\n"] = "the quote of A is not closed",
     ["\nA='x' y\nB=2\n"] = "there is more behind the quotes of A",
+    ["\nA x\nB=2\n"] = "expected NAME=value, and nothing behind it",
+    ["\nA: x\nB=2\n"] = "expected NAME=value, and nothing behind it",
   } do
-    it("says of which variable " .. problem:gsub(" A", " it"), function()
+    it(("says which variable it may have been meant for: %q"):format(text), function()
       local values, variables = read(text)
       assert.same({ B = "2" }, values)
       assert.same({ line = 2, problem = problem }, variables.A)
       assert.same({ A = "0", B = "2" }, (read("A=0\n" .. text))) -- what was good before stays
     end)
   end
+
+  it("of any text is read as python-dotenv itself reads it", function()
+    math.randomseed(7)
+    local texts = {}
+    for i = 1, 3000 do texts[i] = random_text() end
+    local folder = temp_folder.new()
+    finally(function() folder:remove() end)
+    local said, status = shell.run(("/usr/bin/python3 %s %s"):format(folder:write("read.py", PYTHON),
+      folder:write("texts.json", core.encode(texts))))
+    assert(status == 0, said)
+    for i, expected in ipairs(core.decode(said)) do
+      local values = read(texts[i])
+      if next(values) or next(expected) then assert.same(expected, values, ("%q"):format(texts[i])) end
+    end
+  end)
 
   it("of any bytes raises nothing", function()
     math.randomseed(7)

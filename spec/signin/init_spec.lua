@@ -329,6 +329,8 @@ IDP_TOKEN_URL="https://login.microsoftonline.com/my-tenant/oauth2/v2.0/token"
       said("A=1\nIDP_CLIENT_SECRET='x\n" .. TEMPLATE:gsub("IDP_CLIENT_SECRET", "X")))
     assert.equal(path .. ", line 1: there is more behind the quotes of IDP_AUDIENCE",
       said("IDP_AUDIENCE='x' y\n" .. TEMPLATE))
+    assert.equal(path .. ", line 1: expected NAME=value, and nothing behind it",
+      said("IDP_CLIENT_SECRET: x\n" .. TEMPLATE:gsub("IDP_CLIENT_SECRET", "X")))
     assert.equal(("CDF_PROJECT is not set, neither in the environment nor in %s, which has no NAME=value at all")
       :format(path), said "cognite:\n  project: x\n")
   end)

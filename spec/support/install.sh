@@ -44,6 +44,8 @@ luarocks              | command -v luarocks
 dpkg-dev              | command -v dpkg-buildflags
 bmake                 | command -v bmake
 python3               | command -v python3
+python3-dotenv        | /usr/bin/python3 -c 'import dotenv'
+systemd               | command -v systemd-analyze
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
 procps                | command -v ps

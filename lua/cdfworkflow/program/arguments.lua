@@ -38,7 +38,7 @@ arguments.COMMANDS = {
 }
 
 local EPILOG = "cdfworkflow COMMAND --help says what a command takes. cdfworkflow(1) is the manual."
-local MORE = "The options of cdfworkflow --help, such as -o and -q, are taken here too."
+local GLOBALS_TOO = "The options of cdfworkflow --help, such as -o and -q, are taken here too."
 local NEEDED = "argparse is needed: install the rock `argparse`, or Debian's lua-argparse"
 local WIDEST = 100
 
@@ -104,8 +104,8 @@ local function add_hanging(lines, first, text, room)
   lines[#lines + 1] = line
 end
 
-local function exit_lines(room)
-  local lines = { "Exit status:" }
+local function exit_lines()
+  local lines, room = { "Exit status:" }, width()
   for _, exit in ipairs(exits.TABLE) do add_hanging(lines, ("  %3d "):format(exit.code), exit.meaning, room) end
   return table.concat(lines, "\n")
 end
@@ -118,11 +118,16 @@ local function answer(text)
 end
 
 --- In place of argparse's own, which does not look whether it was written.
-local function add_help(command)
+---@param command table
+---@param more fun(): string the last lines
+local function add_help(command, more)
   command:add_help {
-    description = "Show this help message and exit.", action = function() answer(command:get_help()) end,
+    description = "Show this help message and exit.",
+    action = function() answer(command:epilog(more()):get_help()) end,
   }
 end
+
+local function globals_too() return GLOBALS_TOO end
 
 --- The room of a command.
 ---@param name string
@@ -130,12 +135,10 @@ function arguments.room(name) return require("cdfworkflow.program.commands." .. 
 
 --- Gives a command its options, and those of its own commands.
 local function define(name, subs)
-  subs[name]:epilog(MORE)
-  add_help(subs[name])
+  add_help(subs[name], globals_too)
   for inner_name, inner in pairs(arguments.room(name).define(subs[name]) or {}) do
     subs[name .. " " .. inner_name] = inner
-    inner:epilog(MORE)
-    add_help(inner)
+    add_help(inner, globals_too)
   end
 end
 
@@ -147,10 +150,8 @@ function arguments.parser(wanted)
   local found, argparse = pcall(require, "argparse")
   if not found then exits.fail(exits.INPUT, NEEDED) end
   local parser = argparse("cdfworkflow", "Start, follow and schedule data workflows in Cognite Data Fusion.")
-  local room = width()
-  parser:usage_max_width(room):help_max_width(room):command_target "command"
-  parser:epilog(exit_lines(room) .. "\n\n" .. EPILOG)
-  add_help(parser)
+  parser:usage_max_width(width()):help_max_width(width()):command_target "command"
+  add_help(parser, function() return exit_lines() .. "\n\n" .. EPILOG end)
   add_globals(parser)
   parser:flag("--version", "Print the version."):action(function()
     answer("cdfworkflow " .. core.version)

@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
+local fill = require "cdfworkflow.program.fill"
 local inputs = require "cdfworkflow.program.inputs"
 local json = require "cdfworkflow.json"
 local yaml = require "cdfworkflow.program.yaml"
@@ -19,32 +20,6 @@ local documents = {}
 ---@field index? integer in a file with a list
 
 local function wrong(file, message) exits.fail(exits.INPUT, ("%s: %s"):format(file, message)) end
-
--- {==== Variables ====
-
-local NAME = "{{%s*([%w_.-]+)%s*}}"
-
---- A value as the Toolkit puts it in: text that YAML would take for a number, or for a key, is quoted.
-local function filler(text, name, value)
-  local place = "{{%s*" .. name:gsub("%p", "%%%0") .. "%s*}}"
-  local needs_quotes = value:find "^%d+$" or value:find ":$"
-  local written = (needs_quotes and '"' .. value .. '"' or value):gsub("%%", "%%%%")
-  if needs_quotes then text = text:gsub("'" .. place .. "'", written):gsub('"' .. place .. '"', written) end
-  return (text:gsub(place, written))
-end
-
---- The text with the values filled in; the names that are left.
-local function fill(text, values)
-  for name, value in pairs(values) do text = filler(text, name, value) end
-  local left, seen = {}, {}
-  for name in text:gmatch(NAME) do
-    if not seen[name] then left[#left + 1] = name end
-    seen[name] = true
-  end
-  return text, left
-end
-
--- }====
 
 -- {==== Files ====
 
@@ -80,10 +55,15 @@ local function files_in(folder)
   return found
 end
 
+--- Members that are text, whatever they look like.
+local NAMES = {
+  externalId = true, workflowExternalId = true, version = true, workflowVersion = true, dataSetExternalId = true,
+}
+
 local function parse(file, text)
   local is_json = file:find "%.[Jj][Ss][Oo][Nn]$" or not file:find "%.[Yy]a?[Mm][Ll]$" and text:find "^%s*[%[{]"
   local value, message
-  if is_json then value, message = json.decode(text) else value, message = yaml.decode(text) end
+  if is_json then value, message = json.decode(text) else value, message = yaml.decode(text, NAMES) end
   if value == nil then wrong(file, message) end
   return value
 end
@@ -114,11 +94,10 @@ local function is_list(value) return type(value) == "table" and (core.is_array(v
 
 --- The resources in a file.
 local function read(found, file, opts)
-  local text, left = fill(inputs.file(file), opts.values)
-  if left[1] and not opts.lenient then
+  local text, left = fill(inputs.file(file), opts.values, opts.lenient)
+  if left[1] then
     wrong(file, ("nothing is given for {{ %s }}: --set %s=VALUE"):format(table.concat(left, " }}, {{ "), left[1]))
   end
-  text = text:gsub(NAME, "%1")
   local value = parse(file, text)
   if not is_list(value) then return add(found, file, value) end
   for i, item in ipairs(value) do add(found, file, item, i) end

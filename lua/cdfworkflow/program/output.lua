@@ -19,6 +19,10 @@ Output.__index = Output
 
 local STDOUT, STDERR = 1, 2
 local WIDTH, HEIGHT = 80, 24 -- of a terminal that does not say
+local WIDEST = 1000 -- columns that are believed; some pipes of CI systems say 65535
+
+--- How wide a terminal is taken to be that says so.
+local function sane(width) return width > 0 and math.min(width, WIDEST) or WIDTH end
 
 local function variable(name)
   local value = os.getenv(name)
@@ -46,7 +50,7 @@ function Output.new(args)
     form = args.form or "text", quiet = args.quiet or false, verbose = args.verbose or false, utf8 = is_utf8(),
     color = wants_color(args.color, width ~= nil),
     error_color = wants_color(args.color, core.terminal(STDERR) ~= nil),
-    columns_of_terminal = width and (width > 0 and width or WIDTH),
+    columns_of_terminal = width and sane(width),
   }, Output)
 end
 
@@ -56,7 +60,7 @@ end
 function Output:canvas() -- luacheck: no unused
   local width, rows = core.terminal(STDERR)
   if not width or is_dumb() then return nil end
-  return width > 0 and width or WIDTH, rows > 0 and rows or HEIGHT
+  return sane(width), rows > 0 and rows or HEIGHT
 end
 
 local function write(...)

@@ -50,6 +50,14 @@ function settings.variables(context)
   return function(name) return (source:get(name)) end
 end
 
+--- Whether there are no settings at all, as in a folder that was not meant.
+local function sets_nothing(source)
+  for _, name in ipairs { "CDF_PROJECT", "CDF_CLUSTER", "CDF_URL", "CDF_TOKEN", "IDP_CLIENT_ID" } do
+    if source:get(name) then return false end
+  end
+  return not source.file
+end
+
 --- Tells those who want to know what the client does.
 local function watch(context, progress, event)
   if event.type == "request" then
@@ -69,9 +77,11 @@ function settings.client(context)
     client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
   }, { variables = true, source = source, config = args.config })
   if not client then
-    local is_alone = not source.file and not args.config and err.limit == "set, and not empty"
-    exits.fail(exits.INPUT, err.message .. (is_alone and ", and there is no .env to be read here or one folder up" or ""))
+    local is_alone = not args.config and sets_nothing(source)
+    local hint = is_alone and ", and there is no .env to be read here or one folder up" or ""
+    exits.fail(exits.INPUT, err.message .. hint)
   end ---@cast client cdfworkflow.Client
+  client.words.session = "sign in with IDP_CLIENT_ID and IDP_CLIENT_SECRET"
   client.transport.on_turn = function()
     interrupts.check()
     progress:tick()

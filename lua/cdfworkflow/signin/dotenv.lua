@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Reads `.env` files as the CDF Toolkit does (SIGNIN.md section 2), which leaves them to python-dotenv: `NAME=value`
 -- lines, comments, quotes, `export`, and `${NAME}` or `${NAME:-default}` in values. A line that is none of these is
--- passed over there, so it is here.
+-- passed over there, so it is here; but who asks for the variable that it may have been meant for is told.
 
 local dotenv = {}
 
@@ -49,8 +49,8 @@ local function name_at(text, at)
   return text:match(key .. BLANKS .. "()", at)
 end
 
---- One statement, from `at` on, where no blank stands: its name (nil for a line that is none), its value (nil for a
---- name alone), the position where it ends, and what is wrong with the value.
+--- One statement, from `at` on, where no blank stands: its name (nil for a line that has none), its value (nil for a
+--- name alone), the position where it ends, and what is wrong with it.
 local function statement(text, at)
   at = text:match("^export[ \t\v\f]+()", at) or at
   local name, behind = name_at(text, at)
@@ -64,7 +64,7 @@ local function statement(text, at)
   end
   if text:match("^" .. BLANKS .. "(.?)", at):find "^[#\n]?$" then return name, value, at end
   if value then return name, nil, at, "there is more behind the quotes of " .. name end
-  return nil, nil, at
+  return name and name:match "^[%w_]+", nil, at, "expected NAME=value, and nothing behind it"
 end
 
 --- `${NAME}` and `${NAME:-default}`: what the environment has wins over the lines above.
@@ -72,7 +72,8 @@ local function expand(value, known, environment)
   return (value:gsub("%${([^}:]*)([^}]*)}", function(name, rest)
     local default = rest:match "^:%-(.*)$"
     if rest ~= "" and not default then return nil end
-    return environment(name) or known[name] and (known[name].value or "") or default or ""
+    local above = known[name]
+    return environment(name) or above and not above.problem and (above.value or "") or default or ""
   end))
 end
 
@@ -92,9 +93,9 @@ function dotenv.parse(text, environment)
     at = text:match("^%s*()", at)
     if at > #text then return known end
     local name, value, behind, problem = statement(text, at)
-    if problem then
+    if problem and name then
       known[name] = known[name] or { line = line_of(text, at), problem = problem }
-    elseif name then
+    elseif name and not problem then
       known[name] = { line = line_of(text, at), value = value and expand(value, known, environment) }
     end
     at = text:match("^[^\n]*()", behind)

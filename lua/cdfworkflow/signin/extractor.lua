@@ -7,8 +7,6 @@ local credentials = require "cdfworkflow.signin.credentials"
 local secret_file = require "cdfworkflow.signin.secret_file"
 local yaml = require "cdfworkflow.signin.yaml"
 
-local extractor = {}
-
 local HOST = "https://api.cognitedata.com"
 local LARGEST = 4 * 1024 * 1024 -- bytes; some list each of their queries, tags or nodes
 
@@ -192,15 +190,17 @@ local function required(settings, option, place, name, default)
 end
 
 ---@class cdfworkflow.signin.Extractor an opened file
----@field place table the part with project and host
+---@field at table the part with project and host
 ---@field form table which of the two forms it has
+local Extractor = {}
+Extractor.__index = Extractor
 
 --- Opens a file and finds out which form it has.
 ---@param file string
 ---@param source cdfworkflow.signin.Source for `${NAME}`
 ---@return cdfworkflow.signin.Extractor|nil
 ---@return cdfworkflow.Error? err names the file, and the line or the key
-function extractor.open(file, source)
+function Extractor.open(file, source)
   local text, problem = secret_file.bytes(file, LARGEST)
   if not text then return check.invalid("path", problem, "a file that can be read") end
   local document
@@ -208,36 +208,36 @@ function extractor.open(file, source)
   if problem then return check.invalid("path", ("%s: %s"):format(file, problem), "YAML") end
   local root = part(file, "", type(document) == "table" and document or {})
   local cognite = root:part "cognite"
-  if cognite then return { place = cognite, form = FORMS.older } end
-  if root:part "authentication" or root:raw "project" ~= nil then return { place = root, form = FORMS.newer } end
+  if cognite then return setmetatable({ at = cognite, form = FORMS.older }, Extractor) end
+  if root:part "authentication" or root:raw "project" ~= nil then
+    return setmetatable({ at = root, form = FORMS.newer }, Extractor)
+  end
   return check.invalid("path", file .. " is no configuration of an extractor: it has neither cognite nor "
     .. "authentication", "cognite, or authentication")
 end
 
 --- Adds what the file says of project and host where the options do not.
 ---@param settings { opts: table, words: table<string, string> }
----@param opened cdfworkflow.signin.Extractor
 ---@return true|nil, cdfworkflow.Error? err
-function extractor.place(settings, opened)
-  local opts, form, ok, err = settings.opts, opened.form, true, nil
-  if not opts.project then ok, err = required(settings, "project", opened.place, "project") end
+function Extractor:place(settings)
+  local opts, form, ok, err = settings.opts, self.form, true, nil
+  if not opts.project then ok, err = required(settings, "project", self.at, "project") end
   if ok and not opts.base_url and not opts.cluster then
-    ok, err = required(settings, "base_url", opened.place, form.host, form.default)
+    ok, err = required(settings, "base_url", self.at, form.host, form.default)
   end
   return ok, err
 end
 
 --- The credentials that the file describes.
 ---@param settings { opts: table, words: table<string, string> }
----@param opened cdfworkflow.signin.Extractor
 ---@return userdata|nil credentials
 ---@return cdfworkflow.Error? err
-function extractor.credentials(settings, opened)
-  local from = opened.place:part(opened.form.login)
-  if not from then return missing(opened.place, opened.form.login) end
-  local login, err = opened.form.sign_in(settings, from)
+function Extractor:credentials(settings)
+  local from = self.at:part(self.form.login)
+  if not from then return missing(self.at, self.form.login) end
+  local login, err = self.form.sign_in(settings, from)
   if not login then return nil, err end
   return credentials.new(login)
 end
 
-return extractor
+return Extractor

@@ -20,21 +20,24 @@ end
 --- Where CDF is, then how to sign in: all of a login comes from one place.
 ---@return true|nil, cdfworkflow.Error? err
 local function collect(settings, source, from)
-  local extractor, variables = require "cdfworkflow.signin.extractor", require "cdfworkflow.signin.variables"
+  local variables = require "cdfworkflow.signin.variables"
   local opts, ok, err = settings.opts, true, nil
-  local opened
+  local opened ---@type cdfworkflow.signin.Extractor|nil
   variables.trust(settings, source)
   if from.config then
-    opened, err = extractor.open(from.config, source)
+    opened, err = require("cdfworkflow.signin.extractor").open(from.config, source)
     if not opened then return nil, err end
   end
   if from.variables then ok, err = variables.place(settings, source) end
-  if ok and opened then ok, err = extractor.place(settings, opened) end
+  if ok and opened then ok, err = opened:place(settings) end
   if ok then ok, err = complete(opts, source) end
   if not ok then return nil, err end
   if opts.credentials then return true end
-  local by_file = opened and not (from.variables and variables.sign_in(source))
-  opts.credentials, err = (by_file and extractor or variables).credentials(settings, by_file and opened or source)
+  if opened and not (from.variables and variables.sign_in(source)) then
+    opts.credentials, err = opened:credentials(settings)
+  else
+    opts.credentials, err = variables.credentials(settings, source)
+  end
   return opts.credentials ~= nil or nil, err
 end
 

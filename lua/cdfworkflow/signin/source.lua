@@ -3,7 +3,6 @@
 -- variable knows how to be called in an error.
 
 local check = require "cdfworkflow.check"
-local dotenv = require "cdfworkflow.signin.dotenv"
 local secret_file = require "cdfworkflow.signin.secret_file"
 
 ---@class cdfworkflow.signin.Source
@@ -34,7 +33,7 @@ function Source.new(file)
   if not file then return self end
   local text, problem = secret_file.bytes(file)
   if not text then return check.invalid("path", problem, READABLE) end
-  self.variables = dotenv.parse(text, of_environment)
+  self.variables = require("cdfworkflow.signin.dotenv").parse(text, of_environment)
   return self
 end
 
@@ -64,11 +63,21 @@ function Source:verdict(err)
   return select(2, check.invalid("path", self.problem, "NAME=value"))
 end
 
---- What to call a variable that is set: "CDF_URL", "CDF_URL (.env, line 7)".
+--- What a value most likely has by mistake: what a shell takes off and others (`docker run --env-file`) keep, and what
+--- comes along when it is copied. Blanks, where nobody but the identity provider looks at it.
+local function oddity(name, value)
+  if value:find "^([\"']).*%1$" then return "in quotes" end
+  if value:find "[\r\n]$" then return "ends with a line end" end
+  if name:find "^IDP_CLIENT_" and (value:find "^%s" or value:find "%s$") then return "begins or ends with a blank" end
+end
+
+--- What to call a variable that is set: "CDF_URL", "CDF_URL (.env, line 7)", "CDF_URL (in quotes)".
 function Source:word(name)
   local variable = not of_environment(name) and self.variables[name]
-  if not variable then return name end
-  return ("%s (%s, line %d)"):format(name, self.file, variable.line)
+  local notes = {}
+  if variable then notes[1] = ("%s, line %d"):format(self.file, variable.line) end
+  notes[#notes + 1] = oddity(name, self:get(name) or "")
+  return notes[1] and ("%s (%s)"):format(name, table.concat(notes, ", ")) or name
 end
 
 --- Whether the file sets nothing at all, and so may be another than was meant.

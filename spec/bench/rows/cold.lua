@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The first run of a process, with the identity provider and CDF 25 ms away each way, over TLS 1.3 and HTTP/2, in round
--- trips; and the same in plain C by the shortest way there is by hand. Five are needed at least: three for the token, in
--- which the connection with CDF is made too, the session, the run. Where both servers take early data (which a process
--- that resumes a session may send with its first words), four would do.
+-- The first run of a process, with the identity provider and CDF 25 ms away each way, over TLS 1.3 and HTTP/2, in
+-- round trips; and the same in plain C by the shortest way there is by hand. Five are needed at least: three for the
+-- token, in which the connection with CDF is made too, the session, the run. Where both servers take early data (which
+-- a process that resumes a session may send with its first words), four would do.
 
 local certificates = require "certificates"
 local measure = require "bench.measure"
@@ -15,8 +15,8 @@ local TURNS, DELAY = tonumber(os.getenv "TURNS") or 15, 0.025
 local function serve(authority, more)
   local at = authority.folder
   return nginx.start {
-    http = ("ssl_certificate %s/server.pem; ssl_certificate_key %s/server.key; ssl_protocols TLSv1.3; %s"):format(at, at,
-      more),
+    http = ("ssl_certificate %s/server.pem; ssl_certificate_key %s/server.key; ssl_protocols TLSv1.3; %s"):format(at,
+      at, more),
     listen = "ssl http2", server = measure.CDF,
   }
 end

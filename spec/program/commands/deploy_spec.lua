@@ -180,6 +180,43 @@ describe("deploy", function()
     assert.equal(("cdfworkflow: %s/modules: 'x/locked': Permission denied\n"):format(folder), outcome.err)
   end)
 
+  it("fills in what is a number where one is meant, text elsewhere, and parts of a text as they are", function()
+    program.write(folder .. "/v.WorkflowVersion.yaml", [[
+workflowExternalId: "{{ n }}_reports-{{n}}"
+version: v{{ n }}
+workflowDefinition:
+  description: All {{ n }} of them
+  tasks:
+    - externalId: '{{ n }}'
+      type: function
+      retries: {{ n }} # attempts
+      parameters: {function: {externalId: {{ n }}, data: {a: {{ n }}, b: [{{n}}, {{n}}], "c": {{n}}, d: "at {{n}}"}}}
+]])
+    program.write(folder .. "/v.WorkflowVersion.json", '{"workflowExternalId":"json","version":"1",'
+      .. '"workflowDefinition":{"tasks":[{"externalId":"t","type":"function","retries": {{n}},'
+      .. '"parameters":{"function":{"externalId":{{n}}}}}]}}')
+    local files = { folder .. "/v.WorkflowVersion.yaml", folder .. "/v.WorkflowVersion.json" }
+    local outcome = run("deploy", files[1], files[2], "--set", "n=7")
+    assert.equal(0, outcome.status, outcome.err)
+    local definition = core.decode(run("definition", "7_reports-7", "v7").out).workflowDefinition
+    local task = definition.tasks[1]
+    assert.same({ "All 7 of them", "7", 7, "7" },
+      { definition.description, task.externalId, task.retries, task.parameters["function"].externalId })
+    local data = task.parameters["function"].data
+    assert.same({ "7", "7", "7", "7", "at 7" }, { data.a, data.b[1], data.b[2], data.c, data.d })
+    task = core.decode(run("definition", "json", "1").out).workflowDefinition.tasks[1]
+    assert.same({ 7, "7" }, { task.retries, task.parameters["function"].externalId })
+  end)
+
+  it("takes a version that looks like a number as it is written", function()
+    for _, version in ipairs { "1", "1.10", "007", "3_02_1" } do
+      program.write(folder .. "/v.WorkflowVersion.yaml", (VERSION:gsub("'1'", version):gsub("{{ name }}", "odd")))
+      program.write(folder .. "/t.WorkflowTrigger.yaml", (TRIGGER:gsub("'1'", version):gsub("{{ name }}", "odd")))
+      local outcome = run("deploy", "-n", folder .. "/v.WorkflowVersion.yaml", folder .. "/t.WorkflowTrigger.yaml")
+      assert.equal(("+ version odd %s\n+ trigger odd_daily\n"):format(version), outcome.out, outcome.err)
+    end
+  end)
+
   it("puts a version that another runs before it", function()
     local function version(name, inner)
       return ('{"workflowExternalId":"%s","version":"1","workflowDefinition":{"tasks":[{"externalId":"t","type":"%s",'

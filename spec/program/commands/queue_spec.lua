@@ -75,6 +75,7 @@ describe("cdfworkflow queue", function()
         [{ "add", "w" }] = "cdfworkflow: .*version.* %(see cdfworkflow queue add %-%-help%)\n",
         [{ "ad", "w", "1" }] = "cdfworkflow: unknown command 'ad'; did you mean \"add\"%? "
           .. "%(see cdfworkflow queue %-%-help%)\n",
+        [{ "drop", "" }] = "cdfworkflow: id is empty\n", [{ "retry", "" }] = "cdfworkflow: id is empty\n",
         [{ "drop" }] = "cdfworkflow: .*id.* %(see cdfworkflow queue drop %-%-help%)\n",
       } do
         local outcome = queue((table.unpack or unpack)(words)) -- luacheck: ignore 143 113

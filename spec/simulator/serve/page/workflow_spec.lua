@@ -53,7 +53,7 @@ describe("a workflow on the page", function()
     world:define("w & v", { call("a", "quick") })
     for _ = 1, 11 do world:start "w & v" end
     local html = world:get(world:path("workflows", "w & v"))
-    assert.matches('href="/ui/my-project/executions?workflow=w%20%26%20v"', html, 1, true)
+    assert.matches('href="/ui/my-project/executions?workflow=w%20%26%20v">All executions »', html, 1, true)
   end)
 end)
 

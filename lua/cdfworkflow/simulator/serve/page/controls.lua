@@ -73,7 +73,7 @@ local function page_of(view, problems)
   local help = view.page.guard.acts and fill('<details id="notation"><summary>How a fault is written</summary>'
     .. '<pre class="card data">{help}</pre></details>', { help = fault_notation.HELP }) or ""
   return {
-    title = "Clock and faults", status = next(problems) and 422 or nil,
+    title = "Clock and faults", status = next(problems) and 422 or nil, refresh = not next(problems) and 1 or nil,
     body = (boxes ~= "" and '<div class="pair">' .. boxes .. "</div>" or "") .. help .. faults(view),
   }
 end
