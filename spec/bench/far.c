@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MOST_SERVERS = 8, MOST_WAYS = 256, ROOM = 65536, LIFETIME = 120 };
+enum { MOST_SERVERS = 8, MOST_WAYS = 2048, ROOM = 65536, LIFETIME = 120 };
 
 typedef struct piece {
   struct piece *next;
