@@ -172,7 +172,8 @@ end
 -- not shrink, says how narrow the frame around both may get.
 local FRAME = [[
 <div class="fit"><svg width="{least}" height="0" aria-hidden="true"></svg>
-<svg class="drawn" role="group" aria-label="Task graph" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
+<svg class="drawn" role="group" aria-label="Task graph" width="{width}" height="{height}"
+viewBox="0 0 {width} {height}">
 {!edges}
 {!boxes}
 </svg></div>]]
