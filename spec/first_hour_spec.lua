@@ -170,6 +170,10 @@ local MISTAKES = {
   { "the certificate has expired", {}, 6, TOKEN_REQUEST .. ": no secure connection (…)", at = "expired",
     with_gnutls = TOKEN_REQUEST .. ": no secure connection (server certificate verification failed. …)"
       .. NO_AUTHORITY },
+  { "this machine's clock is far behind", {}, 6, TOKEN_REQUEST .. ": no secure connection (…); check this machine's "
+    .. "clock", at = "early",
+    with_gnutls = TOKEN_REQUEST .. ": no secure connection (server certificate verification failed. …)"
+      .. NO_AUTHORITY },
   { "https to a port without TLS", { CDF_URL = "https://<http-address>" }, 6, "POST /sessions: no secure connection "
     .. "(what answers there speaks no TLS); check that CDF_URL names a port with TLS" },
   { "https to a port whose server hangs up", { CDF_URL = "https://<plain-address>" }, 75, "POST /sessions: no "
@@ -287,6 +291,7 @@ describe("the first hour:", function()
     keep("good", program.world(issued("good")))
     keep("elsewhere", program.world(issued("elsewhere", { names = "DNS:elsewhere.example" })))
     keep("expired", program.world(issued("expired", { from = -7200, to = -3600 })))
+    keep("early", program.world(issued("early", { from = 3600, to = 7200 })))
     keep("narrow", program.world("--fault", "session:403", issued "narrow"))
     keep("plain", program.world())
     keep("site", wire.serve(SITE))

@@ -94,7 +94,8 @@ static const char *push_tls_hint(lua_State *L, const cdfw_call *call, const char
   static const char *const other_name[] = {"does not match", "no alternative certificate", NULL};
   static const char *const no_tls[] = {"speaks no TLS", "TLS handshake", NULL};
   static const char *const no_file[] = {"no use of its certificates", NULL};
-  static const char *const no_date[] = {"has expired", "not yet valid", "not yet activated", NULL};
+  static const char *const too_late[] = {"has expired", NULL};
+  static const char *const too_early[] = {"not yet valid", "not yet activated", NULL};
   if (says_any_of(words, no_file))
     return lua_pushfstring(L,
                            "; ca_file must be a file of certificates in PEM form that can be read");
@@ -103,7 +104,8 @@ static const char *push_tls_hint(lua_State *L, const cdfw_call *call, const char
                            place_option(call));
   if (says_any_of(words, no_tls))
     return lua_pushfstring(L, "; check that %s names a port with TLS", place_option(call));
-  if (!says_any_of(words, no_date) && says_any_of(words, no_issuer))
+  if (says_any_of(words, too_early)) return lua_pushfstring(L, "; check this machine's clock");
+  if (!says_any_of(words, too_late) && says_any_of(words, no_issuer))
     return lua_pushfstring(
         L, "; if the certificate comes from a private authority, name its file in ca_file");
   return lua_pushfstring(L, "");
@@ -206,7 +208,7 @@ static const char *answer_hint(lua_State *L, const cdfw_call *call, int status) 
   if (status == 401) return push_denial_hint(L, call);
   bool can_be_cdf = call->op.is.last.own && call->op.is.phase != CDFW_PHASE_SESSION;
   if (!can_be_cdf && (status == 404 || status == 405)) return "; check base_url";
-  if (status == 403 && call->op.is.phase == CDFW_PHASE_SESSION)
+  if (status == 403 && call->op.is.last.own && call->op.is.phase == CDFW_PHASE_SESSION)
     return "; the credentials need the capability sessionsAcl CREATE";
   if (status == 400 && call->op.is.phase == CDFW_PHASE_SESSION && is_exchange(call))
     return "; a login without a client secret gets its sessions by token exchange: where the "

@@ -94,8 +94,11 @@ describe("cdfworkflow(1)", function()
     assert.equal(#exits.TABLE, count)
   end)
 
-  it("is what --help says of exit statuses too", function()
+  it("is what --help says of exit statuses too, wherever it stands", function()
     local help = program.run({ "--help" }, { env = {} }).out
+    assert.equal(help, program.run({ "--help", "run" }, { env = {} }).out)
+    assert.equal(help, program.run({ "-qh", "run" }, { env = {} }).out)
+    assert.matches('unknown command .lsit.; did you mean "list"', program.run({ "lsit" }, { env = {} }).err)
     for _, exit in ipairs(exits.TABLE) do
       assert.matches(("\n%%s+%d  %s"):format(exit.code, exit.meaning:sub(1, 20):gsub("%p", "%%%0")), help)
     end

@@ -340,6 +340,11 @@ IDP_TOKEN_URL="https://login.microsoftonline.com/my-tenant/oauth2/v2.0/token"
     assert.matches("/projects/my%-project/x$", call.url)
   end)
 
+  it("says that a file is written as PowerShell does", function()
+    local path = folder:write(".env", "\255\254" .. TEMPLATE:gsub(".", "%0\0"))
+    assert.equal(path .. " is written in UTF-16, as PowerShell does; save it as UTF-8", problem(cdf.from_file(path)))
+  end)
+
   it("says that a file cannot be read", function()
     assert.equal(("%s/none cannot be read: No such file or directory"):format(folder.path),
       problem(cdf.from_file(folder.path .. "/none")))

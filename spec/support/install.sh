@@ -42,6 +42,7 @@ lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
 dpkg-dev              | command -v dpkg-buildflags
+bmake                 | command -v bmake
 python3               | command -v python3
 python3-dotenv        | /usr/bin/python3 -c 'import dotenv'
 systemd               | command -v systemd-analyze

@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The command line: what there is to be said, and what somebody has said. A command's own options are only made when
--- its name stands in the command line, since most of a short run's time would go into the others.
+-- The command line: what there is to be said, and what somebody has said. A command is only made when its name stands
+-- in the command line, since most of a short run's time would go into the others. Help and complaints know them all.
 
 local Output = require "cdfworkflow.program.output"
 local core = require "cdfworkflow.core"
@@ -29,7 +29,7 @@ arguments.COMMANDS = {
   { "deploy", "Put workflows, versions and triggers from files into CDF." },
   { "schedule", "Put a workflow on a schedule." },
   { "schedules", "List the schedules." },
-  { "unschedule", "Remove a schedule." },
+  { "unschedule", "Remove a schedule or trigger." },
   { "pause", "Pause a schedule or trigger." },
   { "resume", "Let a paused schedule or trigger go on." },
   { "check", "Check settings, sign-in and rights, without starting anything." },
@@ -144,9 +144,10 @@ end
 
 --- The parser; with `wanted`, the options of those commands only.
 ---@param wanted? table<string, boolean>
+---@param alone? boolean without any other command
 ---@return table parser
 ---@return table<string, table> commands by name, those of a command too: "queue add"
-function arguments.parser(wanted)
+function arguments.parser(wanted, alone)
   local found, argparse = pcall(require, "argparse")
   if not found then exits.fail(exits.INPUT, NEEDED) end
   local parser = argparse("cdfworkflow", "Start, follow and schedule data workflows in Cognite Data Fusion.")
@@ -159,8 +160,9 @@ function arguments.parser(wanted)
   local subs = {}
   for _, command in ipairs(arguments.COMMANDS) do
     local name = command[1]
-    subs[name] = parser:command(name, command[2])
-    if not wanted or wanted[name] then define(name, subs) end
+    local is_wanted = not wanted or wanted[name]
+    if is_wanted or not alone then subs[name] = parser:command(name, command[2]) end
+    if is_wanted then define(name, subs) end
   end
   return parser, subs
 end
@@ -200,12 +202,25 @@ local function sentence(complaint, helps, commands)
   return noun and complaint .. suggest.hint(word, candidates(noun, helps, commands)) or complaint
 end
 
+--- What a command line says that asks for no help; nil where that needs all commands, or cannot be understood.
+local function parse_quickly(words, wanted)
+  for _, word in ipairs(words) do
+    if word == "--help" or word:find "^%-%a*h" then return nil end
+  end
+  local parser, subs = arguments.parser(wanted, true)
+  if not next(subs) then return nil end
+  local understood, args = parser:pparse(words)
+  return understood and args or nil
+end
+
 --- What somebody has said.
 ---@param words string[]
 ---@return table args `args.command` is the command's name
 function arguments.parse(words)
   local wanted = {}
   for _, word in ipairs(words) do wanted[word] = true end
+  local quick = parse_quickly(words, wanted)
+  if quick then return quick end
   local parser, subs = arguments.parser(wanted)
   local understood, args = parser:pparse(words)
   if understood then return args end

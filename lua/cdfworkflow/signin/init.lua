@@ -18,7 +18,7 @@ local function complete(opts, source)
 end
 
 --- Where CDF is, then how to sign in: all of a login comes from one place.
----@return true|nil, cdfworkflow.Error? err
+---@return cdfworkflow.Error? err
 local function collect(settings, source, from)
   local variables = require "cdfworkflow.signin.variables"
   local opts, ok, err = settings.opts, true, nil
@@ -26,19 +26,18 @@ local function collect(settings, source, from)
   variables.trust(settings, source)
   if from.config then
     opened, err = require("cdfworkflow.signin.extractor").open(from.config, source)
-    if not opened then return nil, err end
+    if not opened then return err end
   end
   if from.variables then ok, err = variables.place(settings, source) end
   if ok and opened then ok, err = opened:place(settings) end
   if ok then ok, err = complete(opts, source) end
-  if not ok then return nil, err end
-  if opts.credentials then return true end
+  if not ok or opts.credentials then return err end
   if opened and not (from.variables and variables.sign_in(source)) then
     opts.credentials, err = opened:credentials(settings)
   else
     opts.credentials, err = variables.credentials(settings, source)
   end
-  return opts.credentials ~= nil or nil, err
+  return err
 end
 
 --- A client from what there is: options, then the environment, then a `.env` file, then an extractor's YAML; what comes
@@ -54,7 +53,7 @@ function signin.open(overrides, from)
   local source, err = from.source, nil
   if not source then source, err = require("cdfworkflow.signin.source").new(from.env_file) end
   if not source then return nil, err end
-  err = source:verdict(select(2, collect(settings, source, from)))
+  err = source:verdict(collect(settings, source, from))
   if err then return nil, words.of_setting(err, settings.words) end
   local made
   made, err = client.new(settings.opts)

@@ -33,6 +33,9 @@ function Source.new(file)
   if not file then return self end
   local text, problem = secret_file.bytes(file)
   if not text then return check.invalid("path", problem, READABLE) end
+  if text:find "^\255\254" or text:find "^\254\255" then
+    return check.invalid("path", file .. " is written in UTF-16, as PowerShell does; save it as UTF-8", "UTF-8")
+  end
   self.variables = require("cdfworkflow.signin.dotenv").parse(text, of_environment)
   return self
 end

@@ -180,6 +180,22 @@ describe("deploy", function()
     assert.equal(("cdfworkflow: %s/modules: 'x/locked': Permission denied\n"):format(folder), outcome.err)
   end)
 
+  it("puts a trigger of another kind there, which pause, resume and unschedule know, too", function()
+    program.write(folder .. "/t.WorkflowTrigger.yaml", [[
+externalId: on_data
+triggerRule: { triggerType: dataModeling, dataModelingQuery: { with: { a: { nodes: {} } }, select: { a: {} } },
+  batchSize: 100, batchTimeout: 60 }
+workflowExternalId: daily-report
+workflowVersion: 1
+]])
+    assert.equal("created trigger on_data\n", run("deploy", folder .. "/t.WorkflowTrigger.yaml").out)
+    for _, command in ipairs { "pause", "resume", "unschedule" } do
+      local outcome = run(command, "on_data")
+      assert.equal(0, outcome.status, outcome.err)
+    end
+    assert.equal("+ trigger on_data\n", run("deploy", "-n", folder .. "/t.WorkflowTrigger.yaml").out)
+  end)
+
   it("fills in what is a number where one is meant, text elsewhere, and parts of a text as they are", function()
     program.write(folder .. "/v.WorkflowVersion.yaml", [[
 workflowExternalId: "{{ n }}_reports-{{n}}"
@@ -297,6 +313,10 @@ workflowDefinition:
     assert.equal(6, outcome.status)
     assert.equal("created workflow half\ncreated version half 1\n", outcome.out)
     assert.matches("^cdfworkflow: trigger half_daily: ", outcome.err)
+    outcome = deploy("other-half", "-o", "json")
+    assert.equal(6, outcome.status)
+    local done = assert(core.decode(outcome.out), outcome.out)
+    assert.same({ "workflow", "version" }, { done[1].kind, done[2].kind })
   end)
 end)
 

@@ -76,6 +76,7 @@ describe("a drawn graph", function()
   end)
 
   it("leads from a box to where it is told to", function()
+    assert.matches('<svg class="drawn" role="group" aria-label="Task graph"', drawing.draw { task "a" }, 1, true)
     local led = task "a"
     led.href = "#t-<1>"
     assert.matches('<a href="#t-&lt;1&gt;"><g class="idle"><title>a: waiting</title>', drawing.draw { led }, 1, true)

@@ -157,11 +157,12 @@ end
 
 local function draw_box(place, style)
   local task, x, y = place.task, place.x, place.y - style.height / 2
-  local box = markup.fill([[<g class="{tone}"><title>{id}: {word}</title>
+  local box = markup.fill([[<g class="{tone}"><title>{name}</title>
 <rect class="box" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/>
 <rect class="tint" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/><circle class="dot" cx="{cx}" cy="{cy}" r="4.5"/>
 {!words}</g>]], {
-    tone = task.tone, id = task.id, word = task.word, words = draw_words(place, style, y),
+    tone = task.tone, name = task.word ~= "" and task.id .. ": " .. task.word or task.id,
+    words = draw_words(place, style, y),
     x = x, y = y, w = WIDTH, h = style.height, cx = x + 15, cy = y + (style == DENSE and 16 or 17),
   })
   return task.href and markup.fill('<a href="{href}">{!box}</a>', { href = task.href, box = box }) or box
@@ -171,7 +172,8 @@ end
 -- not shrink, says how narrow the frame around both may get.
 local FRAME = [[
 <div class="fit"><svg width="{least}" height="0" aria-hidden="true"></svg>
-<svg class="drawn" role="img" aria-label="Task graph" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
+<svg class="drawn" role="group" aria-label="Task graph" width="{width}" height="{height}"
+viewBox="0 0 {width} {height}">
 {!edges}
 {!boxes}
 </svg></div>]]

@@ -38,6 +38,11 @@ describe("a table", function()
       .. '<td class="number" data-label="N"><div>2</div></td></tr>', html, 1, true)
   end)
 
+  it("has no heading without words", function()
+    local html = parts.table({ { "A" }, { "" } }, { { "1", "2" } }, "None.")
+    assert.matches('<thead><tr><th scope="col">A</th><td></td></tr></thead>', html, 1, true)
+  end)
+
   it("says when it has no row", function()
     assert.equal('<div class="card empty">None &amp; nothing.</div>', parts.table({ { "A" } }, {}, "None & nothing."))
   end)

@@ -191,7 +191,8 @@ function parts.table(heads, rows, empty)
   if #rows == 0 then return fill('<div class="card empty">{empty}</div>', { empty = empty }) end
   local titles, lines = {}, {}
   for i, head in ipairs(heads) do
-    titles[i] = ('<th scope="col"%s>%s</th>'):format(class_of(head), escape(head[1]))
+    titles[i] = head[1] == "" and "<td></td>"
+      or ('<th scope="col"%s>%s</th>'):format(class_of(head), escape(head[1]))
   end
   for i, row in ipairs(rows) do lines[i] = row_html(heads, row) end
   return ('<div class="card"><table><thead><tr>%s</tr></thead><tbody>\n%s\n</tbody></table></div>')

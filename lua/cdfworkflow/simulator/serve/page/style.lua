@@ -38,7 +38,7 @@ p { margin: 8px 0; }
 table { border-collapse: collapse; width: 100%; }
 th { text-align: left; font-weight: 600; font-size: 13px; color: var(--faint); white-space: nowrap; }
 th, td { padding: 8px 14px; border-top: 1px solid var(--line); vertical-align: top; }
-thead th { border-top: 0; } td.wide { width: 42%; } .number { text-align: right; }
+thead th, thead td { border-top: 0; } td.wide { width: 42%; } .number { text-align: right; }
 td.time, td.number, td.word { white-space: nowrap; font-variant-numeric: tabular-nums; }
 tr:target { background: var(--press); }
 code, pre { font: 13px/1.45 ui-monospace, monospace; }
