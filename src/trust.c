@@ -185,8 +185,7 @@ static bool is_ready(cdfw_trust *trust, const char *path) {
    shortest, since libcurl copies it for each request. */
 void cdfw_trust_offer(cdfw_trust *trust, struct cdfw_transfer *transfer, const char *path) {
   if (!is_ready(trust, path)) return;
-  struct curl_blob one = {trust->bundle.shortest, strlen(trust->bundle.shortest),
-                          CURL_BLOB_NOCOPY};
+  struct curl_blob one = {trust->bundle.shortest, strlen(trust->bundle.shortest), CURL_BLOB_NOCOPY};
   transfer->trust = trust;
   if (curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer) == CURLE_OK &&
       curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &one) == CURLE_OK &&
