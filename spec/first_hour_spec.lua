@@ -11,11 +11,13 @@ local wire = require "wire"
 
 local NONE = "" -- as a value: the variable is not set
 
---- Answers as a company's web site does, and as a proxy that wants to know who asks.
+--- Answers as a company's web site does, and as a proxy that wants to know who asks, and whose way out is down.
 local SITE = [[
 local connection = ...
 for request in function() return read(connection) end do
-  if request.method == "CONNECT" then
+  if request.method == "CONNECT" and request.path:find "^out%-of%-reach" then
+    reply(connection, 503, "<html>The host is not found.</html>")
+  elseif request.method == "CONNECT" then
     reply(connection, 407, "who are you", 'Proxy-Authenticate: Basic realm="plant"\r\n')
   elseif request.path:find "^/moved" then
     reply(connection, 302, "", "Location: https://elsewhere.example/\r\n")
@@ -49,6 +51,10 @@ end
 local TOKEN_REQUEST = "the token request to <url>/oauth2/token"
 local UNSEEN = "; this client has never reached it, so check "
 local LOGIN = "; check IDP_CLIENT_ID, IDP_CLIENT_SECRET, IDP_TOKEN_URL and IDP_SCOPES"
+local WRONG_SECRET = TOKEN_REQUEST .. " was answered with 401: invalid_client: AADSTS7000215: Invalid client secret "
+  .. "provided."
+local WRONG_PROJECT = "POST /sessions was answered with 401: Unauthorized; check the credentials, and that they give "
+  .. "access to the project "
 local NO_AUTHORITY = "; if the certificate comes from a private authority, name its file in CDF_CA_FILE"
 local NO_FILE = "; CDF_CA_FILE must be a file of certificates in PEM form that can be read"
 
@@ -81,7 +87,18 @@ local MISTAKES = {
   { "CDF_URL is that of a request", { CDF_URL = "https://westeurope-1.cognitedata.com/api/v1/projects/p" }, 2,
     "CDF_URL must end before /api/v1" },
   { "CDF_CLUSTER is a whole address", { CDF_URL = NONE, CDF_CLUSTER = "https://westeurope-1.cognitedata.com" }, 2,
-    "CDF_CLUSTER must be a name such as westeurope-1: letters, digits, '-' and '.'" },
+    "CDF_CLUSTER must be a name such as westeurope-1: letters, digits, '-' and '.', without .cognitedata.com" },
+  { "CDF_CLUSTER is a host", { CDF_URL = NONE, CDF_CLUSTER = "westeurope-1.cognitedata.com" }, 2,
+    "CDF_CLUSTER must be a name such as westeurope-1: letters, digits, '-' and '.', without .cognitedata.com" },
+  { "CDF_CLUSTER comes from a file of Windows", { CDF_URL = NONE, CDF_CLUSTER = "westeurope-1\r" }, 2,
+    "CDF_CLUSTER (ends with a line end) must be a name such as westeurope-1: letters, digits, '-' and '.', "
+      .. "without .cognitedata.com" },
+  { "CDF_URL comes from a file of Windows", { CDF_URL = "https://westeurope-1.cognitedata.com\r" }, 2,
+    "CDF_URL (ends with a line end) contains a character that cannot stand in a URL" },
+  { "CDF_URL is in quotes", { CDF_URL = '"https://westeurope-1.cognitedata.com"' }, 2,
+    "CDF_URL (in quotes) is not a URL that begins with https://" },
+  { "the project has a blank behind it", { CDF_PROJECT = "p " }, 2,
+    "CDF_PROJECT begins or ends with white space" },
   { "the token URL has no https", { IDP_TOKEN_URL = "login.example.com/token" }, 2,
     "IDP_TOKEN_URL is not a URL that begins with https://" },
   { "the token comes with its Bearer", { LOGIN_FLOW = "token", CDF_TOKEN = "Bearer abc" }, 2,
@@ -104,6 +121,17 @@ local MISTAKES = {
       .. "project my-projct" },
   { "the secret is wrong", { IDP_CLIENT_SECRET = "old" }, 6, TOKEN_REQUEST .. " was answered with 401: "
     .. "invalid_client: AADSTS7000215: Invalid client secret provided." .. LOGIN },
+  { "the project is in quotes", { CDF_PROJECT = '"p"' }, 6, WRONG_PROJECT .. '"p"' },
+  { "the project has a blank in it", { CDF_PROJECT = "my project" }, 6, WRONG_PROJECT .. "my project" },
+  { "the secret is in quotes", { IDP_CLIENT_SECRET = '"s3cr3t"' }, 6,
+    WRONG_SECRET .. "; check IDP_CLIENT_ID, IDP_CLIENT_SECRET (in quotes), IDP_TOKEN_URL and IDP_SCOPES" },
+  { "the secret comes from a file of Windows", { IDP_CLIENT_SECRET = "s3cr3t\r" }, 6,
+    WRONG_SECRET .. "; check IDP_CLIENT_ID, IDP_CLIENT_SECRET (ends with a line end), IDP_TOKEN_URL and IDP_SCOPES" },
+  { "the secret has a blank behind it in the .env file", { IDP_CLIENT_SECRET = NONE }, 6,
+    WRONG_SECRET .. "; check IDP_CLIENT_ID, IDP_CLIENT_SECRET (.env, line 2, begins or ends with a blank), "
+      .. "IDP_TOKEN_URL and IDP_SCOPES", files = { [".env"] = "# mine\nIDP_CLIENT_SECRET='s3cr3t '\n" } },
+  { "id and secret are swapped", { IDP_CLIENT_ID = "s3cr3t", IDP_CLIENT_SECRET = "me" }, 6, TOKEN_REQUEST
+    .. " was answered with 400: unauthorized_client: AADSTS700016: Application not found in the directory." .. LOGIN },
   { "the client id is wrong", { IDP_CLIENT_ID = "you" }, 6, TOKEN_REQUEST .. " was answered with 400: "
     .. "unauthorized_client: AADSTS700016: Application not found in the directory." .. LOGIN },
   { "the token has ended", { LOGIN_FLOW = "token", CDF_TOKEN = "abc.def.ghi" }, 6,
@@ -121,6 +149,8 @@ local MISTAKES = {
     .. "with 302, without an error text; redirects are never followed, check IDP_TOKEN_URL" },
   { "CDF_URL is a web page", { CDF_URL = "<site>" }, 6, "POST /sessions was answered with 200, but the answer cannot "
     .. "be used: not JSON: …; check CDF_URL" },
+  { "CDF_URL has a path too many", { CDF_URL = "<url>/fusion" }, 6,
+    "POST /sessions was answered with 404: Not found; check CDF_URL" },
   { "the cluster is misspelt", { CDF_URL = NONE, CDF_CLUSTER = "westeurop-1.invalid" }, 75,
     "POST /sessions: a name was not found (…)" .. UNSEEN .. "CDF_CLUSTER; nothing was started" },
   { "the port is wrong", { CDF_URL = "<nobody>" }, 75, "POST /sessions: no connection (…)" .. UNSEEN
@@ -140,6 +170,10 @@ local MISTAKES = {
   { "the certificate has expired", {}, 6, TOKEN_REQUEST .. ": no secure connection (…)", at = "expired",
     with_gnutls = TOKEN_REQUEST .. ": no secure connection (server certificate verification failed. …)"
       .. NO_AUTHORITY },
+  { "this machine's clock is far behind", {}, 6, TOKEN_REQUEST .. ": no secure connection (…); check this machine's "
+    .. "clock", at = "early",
+    with_gnutls = TOKEN_REQUEST .. ": no secure connection (server certificate verification failed. …)"
+      .. NO_AUTHORITY },
   { "https to a port without TLS", { CDF_URL = "https://<http-address>" }, 6, "POST /sessions: no secure connection "
     .. "(what answers there speaks no TLS); check that CDF_URL names a port with TLS" },
   { "https to a port whose server hangs up", { CDF_URL = "https://<plain-address>" }, 75, "POST /sessions: no "
@@ -154,12 +188,31 @@ local MISTAKES = {
   { "the proxy's name is misspelt", { HTTPS_PROXY = "http://me:pass@proxy.invalid:3128" }, 75, TOKEN_REQUEST
     .. ": the name of the proxy proxy.invalid:3128 (HTTPS_PROXY) was not found (…); check HTTPS_PROXY, or except the "
     .. "host by NO_PROXY; nothing was started" },
-  { "the proxy is a web server", { all_proxy = "<plain>" }, 75, TOKEN_REQUEST .. ": the proxy <plain-address> "
-    .. "(all_proxy) refused (it answered 404 to CONNECT); check all_proxy, or except the host by NO_PROXY; nothing was "
+  { "the proxy is a web server", { all_proxy = "<plain>" }, 6, TOKEN_REQUEST .. ": the proxy <plain-address> "
+    .. "(all_proxy) refused (it answered 404 to CONNECT); check all_proxy, or except the host by NO_PROXY" },
+  { "the proxy wants a password", { https_proxy = "<site>" }, 6, TOKEN_REQUEST .. ": the proxy <site-address> "
+    .. "(https_proxy) refused (it asks for user and password (407)); check https_proxy, or except the host by NO_PROXY"
+  },
+  { "the proxy's password is wrong", { https_proxy = "http://me:pass@<site-address>" }, 6, TOKEN_REQUEST .. ": the "
+    .. "proxy <site-address> (https_proxy) refused (it did not take user and password (407)); check https_proxy, or "
+    .. "except the host by NO_PROXY" },
+  { "the proxy's password has an @ in it", { https_proxy = "http://me:pass@3@<site-address>" }, 75, TOKEN_REQUEST
+    .. ": the name of the proxy <site-address> (https_proxy) was not found (there is an @ too many in its URL); check "
+    .. "https_proxy: signs other than letters and digits in its user or password must be percent-encoded; nothing was "
     .. "started" },
-  { "the proxy wants a password", { https_proxy = "<site>" }, 75, TOKEN_REQUEST .. ": the proxy <site-address> "
-    .. "(https_proxy) refused (it asks for authentication (407)); check https_proxy, or except the host by NO_PROXY; "
+  { "the proxy's password has a slash in it", { https_proxy = "http://127.0.0.1:1/me:pass@<site-address>" }, 75,
+    TOKEN_REQUEST .. ": no connection to the proxy <site-address> (https_proxy) (there is an @ too many in its URL); "
+    .. "check https_proxy: signs other than letters and digits in its user or password must be percent-encoded; "
     .. "nothing was started" },
+  { "NO_PROXY has a star in it", { https_proxy = "http://<nobody-address>", NO_PROXY = "localhost,*.0.0.1" }, 75,
+    TOKEN_REQUEST .. ": no connection to the proxy <nobody-address> (https_proxy) (…); check https_proxy, or NO_PROXY, "
+    .. "which does not except the host (names without scheme, port or *); nothing was started" },
+  { "the proxy does not reach the host", { https_proxy = "<site>", IDP_TOKEN_URL = "https://out-of-reach/t" }, 75,
+    "the token request to https://out-of-reach/t: no connection, by way of the proxy <site-address> (https_proxy) (it "
+    .. "answered 503 to CONNECT)" .. UNSEEN .. "IDP_TOKEN_URL; nothing was started" },
+  { "the proxy is named for http alone", { http_proxy = "<plain>", CDF_URL = "<nobody>" }, 75,
+    "POST /sessions: no connection (…)" .. UNSEEN .. "CDF_URL (https takes https_proxy, not http_proxy); nothing was "
+    .. "started" },
   { "the proxy's scheme is misspelt", { https_proxy = "htp://proxy.example:3128" }, 75, TOKEN_REQUEST .. ": no "
     .. "connection to the proxy proxy.example:3128 (https_proxy) (…); check https_proxy, or except the host by NO_PROXY"
     .. "; nothing was started" },
@@ -176,7 +229,7 @@ local MISTAKES = {
     words = { "run", "without-version" } },
   { "the input is no JSON", {}, 2, "--input: not JSON: unexpected character at line 1, column 2",
     words = { "run", "daily-report", "1", "-i", "{site: north}" } },
-  { "the input is a list", {}, 2, "input must be a JSON object, not an array",
+  { "the input is a list", {}, 2, "--input must be a JSON object, not an array",
     words = { "run", "daily-report", "1", "-i", "[1]" } },
   { "the input's file is not there", {}, 2, "site.json: No such file or directory",
     words = { "run", "daily-report", "1", "-i", "@site.json" } },
@@ -238,6 +291,7 @@ describe("the first hour:", function()
     keep("good", program.world(issued("good")))
     keep("elsewhere", program.world(issued("elsewhere", { names = "DNS:elsewhere.example" })))
     keep("expired", program.world(issued("expired", { from = -7200, to = -3600 })))
+    keep("early", program.world(issued("early", { from = 3600, to = 7200 })))
     keep("narrow", program.world("--fault", "session:403", issued "narrow"))
     keep("plain", program.world())
     keep("site", wire.serve(SITE))

@@ -3,6 +3,7 @@
  * is not CDF's (a proxy's page) never is. */
 #include "call_error.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "answer.h"
@@ -93,7 +94,8 @@ static const char *push_tls_hint(lua_State *L, const cdfw_call *call, const char
   static const char *const other_name[] = {"does not match", "no alternative certificate", NULL};
   static const char *const no_tls[] = {"speaks no TLS", "TLS handshake", NULL};
   static const char *const no_file[] = {"no use of its certificates", NULL};
-  static const char *const no_date[] = {"has expired", "not yet valid", "not yet activated", NULL};
+  static const char *const too_late[] = {"has expired", NULL};
+  static const char *const too_early[] = {"not yet valid", "not yet activated", NULL};
   if (says_any_of(words, no_file))
     return lua_pushfstring(L,
                            "; ca_file must be a file of certificates in PEM form that can be read");
@@ -102,7 +104,8 @@ static const char *push_tls_hint(lua_State *L, const cdfw_call *call, const char
                            place_option(call));
   if (says_any_of(words, no_tls))
     return lua_pushfstring(L, "; check that %s names a port with TLS", place_option(call));
-  if (!says_any_of(words, no_date) && says_any_of(words, no_issuer))
+  if (says_any_of(words, too_early)) return lua_pushfstring(L, "; check this machine's clock");
+  if (!says_any_of(words, too_late) && says_any_of(words, no_issuer))
     return lua_pushfstring(
         L, "; if the certificate comes from a private authority, name its file in ca_file");
   return lua_pushfstring(L, "");
@@ -112,12 +115,13 @@ static const char *push_tls_hint(lua_State *L, const cdfw_call *call, const char
 static const char *push_failure_hint(lua_State *L, const cdfw_call *call,
                                      const cdfw_response *response) {
   if (response->proxy[0] != '\0' && !response->beyond_proxy)
-    return lua_pushfstring(L, "; check %s, or except the host by NO_PROXY", response->proxy_by);
+    return lua_pushfstring(L, "; check %s%s", response->proxy_by, response->proxy_fix);
   const char *tls = push_tls_hint(L, call, response->detail);
   if (*tls != '\0' && !response->connected) return tls;
   if (is_lost_on_stranger(call))
-    return lua_pushfstring(L, "; this client has never reached it, so check %s",
-                           place_option(call));
+    return lua_pushfstring(
+        L, "; this client has never reached it, so check %s%s", place_option(call),
+        response->other_proxy ? " (https takes https_proxy, not http_proxy)" : "");
   return lua_pushfstring(L, "");
 }
 
@@ -169,10 +173,25 @@ static const char *token_hint(const cdfw_call *call, int status) {
                   "certificate or the issuer of the assertion";
 }
 
+/* The project as the user knows it: without the percent-encoding of its place in a URL. [-0, +1] */
+static const char *push_project(lua_State *L, const cdfw_client *client) {
+  luaL_Buffer plain;
+  luaL_buffinit(L, &plain);
+  for (const char *c = cdfw_buffer_text(&client->project); *c != '\0'; c++) {
+    const char digits[] = {*c == '%' ? c[1] : '0', *c == '%' ? c[2] : '0', '\0'};
+    long code = strtol(digits, NULL, 16);
+    bool shown = code >= ' ' && code != 127;
+    luaL_addchar(&plain, shown ? (char)code : *c);
+    if (shown) c += 2;
+  }
+  luaL_pushresult(&plain);
+  return lua_tostring(L, -1);
+}
+
 /* [-0, +1] */
 static const char *push_denial_hint(lua_State *L, const cdfw_call *call) {
   const cdfw_client *client = call->client;
-  const char *project = cdfw_buffer_text(&client->project);
+  const char *project = push_project(L, client);
   if (client->credentials->kind != CDFW_CREDENTIALS_CLIENT)
     return lua_pushfstring(L,
                            "; check the token: it may have ended, be for another cluster than %s, "
@@ -187,8 +206,9 @@ static const char *answer_hint(lua_State *L, const cdfw_call *call, int status) 
   if (call->op.is.phase == CDFW_PHASE_TOKEN) return token_hint(call, status);
   if (status >= 300 && status < 400) return "; redirects are never followed, check base_url";
   if (status == 401) return push_denial_hint(L, call);
-  if (!call->op.is.last.own && (status == 404 || status == 405)) return "; check base_url";
-  if (status == 403 && call->op.is.phase == CDFW_PHASE_SESSION)
+  bool can_be_cdf = call->op.is.last.own && call->op.is.phase != CDFW_PHASE_SESSION;
+  if (!can_be_cdf && (status == 404 || status == 405)) return "; check base_url";
+  if (status == 403 && call->op.is.last.own && call->op.is.phase == CDFW_PHASE_SESSION)
     return "; the credentials need the capability sessionsAcl CREATE";
   if (status == 400 && call->op.is.phase == CDFW_PHASE_SESSION && is_exchange(call))
     return "; a login without a client secret gets its sessions by token exchange: where the "

@@ -141,6 +141,7 @@ static cdfw_failure failure_of(const cdfw_transfer *transfer, CURLcode code) {
   if (transfer->flight.begun && wants_client_certificate(transfer)) return CDFW_FAILURE_TLS;
   if (transfer->flight.begun) return failure_after(transfer, code);
   if (transfer->flight.socket_errno != 0) return CDFW_FAILURE_LOCAL;
+  if (proxy_status(transfer) >= 500) return CDFW_FAILURE_CONNECT; /* the server is out of reach */
   if (proxy_status(transfer) != 0) return CDFW_FAILURE_PROXY;
   return failure_before(transfer, code);
 }
@@ -173,7 +174,8 @@ static void tell_too_large(cdfw_response *response) {
 static void tell_proxy(const cdfw_transfer *transfer, cdfw_response *response) {
   long status = proxy_status(transfer);
   if (status == 407)
-    snprintf(response->detail, sizeof response->detail, "it asks for authentication (407)");
+    snprintf(response->detail, sizeof response->detail, "it %s user and password (407)",
+             response->proxy_login ? "did not take" : "asks for");
   else if (status != 0)
     snprintf(response->detail, sizeof response->detail, "it answered %ld to CONNECT", status);
 }
@@ -235,7 +237,7 @@ void cdfw_ending_conclude(cdfw_transfer *transfer, int outcome) {
   transfer->response->connected = transfer->flight.begun;
   cdfw_proxy_note(transfer, code == CURLE_COULDNT_RESOLVE_PROXY);
   if (failure == CDFW_FAILURE_TOO_LARGE) tell_too_large(transfer->response);
-  if (failure == CDFW_FAILURE_PROXY) tell_proxy(transfer, transfer->response);
+  tell_proxy(transfer, transfer->response);
   if (failure == CDFW_FAILURE_TLS || code == CURLE_SSL_CONNECT_ERROR)
     tell_tls(transfer, code, transfer->response);
 }

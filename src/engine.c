@@ -138,7 +138,7 @@ static CURLMcode put_in(cdfw_engine *engine, cdfw_transfer *transfer) {
 static bool equip(cdfw_engine *engine, cdfw_transfer *transfer) {
   cdfw_transfer *other = engine->resting;
   if (transfer->easy != NULL) return true;
-  if (other == NULL || other->easy == NULL) return cdfw_transfer_equip(transfer, &engine->trust);
+  if (other == NULL || other->easy == NULL) return cdfw_transfer_equip(transfer);
   cdfw_transfer_take_over(transfer, take_reserved(engine));
   cdfw_transfer_free(other);
   return true;
@@ -352,7 +352,8 @@ void cdfw_engine_close(cdfw_engine *engine) {
 cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine) {
   cdfw_transfer *first = engine->resting;
   if (first == NULL || (first->easy != NULL && engine->first_waiting != NULL)) {
-    first = cdfw_transfer_new(&engine->settings, &engine->driver, &engine->connections);
+    first =
+        cdfw_transfer_new(&engine->settings, &engine->trust, &engine->driver, &engine->connections);
     if (first != NULL) link_resting(engine, first);
   }
   return first;

@@ -185,8 +185,9 @@ static bool is_dead(int descriptor) {
   char byte;
   struct pollfd look = {.fd = descriptor, .events = POLLIN | POLLRDHUP};
   if (poll(&look, 1, 0) <= 0) return false;
-  return (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0 ||
-         recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  if ((look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) return true;
+  /* Answers to others by HTTP/2, most likely, where an end would have been told. */
+  return POLLRDHUP == 0 && recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* libcurl looks itself before it uses a kept connection again; but 8.5 overlooks that an HTTP/2 one

@@ -36,15 +36,18 @@ typedef enum cdfw_failure {
 
 typedef struct cdfw_response {
   cdfw_failure failure;
-  bool sent;            /* with a failure: some of the request may have reached the server */
-  bool connected;       /* with a failure: a connection was ready for the request */
-  int status;           /* of the final answer; 0 with a failure before the status line */
-  cdfw_buffer headers;  /* of the final answer, as in the request */
-  cdfw_buffer body;     /* undone of Content-Encoding */
-  char detail[256];     /* with a failure: the transport's words, with nothing secret in them */
-  char proxy[128];      /* with a failure: host and port of the proxy in between; empty: none */
-  const char *proxy_by; /* who names it: "https_proxy", "proxy"; a literal */
-  bool beyond_proxy;    /* it made the way to the server, and what failed was behind it */
+  bool sent;             /* with a failure: some of the request may have reached the server */
+  bool connected;        /* with a failure: a connection was ready for the request */
+  int status;            /* of the final answer; 0 with a failure before the status line */
+  cdfw_buffer headers;   /* of the final answer, as in the request */
+  cdfw_buffer body;      /* undone of Content-Encoding */
+  char detail[256];      /* with a failure: the transport's words, with nothing secret in them */
+  char proxy[128];       /* with a failure: host and port of the proxy in between; empty: none */
+  const char *proxy_by;  /* who names it: "https_proxy", "proxy"; a literal */
+  const char *proxy_fix; /* what to do about it, beside looking at who names it; a literal */
+  bool proxy_login;      /* its URL has a user */
+  bool beyond_proxy;     /* what failed was behind it: it made the way, or said that it could not */
+  bool other_proxy;      /* without a proxy, though there is one for http without TLS */
 } cdfw_response;
 
 enum { CDFW_MAX_URL = 16 * 1024, CDFW_MAX_HEADERS = 64 * 1024, CDFW_MAX_BODY = 64 * 1024 * 1024 };

@@ -15,27 +15,36 @@ enum { PORT = 1080, TLS_PORT = 443 /* of a proxy whose URL has none, to libcurl 
 /* What libcurl looks at for https, in its order; an empty one counts as none. */
 static const char *const variables[] = {"https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"};
 
+static bool is_set(const char *variable) {
+  const char *value = getenv(variable);
+  return value != NULL && *value != '\0';
+}
+
 /* The URL of the proxy that there is, if no exception is made; NULL: none. */
 static const char *find_url(const cdfw_settings *settings, const char **by) {
   *by = "proxy";
   if (settings->has_proxy)
     return settings->proxy.length > 0 ? cdfw_buffer_text(&settings->proxy) : NULL;
   for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
-    const char *url = getenv(variables[i]);
     *by = variables[i];
-    if (url != NULL && *url != '\0') return url;
+    if (is_set(variables[i])) return getenv(variables[i]);
   }
   return NULL;
 }
 
-/* The host and the port of a proxy's URL, without user and password. */
-static int split(const char *url, const char **host, size_t *length) {
+/* What stands behind the scheme. */
+static const char *authority_of(const char *url) {
   const char *scheme_end = strstr(url, "://");
+  return scheme_end != NULL ? scheme_end + 3 : url;
+}
+
+/* The host and the port of a proxy's URL, without user and password: whatever stands before an @,
+   even where the password has a sign in it that ends what libcurl takes for the host. */
+static int split(const char *url, const char **host, size_t *length) {
   bool tls = strncasecmp(url, "https:", 6) == 0;
-  const char *from = scheme_end != NULL ? scheme_end + 3 : url;
+  const char *at = strrchr(url, '@');
+  const char *from = at != NULL ? at + 1 : authority_of(url);
   const char *end = from + strcspn(from, "/?#");
-  for (const char *c = from; c < end; c++)
-    if (*c == '@') from = c + 1;
   const char *bracket = *from == '[' ? memchr(from, ']', (size_t)(end - from)) : NULL;
   const char *rest = bracket != NULL ? bracket : from;
   const char *colon = memchr(rest, ':', (size_t)(end - rest));
@@ -44,11 +53,17 @@ static int split(const char *url, const char **host, size_t *length) {
   return colon != NULL ? atoi(colon + 1) : tls ? TLS_PORT : PORT;
 }
 
-/* Whether the proxy made a tunnel to the server. */
+/* Whether there is an @ that libcurl does not take for the end of user and password. */
+static bool is_muddled(const char *url) {
+  const char *from = authority_of(url), *at = strrchr(url, '@');
+  return at != NULL && from + strcspn(from, "@/?#") != at;
+}
+
+/* Whether the proxy made a tunnel to the server, or says that the server is out of its reach. */
 static bool made_way(const cdfw_transfer *transfer) {
   long status = 0;
   curl_easy_getinfo(transfer->easy, CURLINFO_HTTP_CONNECTCODE, &status);
-  return transfer->flight.begun || (status >= 200 && status < 300);
+  return transfer->flight.begun || (status >= 200 && status < 300) || status >= 500;
 }
 
 /* libcurls before 8.7 do not tell. */
@@ -76,15 +91,41 @@ static bool went_by(const cdfw_transfer *transfer, int port) {
   return peer == port && !surely_went_without(transfer);
 }
 
+/* What libcurl then takes for host and port is a part of the password, so its words are not shown.
+ */
+static bool was_misread(const cdfw_transfer *transfer, const char *url) {
+  cdfw_failure failure = transfer->response->failure;
+  if (!is_muddled(url) || transfer->flight.begun) return false;
+  return failure == CDFW_FAILURE_CONNECT || failure == CDFW_FAILURE_TIMEOUT ||
+         failure == CDFW_FAILURE_LOCAL;
+}
+
+static const char *fix_of(const char *url) {
+  if (is_muddled(url))
+    return ": signs other than letters and digits in its user or password must be percent-encoded";
+  if (is_set("no_proxy") || is_set("NO_PROXY"))
+    return ", or NO_PROXY, which does not except the host (names without scheme, port or *)";
+  return ", or except the host by NO_PROXY";
+}
+
 void cdfw_proxy_note(const cdfw_transfer *transfer, bool nameless) {
   cdfw_response *response = transfer->response;
   const char *by, *host;
   size_t length;
   const char *url = transfer->tls ? find_url(transfer->settings, &by) : NULL;
-  if (url == NULL) return;
+  if (url == NULL) {
+    response->other_proxy = transfer->tls && !transfer->settings->has_proxy &&
+                            (is_set("http_proxy") || is_set("HTTP_PROXY"));
+    return;
+  }
   int port = split(url, &host, &length);
-  if (!nameless && !went_by(transfer, port)) return;
+  bool misread = was_misread(transfer, url);
+  if (!nameless && !misread && !went_by(transfer, port)) return;
+  if (misread || (nameless && is_muddled(url)))
+    snprintf(response->detail, sizeof response->detail, "there is an @ too many in its URL");
   response->proxy_by = by;
+  response->proxy_login = strchr(url, '@') != NULL;
+  response->proxy_fix = fix_of(url);
   response->beyond_proxy = made_way(transfer);
   snprintf(response->proxy, sizeof response->proxy, "%.*s:%d", (int)(length < 100 ? length : 100),
            host, port);

@@ -69,7 +69,7 @@ static bool set_protocols(cdfw_transfer *transfer) {
 
 /* One file, no directory: with a directory libcurl reads all certificates anew for every
    connection, without one it keeps them. */
-static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file, cdfw_trust *trust) {
+static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file) {
   CURL *easy = transfer->easy;
   char *bundle = NULL;
   if (ca_file->length > 0 && !CDFW_NEED(transfer, CURLOPT_CAINFO, cdfw_buffer_text(ca_file)))
@@ -81,7 +81,7 @@ static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file, cdfw_
 #endif
   if (ca_file->length == 0 && bundle == NULL) return true;
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  cdfw_trust_offer(trust, transfer, ca_file->length > 0 ? cdfw_buffer_text(ca_file) : bundle);
+  transfer->trust->path = ca_file->length > 0 ? cdfw_buffer_text(ca_file) : bundle;
   return true;
 }
 
@@ -95,6 +95,7 @@ static bool set_proxy(cdfw_transfer *transfer, const cdfw_settings *settings) {
    TLS the server is on this machine, and no proxy is to see what it is told. */
 static bool set_scheme(cdfw_transfer *transfer, bool tls) {
   transfer->tls = tls;
+  if (tls) cdfw_trust_offer(transfer);
   curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION,
                    tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
@@ -103,20 +104,20 @@ static bool set_scheme(cdfw_transfer *transfer, bool tls) {
 
 /* What an easy handle is told of the transfer that it is in. */
 static bool attach(cdfw_transfer *transfer) {
-  if (transfer->trust != NULL) curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer);
+  curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer);
   return CDFW_NEED(transfer, CURLOPT_PRIVATE, transfer) &&
          CDFW_NEED(transfer, CURLOPT_ERRORBUFFER, transfer->words) && cdfw_flight_attach(transfer);
 }
 
-static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings, cdfw_trust *trust) {
+static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings) {
   set_comforts(transfer->easy);
   return set_constants(transfer) && set_protocols(transfer) && set_proxy(transfer, settings) &&
-         set_trust(transfer, &settings->ca_file, trust) && set_scheme(transfer, true) &&
+         set_trust(transfer, &settings->ca_file) && set_scheme(transfer, false) &&
          cdfw_flight_prepare(transfer) && attach(transfer);
 }
 
-cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver,
-                                 cdfw_connections *connections) {
+cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trust,
+                                 cdfw_driver *driver, cdfw_connections *connections) {
   cdfw_transfer *transfer = calloc(1, sizeof *transfer);
   if (transfer == NULL) return NULL;
   cdfw_buffer_init(&transfer->headers, CDFW_MAX_HEADERS, true);
@@ -124,15 +125,16 @@ cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *dri
   cdfw_response_init(&transfer->answer, CDFW_MAX_BODY);
   cdfw_request_init(&transfer->held);
   transfer->settings = settings;
+  transfer->trust = trust;
   transfer->driver = driver;
   transfer->connections = connections;
   return transfer;
 }
 
-bool cdfw_transfer_equip(cdfw_transfer *transfer, cdfw_trust *trust) {
+bool cdfw_transfer_equip(cdfw_transfer *transfer) {
   transfer->easy = curl_easy_init();
   if (transfer->easy == NULL) return false;
-  if (prepare(transfer, transfer->settings, trust) || transfer->flaw != NULL) return true;
+  if (prepare(transfer, transfer->settings) || transfer->flaw != NULL) return true;
   curl_easy_cleanup(transfer->easy);
   transfer->easy = NULL;
   return false;
@@ -140,7 +142,6 @@ bool cdfw_transfer_equip(cdfw_transfer *transfer, cdfw_trust *trust) {
 
 void cdfw_transfer_take_over(cdfw_transfer *transfer, cdfw_transfer *from) {
   transfer->easy = from->easy;
-  transfer->trust = from->trust;
   transfer->tls = from->tls;
   transfer->listens = from->listens;
   from->easy = NULL;
@@ -254,7 +255,7 @@ bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
 
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   cdfw_flight_begin(transfer);
-  if (transfer->trust != NULL) cdfw_trust_withdraw(transfer->trust, transfer);
+  cdfw_trust_withdraw(transfer);
   transfer->spent = true; /* a handle that asks for connections of its own is not kept */
   curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));

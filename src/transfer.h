@@ -61,7 +61,7 @@ typedef struct cdfw_transfer {
   const cdfw_settings *settings;  /* of the engine */
   cdfw_driver *driver;            /* opens and closes the sockets */
   cdfw_connections *connections;  /* what is known of them */
-  cdfw_trust *trust;              /* whom it asks for certificates; NULL: libcurl does */
+  cdfw_trust *trust;              /* whom it asks for certificates */
   double deadline;                /* on the driver's clock */
   cdfw_buffer headers;            /* the request's, copied */
   cdfw_buffer body;               /* the request's, copied */
@@ -79,10 +79,10 @@ typedef struct cdfw_transfer {
 
 /* A transfer at rest, without an easy handle yet; NULL without memory. The others must outlive it.
  */
-cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_driver *driver,
-                                 cdfw_connections *connections);
+cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trust,
+                                 cdfw_driver *driver, cdfw_connections *connections);
 /* Makes its easy handle, which takes long and 10 kB; false without memory. */
-bool cdfw_transfer_equip(cdfw_transfer *transfer, cdfw_trust *trust);
+bool cdfw_transfer_equip(cdfw_transfer *transfer);
 /* Gives it the easy handle of another one at rest. */
 void cdfw_transfer_take_over(cdfw_transfer *transfer, cdfw_transfer *from);
 void cdfw_transfer_free(cdfw_transfer *transfer);

@@ -68,11 +68,11 @@ Client.__name = "cdfworkflow.Client"
 
 local client, takes = {}, {}
 
-local CLUSTER = "letters, digits, '-' and '.'"
+local CLUSTER = "letters, digits, '-' and '.', without .cognitedata.com"
 
 --- A cluster's name becomes the first labels of a host name.
 local function url_of_cluster(name, path)
-  if #name <= 200 and name:find "^[%w-][%w.-]*$" and not name:find "%.$" then
+  if #name <= 200 and name:find "^[%w-][%w.-]*$" and not name:find "%.$" and not name:find "%.cognitedata%.com$" then
     return ("https://%s.cognitedata.com"):format(name)
   end
   return check.invalid(path, path .. " must be a name such as westeurope-1: " .. CLUSTER, CLUSTER)
@@ -95,6 +95,8 @@ end
 local function string_that(use) return { word = "a string", accepts = check.string.accepts, use = use } end
 
 local function without_slashes(url) return (url:gsub("/+$", "")) end
+
+client.url_of_cluster = url_of_cluster
 
 client.MEMBERS = {
   options.into("core", {

@@ -103,16 +103,6 @@ describe("a bundle", function()
       :gsub("%s", ""):gsub("..", function(hex) return string.char(tonumber(hex, 16)) end))
   end
 
-  it("knows the shortest of them, wherever it stands", function()
-    local texts = { read(authority.folder .. "/leaf.pem"), read(authority.ca_file), read(other.ca_file) }
-    table.sort(texts, function(a, b) return #a < #b end)
-    assert.is_true(#texts[1] < #texts[3])
-    for _, order in ipairs { { 1, 3 }, { 3, 1 } } do
-      local _, shortest = bundle_of(texts[order[1]] .. texts[order[2]])
-      assert.equal(texts[1], shortest)
-    end
-  end)
-
   it("holds each certificate as it is, and finds it by its subject", function()
     local leaf, root = authority.folder .. "/leaf.pem", authority.ca_file
     local texts = { "# Leaf\n", read(leaf), "\n Root: \n", (read(root):gsub("\n", "\r\n")), read(other.ca_file), "end" }

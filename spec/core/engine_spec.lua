@@ -278,7 +278,7 @@ describe("the descriptor", function()
     assert.is_number(http:fd())
     http:submit(request_to(server.url, "POST", "/x", {}))
     http:submit(request_to(server.url, "POST", "/x", {}))
-    assert.is_true(http:wait(5))
+    while not http:wait(5) do assert.equal(2, http:pending()) end -- it comes back several times a second
     assert.equal(0, http:timeout())
     for _ = 1, 2 do assert.equal(200, finish_by_descriptor(http, 5).status) end
   end)

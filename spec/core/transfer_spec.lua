@@ -235,12 +235,21 @@ describe("a proxy", function()
   end)
 
   it("that refuses is named as what failed, and nothing was sent", function()
-    for _, status in ipairs { 403, 407, 502 } do
+    for _, status in ipairs { 403, 407, 404 } do
       local server = serve(("read(connection) reply(connection, %d, 'no')"):format(status))
       local response = fetch(new { proxy = proxy_url(server) }, "https://api.invalid", "POST", "/x", {})
       assert_failed("proxy", false, response)
       assert.matches(tostring(status), response.message)
       assert.equal("", response.body)
+    end
+  end)
+
+  it("that does not reach the server is not what refused", function()
+    for _, status in ipairs { 502, 503, 504 } do
+      local server = serve(("read(connection) reply(connection, %d, 'no')"):format(status))
+      local response = fetch(new { proxy = proxy_url(server) }, "https://api.invalid", "POST", "/x", {})
+      assert_failed("connect", false, response)
+      assert.matches(("it answered %d to CONNECT"):format(status), response.message)
     end
   end)
 

@@ -119,6 +119,36 @@ describe("through a proxy", function()
     end
   end)
 
+  it("whose way out is down for a moment a run is tried again, since nothing was sent", function()
+    local to, times = api(), 0
+    local by = keep(wire.serve(([[
+      local connection, number = ...
+      if number < 3 then return read(connection) and reply(connection, 503, "no way out") end
+      local handler = assert(load(%q, "proxy", "t", setmetatable({}, { __index = _ENV })))
+      handler(connection)
+    ]]):format(PROXY:format("", 0))))
+    local client = to:client("p", { proxy = address(by), ca_file = to.wire.ca_file, max_retries = 5,
+      on_event = function(event) if event.type == "retry" then times = times + 1 end end })
+    assert(client:run("w", "1"))
+    client:close()
+    assert.is_true(times >= 1)
+    assert.equal(1, to:stop()["run p"])
+  end)
+
+  it("no part of a password is told that libcurl takes for a host and a port", function()
+    local port = wire.free_port()
+    for _, form in ipairs { "http://127.0.0.1:%d/w0rd@127.0.0.1:1", "http://127.0.0.1:%d#@127.0.0.1:1",
+      "http://me:12@127.0.0.1:%d/@127.0.0.1:1" } do
+      local url = form:format(port)
+      local client = assert(cdf.client { project = "p", base_url = "https://api.invalid", proxy = url, max_retries = 0,
+        timeout = 5, credentials = assert(cdf.credentials { token = "t" }) })
+      local _, err = client:run("w", "1", { nonce = "n" })
+      assert.is_nil(err.message:find(tostring(port), 1, true) or err.message:find "w0rd", err.message)
+      assert.matches("the proxy 127%.0%.0%.1:1 %(proxy%).*%(there is an @ too many in its URL%); check proxy: signs",
+        err.message)
+    end
+  end)
+
   it("a tunnel that is not made leaves nothing in doubt; one that breaks under the run does", function()
     local to, by = api(), proxy("", -1)
     local client = to:client("p", { proxy = address(by), ca_file = to.wire.ca_file })
@@ -186,7 +216,8 @@ describe("an error says which proxy there was, and who named it:", function()
 
   it("one that says no is named with what it said", function()
     local by = proxy "Basic cmlnaHQ6d29yZA=="
-    assert.matches("the proxy 127%.0%.0%.1:" .. by.port .. " %(https_proxy%) refused %(it asks for auth.* %(407%)%)",
+    assert.matches("the proxy 127%.0%.0%.1:" .. by.port .. " %(https_proxy%) refused %(it did not take user and "
+      .. "password %(407%)%)",
       error_of("https://cdf.example", "https_proxy=" .. address(by, "me:wrong@")))
   end)
 

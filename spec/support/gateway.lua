@@ -63,7 +63,7 @@ end
 ---@return spec.Nginx
 function gateway.in_nginx(sim, options)
   options = options or {}
-  local configuration = replace(which_nginx.fit(read "nginx.conf"), "127.0.0.1:8080", "127.0.0.1:@PORT@")
+  local configuration = replace(which_nginx.fit(read "nginx.conf"), "127.0.0.1:8090", "127.0.0.1:@PORT@")
   configuration = replace(configuration, "worker_processes 2", "worker_processes " .. (options.workers or 2))
   configuration = replace(configuration, ".init()", (".init(%s)"):format(options.settings or ""))
   return nginx.run(configuration, environment(sim, "luajit", options.environment))
@@ -73,7 +73,7 @@ end
 ---@return spec.HAProxy
 function gateway.in_haproxy(sim, options)
   options = options or {}
-  local configuration = replace(read "haproxy.cfg", "127.0.0.1:8080", "127.0.0.1:@PORT@")
+  local configuration = replace(read "haproxy.cfg", "127.0.0.1:8090", "127.0.0.1:@PORT@")
   configuration = replace(configuration, "lua-load haproxy.lua",
     (options.load or "lua-load") .. " @FOLDER@/haproxy.lua")
   return haproxy.run(configuration, environment(sim, "5.3", options.environment), {

@@ -54,11 +54,12 @@ local OF_KIND = {
   throttled = exits.TEMPORARY,
 }
 
---- What an error of the library makes of it.
+--- What an error of the library makes of it. No connection is there to be had where a proxy said no.
 ---@param err cdfworkflow.Error
 ---@return integer code
 function exits.of_error(err)
   if err.waited then return exits.WAITED end
+  if err.kind == "transport" and err.retryable == false then return exits.REFUSED end
   return OF_KIND[err.kind] or (err.retryable and exits.TEMPORARY) or exits.REFUSED
 end
 

@@ -3,6 +3,7 @@
 -- options of a client: the very requests that the Toolkit sends.
 
 local check = require "cdfworkflow.check"
+local client = require "cdfworkflow.client"
 local credentials = require "cdfworkflow.signin.credentials"
 local suggest = require "cdfworkflow.suggest"
 
@@ -179,9 +180,19 @@ end
 --- The scopes are made from the address, so it is looked at before they are.
 local function address(settings, source)
   local url = take(settings, source, "base_url", "CDF_URL")
-  if not url or url:find "^%s*https?://" then return url end
-  local rule = "is not a URL that begins with https://"
+  if not url then return nil end
+  local rule = not url:find "^%s*https?://" and "is not a URL that begins with https://"
+    or url:find "[%c ]" and "contains a character that cannot stand in a URL"
+  if not rule then return url end
   return check.invalid("CDF_URL", ("%s %s"):format(source:word "CDF_URL", rule), rule)
+end
+
+--- Likewise.
+local function cluster(settings, source)
+  local name = take(settings, source, "cluster", "CDF_CLUSTER")
+  if not name then return nil end
+  local url, err = client.url_of_cluster(name, "cluster")
+  return url and name, err
 end
 
 local function timeout(source)
@@ -214,7 +225,8 @@ function variables.place(settings, source)
     opts.base_url, err = address(settings, source)
     if err then return nil, err end
     if not opts.base_url then
-      opts.cluster = take(settings, source, "cluster", "CDF_CLUSTER")
+      opts.cluster, err = cluster(settings, source)
+      if err then return nil, err end
       settings.words.base_url = settings.words.cluster or settings.words.base_url
     end
   end
