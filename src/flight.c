@@ -262,16 +262,19 @@ bool cdfw_flight_prepare(cdfw_transfer *transfer) {
   return CDFW_NEED(transfer, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) &&
          CDFW_NEED(transfer, CURLOPT_CLOSESOCKETDATA, transfer->driver) &&
          CDFW_NEED(transfer, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
-         CDFW_NEED(transfer, CURLOPT_OPENSOCKETDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_HEADERFUNCTION, on_header) &&
-         CDFW_NEED(transfer, CURLOPT_HEADERDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_WRITEFUNCTION, on_body) &&
-         CDFW_NEED(transfer, CURLOPT_WRITEDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_PREREQFUNCTION, on_begin) &&
-         CDFW_NEED(transfer, CURLOPT_PREREQDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_DEBUGFUNCTION, on_words) &&
+         CDFW_NEED(transfer, CURLOPT_XFERINFOFUNCTION, on_progress);
+}
+
+bool cdfw_flight_attach(cdfw_transfer *transfer) {
+  return CDFW_NEED(transfer, CURLOPT_OPENSOCKETDATA, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_HEADERDATA, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_WRITEDATA, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_PREREQDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_DEBUGDATA, transfer) &&
-         CDFW_NEED(transfer, CURLOPT_XFERINFOFUNCTION, on_progress) &&
          CDFW_NEED(transfer, CURLOPT_XFERINFODATA, transfer);
 }
 

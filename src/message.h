@@ -56,6 +56,8 @@ void cdfw_request_init(cdfw_request *request);
 void cdfw_request_free(cdfw_request *request);
 /* Makes it as it was at first (and wipes it), to be filled again. */
 void cdfw_request_clear(cdfw_request *request);
+/* Makes an empty one like another; false without memory. */
+bool cdfw_request_copy(cdfw_request *request, const cdfw_request *from);
 void cdfw_response_init(cdfw_response *response, size_t max_body);
 void cdfw_response_free(cdfw_response *response);
 

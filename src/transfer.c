@@ -28,9 +28,7 @@ enum {
 
 /* The guard against sending a request twice is in flight.c. */
 static bool set_constants(cdfw_transfer *transfer) {
-  return CDFW_NEED(transfer, CURLOPT_PRIVATE, transfer) &&
-         CDFW_NEED(transfer, CURLOPT_ERRORBUFFER, transfer->words) &&
-         CDFW_NEED(transfer, CURLOPT_NOSIGNAL, 1L) &&
+  return CDFW_NEED(transfer, CURLOPT_NOSIGNAL, 1L) &&
          CDFW_NEED(transfer, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
          CDFW_NEED(transfer, CURLOPT_SSL_VERIFYPEER, 1L) &&
          CDFW_NEED(transfer, CURLOPT_SSL_VERIFYHOST, 2L) &&
@@ -104,11 +102,18 @@ static bool set_scheme(cdfw_transfer *transfer, bool tls) {
   return CDFW_NEED(transfer, CURLOPT_NOPROXY, tls ? NULL : "*");
 }
 
+/* What an easy handle is told of the transfer that it is in. */
+static bool attach(cdfw_transfer *transfer) {
+  curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer);
+  return CDFW_NEED(transfer, CURLOPT_PRIVATE, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_ERRORBUFFER, transfer->words) && cdfw_flight_attach(transfer);
+}
+
 static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings) {
   set_comforts(transfer->easy);
   return set_constants(transfer) && set_protocols(transfer) && set_proxy(transfer, settings) &&
          set_trust(transfer, &settings->ca_file) && set_scheme(transfer, false) &&
-         cdfw_flight_prepare(transfer);
+         cdfw_flight_prepare(transfer) && attach(transfer);
 }
 
 cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trust,
@@ -118,15 +123,29 @@ cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trus
   cdfw_buffer_init(&transfer->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&transfer->body, CDFW_MAX_BODY, true);
   cdfw_response_init(&transfer->answer, CDFW_MAX_BODY);
+  cdfw_request_init(&transfer->held);
   transfer->settings = settings;
   transfer->trust = trust;
   transfer->driver = driver;
   transfer->connections = connections;
+  return transfer;
+}
+
+bool cdfw_transfer_equip(cdfw_transfer *transfer) {
   transfer->easy = curl_easy_init();
-  if (transfer->easy != NULL && (prepare(transfer, settings) || transfer->flaw != NULL))
-    return transfer;
-  cdfw_transfer_free(transfer);
-  return NULL;
+  if (transfer->easy == NULL) return false;
+  if (prepare(transfer, transfer->settings) || transfer->flaw != NULL) return true;
+  curl_easy_cleanup(transfer->easy);
+  transfer->easy = NULL;
+  return false;
+}
+
+void cdfw_transfer_take_over(cdfw_transfer *transfer, cdfw_transfer *from) {
+  transfer->easy = from->easy;
+  transfer->tls = from->tls;
+  transfer->listens = from->listens;
+  from->easy = NULL;
+  (void)attach(transfer); /* or there is a flaw, which loading will tell */
 }
 
 void cdfw_transfer_free(cdfw_transfer *transfer) {
@@ -134,6 +153,7 @@ void cdfw_transfer_free(cdfw_transfer *transfer) {
   cdfw_buffer_free(&transfer->headers);
   cdfw_buffer_free(&transfer->body);
   cdfw_response_free(&transfer->answer);
+  cdfw_request_free(&transfer->held);
   free(transfer->lines);
   free(transfer);
 }
@@ -200,19 +220,27 @@ static bool load_times(cdfw_transfer *transfer, const cdfw_request *request) {
          CDFW_NEED(transfer, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_timeout));
 }
 
+bool cdfw_transfer_is_tls(const cdfw_request *request) {
+  return strncasecmp(cdfw_buffer_text(&request->url), "https:", 6) == 0;
+}
+
 static bool load_target(cdfw_transfer *transfer, const cdfw_request *request) {
-  const char *url = cdfw_buffer_text(&request->url);
   const char *usual = request->has_body ? "POST" : "GET"; /* by what load_body sets */
   const char *method = strcmp(request->method, usual) != 0 ? request->method : NULL;
-  bool tls = strncasecmp(url, "https:", 6) == 0;
+  bool tls = cdfw_transfer_is_tls(request);
   return (tls == transfer->tls || set_scheme(transfer, tls)) &&
          CDFW_NEED(transfer, CURLOPT_CUSTOMREQUEST, method) &&
-         CDFW_NEED(transfer, CURLOPT_URL, url);
+         CDFW_NEED(transfer, CURLOPT_URL, cdfw_buffer_text(&request->url));
 }
 
 void cdfw_transfer_answer_in(cdfw_transfer *transfer, cdfw_response *response, size_t most) {
   transfer->response = response != NULL ? response : &transfer->answer;
   if (response == NULL) transfer->answer.body.ceiling = most;
+}
+
+bool cdfw_transfer_hold(cdfw_transfer *transfer, const cdfw_request *request) {
+  memset(&transfer->flight, 0, sizeof transfer->flight);
+  return cdfw_request_copy(&transfer->held, request);
 }
 
 bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
@@ -223,10 +251,6 @@ bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
     return false;
   cdfw_flight_begin(transfer);
   return true;
-}
-
-void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds) {
-  curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));
 }
 
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
@@ -258,6 +282,7 @@ void cdfw_transfer_rest(cdfw_transfer *transfer) {
     curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
     curl_easy_setopt(transfer->easy, CURLOPT_URL, NULL);
   }
+  if (transfer->held.url.length > 0) cdfw_request_free(&transfer->held);
   cdfw_buffer_clear(&transfer->headers);
   clear_body(&transfer->body);
   if (transfer->response == &transfer->answer) forget_answer(&transfer->answer);
