@@ -150,7 +150,8 @@ static int carry_on(lua_State *L) {
   carriage *c = lua_touserdata(L, CARRIAGE);
   cdfw_call *call = cdfw_call_check(L);
   const cdfw_response *response = c->transfer != NULL ? c->transfer->response : NULL;
-  cdfw_request_clear(&c->http->request);
+  if (c->http->request.headers.length + c->http->request.url.length > 0)
+    cdfw_request_clear(&c->http->request); /* left by an error */
   int count = cdfw_step_carried(L, call, response, &c->http->request);
   rest(c);
   if (count > 0) return count;

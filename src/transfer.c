@@ -162,16 +162,14 @@ void cdfw_transfer_free(cdfw_transfer *transfer) {
 
 /* {==== Loading a request ==== */
 
-static bool reserve_lines(cdfw_transfer *transfer, const cdfw_buffer *headers) {
-  size_t needed = EXTRA_LINES;
-  for (const char *end = headers->data, *past = end + headers->length;
-       (end = memchr(end, '\0', (size_t)(past - end))) != NULL; end++)
-    needed++;
-  if (needed <= transfer->line_room) return true;
-  struct curl_slist *lines = realloc(transfer->lines, needed * sizeof *lines);
+/* Makes room for one line more, and for those of ours behind it. */
+static bool reserve_line(cdfw_transfer *transfer, size_t count) {
+  if (count + 1 + EXTRA_LINES <= transfer->line_room) return true;
+  size_t room = 2 * (count + 1 + EXTRA_LINES);
+  struct curl_slist *lines = realloc(transfer->lines, room * sizeof *lines);
   if (lines == NULL) return false;
   transfer->lines = lines;
-  transfer->line_room = needed;
+  transfer->line_room = room;
   return true;
 }
 
@@ -184,11 +182,12 @@ static bool load_headers(cdfw_transfer *transfer, const cdfw_request *request) {
   cdfw_buffer *headers = &transfer->headers;
   size_t count = 0;
   if (!cdfw_buffer_add(headers, request->headers.data, request->headers.length) ||
-      !reserve_lines(transfer, headers))
+      !reserve_line(transfer, 0))
     return false;
   bool typed = false, encoded = encodings == NULL;
   for (char *line = headers->data; line < headers->data + headers->length;
        line += strlen(line) + 1) {
+    if (!reserve_line(transfer, count)) return false;
     transfer->lines[count++].data = line;
     typed = typed || cdfw_message_is_header(line, type, sizeof type - 1);
     encoded = encoded || cdfw_message_is_header(line, encoding, sizeof encoding - 1);
