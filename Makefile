@@ -261,8 +261,7 @@ install: install-modules install-programs
 
 # For one Lua: the shared object, the modules, and what editors read. (`install` of BSD makes no folders.)
 define modules # from the build in the folder $(1), into $(2) and $(3)
-@command -v "$(LUA)" >/dev/null || { echo "$(LUA) is not here: install it, or name another (LUA=)" >&2; exit 1; }
-	mkdir -p "$(2)/cdfworkflow" "$(3)/cdfworkflow/meta/cdfworkflow"
+mkdir -p "$(2)/cdfworkflow" "$(3)/cdfworkflow/meta/cdfworkflow"
 	install -m 644 "$(1)/cdfworkflow/core.so" "$(2)/cdfworkflow/core.so.new"
 	mv "$(2)/cdfworkflow/core.so.new" "$(2)/cdfworkflow/core.so"
 	cd lua && find cdfworkflow -type d -exec sh -c 'for folder; do \
@@ -271,7 +270,15 @@ define modules # from the build in the folder $(1), into $(2) and $(3)
 	"$(LUA)" spec/support/reference/main.lua definition lua "$(3)/cdfworkflow/meta"
 endef
 
+# Said before anything is compiled: that Lua is not here, or in one sentence why it will not do.
+define supported
+command -v "$(LUA)" >/dev/null || { echo "$(LUA) is not here: install it, or name another (LUA=)" >&2; exit 1; }; \
+	"$(LUA)" -e 'package.preload.cjson = function() end; local fine, why = pcall(dofile, "lua/cdfworkflow/supported.lua"); \
+	  if not fine then io.stderr:write(why, "\n"); os.exit(1) end'
+endef
+
 install-modules:
+	@$(supported)
 	$(STEP) build LUAS=$(LUA_VERSION)
 	$(call modules,$(BUILD)/$(LUA_VERSION),$(TARGET)/$(LIB)/$(LUA_FOLDER),$(TARGET)/share/$(LUA_FOLDER))
 
@@ -319,6 +326,7 @@ install-completion:
 OWN_LIBDIR = $(filter-out /lib% /usr/lib%,$(CURL_LIBDIR))
 .PHONY: rock rock-install
 rock:
+	@$(supported)
 	@rm -rf $(BUILD)/rock
 	$(STEP) build LUAS=rock LUA_CFLAGS="-I$(LUA_INCDIR)" CURL_CFLAGS="-I$(CURL_INCDIR)" CURL_LIBS=-lcurl \
 	  LDFLAGS="-L$(CURL_LIBDIR) $(OWN_LIBDIR:%=-Wl,-rpath,%)"

@@ -8,7 +8,8 @@ local address = nil
 package = "cdfworkflow"
 version = "scm-1"
 source = {
-  url = address and "git+" .. address or ".", -- `luarocks make` takes the folder that it is started in
+  -- `luarocks make` takes the folder that it is started in. What wants an address (`luarocks pack`) says that it cannot find this:
+  url = address and "git+" .. address or "no address yet: `make rockspec ADDRESS=https:...` makes a rockspec that has one",
   tag = address and "v" .. version:gsub("%-%d+$", "") or nil,
 }
 description = {
@@ -16,7 +17,7 @@ description = {
   detailed = [[
     A C core on libcurl and a small Lua layer: one call starts a data-workflow run, from a plain script, from
     nginx/OpenResty, from HAProxy, from an event loop, or from a shell with the program cdfworkflow (which reads YAML
-    where the rock lyaml is there). An embedded CDF to try it against comes with it (cdfworkflow-sim; serving it needs
+    where the rock lyaml is there, and signs in with a certificate where luaossl is). An embedded CDF to try it against comes with it (cdfworkflow-sim; serving it needs
     the rock http).]],
   license = "Apache-2.0",
   homepage = address,
@@ -39,6 +40,7 @@ build = {
   build_target = "rock",
   install_target = "rock-install",
   build_variables = {
+    LUA = "$(LUA)",
     CC = "$(CC)",
     CFLAGS = "$(CFLAGS)",
     LUA_INCDIR = "$(LUA_INCDIR)",

@@ -112,6 +112,12 @@ describe("Lua 5.2", function()
     assert.equal(REFUSAL, says(variables, "cdfworkflow.simulator"))
   end)
 
+  it("is refused in the same sentence by `make install`, before anything is compiled", function()
+    local said, status = shell.run(shell.unwatched .. "make -s install-modules LUA_VERSION=5.2 DESTDIR=/nowhere")
+    assert.not_equal(0, status)
+    assert.equal(REFUSAL, said:match "^[^\n]*")
+  end)
+
   it("is refused in the same sentence by a core that was built for it", function()
     local build = shell.run("mktemp -d"):gsub("\n", "")
     finally(function() shell.run("rm -rf " .. build) end)

@@ -147,6 +147,7 @@ describe("cdf.json", function()
     local c = client {}
     assert.matches("input must be a JSON object, not an array", select(2, c:run("w", "1", {
       input = cdf.json " []" })).message)
+    assert.equal("input must be a JSON object", select(2, c:run("w", "1", { input = cdf.json '"{}"' })).message)
     assert.matches("input is larger than 102400 bytes", select(2, c:run("w", "1", {
       input = cdf.json('{"a":"' .. ("x"):rep(102400) .. '"}') })).message)
   end)

@@ -58,6 +58,10 @@ describe("the rock", function()
     local output, status = shell.run(shell.unwatched .. "luarocks --lua-version=5.2 make --tree " .. elsewhere)
     assert.not_equal(0, status)
     assert.matches("lua ~= 5%.2", output)
+    output, status = shell.run(shell.unwatched .. "luarocks --lua-version=5.2 make --deps-mode=none --tree "
+      .. elsewhere)
+    assert.not_equal(0, status)
+    assert.matches("^cdfworkflow does not run on Lua 5%.2, whose coroutines [^\n]*: use 5%.1, [^\n]*\nmake: ", output)
     local all = table.concat(rockspec("rockspec/cdfworkflow-scm-1.rockspec").dependencies, "\n")
     assert.matches("lua >= 5%.1, < 5%.6\n", all)
   end)
@@ -88,6 +92,13 @@ describe("the rock", function()
     output, status = shell.run(shell.unwatched .. "make rockspec BUILD=" .. build)
     assert.not_equal(0, status)
     assert.matches("^Its public address is missing: make rockspec ADDRESS=https://", output)
+  end)
+
+  it("says how the rockspec gets an address where luarocks wants one", function()
+    local output, status = shell.run(("cd %s && luarocks pack '%s/rockspec/cdfworkflow-scm-1.rockspec'"):format(
+      elsewhere, (shell.run "pwd":gsub("\n", ""))))
+    assert.not_equal(0, status)
+    assert.matches("no address yet: `make rockspec ADDRESS=https:...` makes a rockspec that has one", output)
   end)
 
   -- What LuaRocks does for one Lua more (`make fresh` lets it do so), with the build that is there.

@@ -9,7 +9,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { SIZE_MAX_BYTES = 16 * 1024 * 1024, FIRST_ROOM = 256 };
+enum {
+  SIZE_MAX_BYTES = 16 * 1024 * 1024,
+  FIRST_ROOM = 256,
+  NO_DIGIT = 0xff, /* all bits, so that one among others shows */
+  AFTER = 4        /* NULs at the end, so that four digits can be looked at everywhere */
+};
 
 /* {==== DER ==== */
 
@@ -112,31 +117,51 @@ static const char begin_mark[] = "-----BEGIN ";
 static const char kind_mark[] = "CERTIFICATE-----";
 static const char end_mark[] = "-----END CERTIFICATE-----";
 
-static void base64_values(signed char values[256]) {
+static void base64_values(unsigned char values[256]) {
   static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  memset(values, -1, 256);
+  memset(values, NO_DIGIT, 256);
   for (int i = 0; i < 64; i++)
-    values[(unsigned char)digits[i]] = (signed char)i;
+    values[(unsigned char)digits[i]] = (unsigned char)i;
 }
 
 static bool is_blank(char c) {
   return c == '\n' || c == '\r' || c == ' ' || c == '\t';
 }
 
+/* Decodes four digits at a time; → where there are not four in a row. */
+static const char *decode_fours(const char *at, const unsigned char values[256],
+                                unsigned char **out) {
+  const unsigned char *in = (const unsigned char *)at;
+  unsigned char *to = *out;
+  for (;; in += 4, to += 3) {
+    unsigned a = values[in[0]], b = values[in[1]], c = values[in[2]], d = values[in[3]];
+    if ((a | b | c | d) == NO_DIGIT) break;
+    to[0] = (unsigned char)(a << 2 | b >> 4);
+    to[1] = (unsigned char)(b << 4 | c >> 2);
+    to[2] = (unsigned char)(c << 6 | d);
+  }
+  *out = to;
+  return (const char *)in;
+}
+
 /* Decodes up to the first dash. → where that is, or NULL for what is no Base64. */
-static const char *decode(const char *at, const signed char values[256], unsigned char *out,
+static const char *decode(const char *at, const unsigned char values[256], unsigned char *out,
                           size_t *length) {
   unsigned bits = 0, count = 0;
-  for (*length = 0; *at != '-'; at++) {
-    signed char value = values[(unsigned char)*at];
-    if (value < 0 && !is_blank(*at) && *at != '=') return NULL; /* the NUL at the end too */
-    if (value < 0) continue;
-    bits = bits << 6 | (unsigned)value;
+  const unsigned char *begin = out;
+  for (; *at != '-'; at++) {
+    if (count == 0) at = decode_fours(at, values, &out);
+    unsigned char value = values[(unsigned char)*at];
+    if (*at == '-') break;
+    if (value == NO_DIGIT && !is_blank(*at) && *at != '=') return NULL; /* the NUL at the end too */
+    if (value == NO_DIGIT) continue;
+    bits = bits << 6 | value;
     count += 6;
     if (count < 8) continue;
     count -= 8;
-    out[(*length)++] = (unsigned char)(bits >> count & 0xff);
+    *out++ = (unsigned char)(bits >> count & 0xff);
   }
+  *length = (size_t)(out - begin);
   return at;
 }
 
@@ -154,19 +179,10 @@ static bool add(cdfw_bundle *bundle, const unsigned char *data, size_t length) {
   return read_subject(data, length, &one->subject);
 }
 
-static bool keep_first(cdfw_bundle *bundle, const char *begin, const char *end) {
-  size_t length = (size_t)(end - begin);
-  bundle->first = malloc(length + 2);
-  if (bundle->first == NULL) return false;
-  memcpy(bundle->first, begin, length);
-  memcpy(bundle->first + length, "\n", 2);
-  return true;
-}
-
-/* Takes all certificates out of the text. */
-static bool take(cdfw_bundle *bundle, const char *text) {
-  signed char values[256];
-  unsigned char *out = bundle->der;
+/* Takes all certificates out of the text, which gives way to them. */
+static bool take(cdfw_bundle *bundle, char *text) {
+  unsigned char values[256];
+  unsigned char *out = bundle->der = (unsigned char *)text;
   base64_values(values);
   for (const char *begin = text; (begin = strstr(begin, begin_mark)) != NULL;) {
     const char *at = begin + strlen(begin_mark);
@@ -174,11 +190,9 @@ static bool take(cdfw_bundle *bundle, const char *text) {
     if (strncmp(at, kind_mark, strlen(kind_mark)) != 0) return false;
     at = decode(at + strlen(kind_mark), values, out, &length);
     if (at == NULL || strncmp(at, end_mark, strlen(end_mark)) != 0) return false;
-    at += strlen(end_mark);
     if (!add(bundle, out, length)) return false;
-    if (bundle->first == NULL && !keep_first(bundle, begin, at)) return false;
     out += length;
-    begin = at;
+    begin = at + strlen(end_mark);
   }
   return bundle->count > 0;
 }
@@ -213,7 +227,7 @@ static bool read_all(int file, char *text, size_t size) {
     if (got <= 0) return false;
     length += (size_t)got;
   }
-  text[size] = '\0';
+  memset(text + size, 0, AFTER);
   return strlen(text) == size;
 }
 
@@ -224,7 +238,7 @@ static char *read_file(cdfw_bundle *bundle, const char *path) {
   int file = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (file < 0) return NULL;
   if (fstat(file, &status) == 0 && S_ISREG(status.st_mode) && status.st_size <= SIZE_MAX_BYTES)
-    text = malloc((size_t)status.st_size + 1);
+    text = malloc((size_t)status.st_size + AFTER);
   if (text != NULL && !read_all(file, text, (size_t)status.st_size)) {
     free(text);
     text = NULL;
@@ -237,17 +251,14 @@ static char *read_file(cdfw_bundle *bundle, const char *path) {
 bool cdfw_bundle_read(cdfw_bundle *bundle, const char *path) {
   char *text = read_file(bundle, path);
   if (text == NULL) return false;
-  bundle->der = malloc(strlen(text) + 1); /* more than it can come to */
-  bool well = bundle->der != NULL && take(bundle, text);
-  free(text);
-  if (!well) cdfw_bundle_free(bundle);
-  return well;
+  if (take(bundle, text)) return true;
+  cdfw_bundle_free(bundle);
+  return false;
 }
 
 void cdfw_bundle_free(cdfw_bundle *bundle) {
   free(bundle->der);
   free(bundle->certificates);
-  free(bundle->first);
   memset(bundle, 0, sizeof *bundle);
 }
 

@@ -21,7 +21,6 @@ typedef struct cdfw_bundle {
   cdfw_certificate *certificates;
   size_t count;
   size_t room;       /* certificates allocated */
-  char *first;       /* the first one in PEM, NUL-terminated */
   dev_t device;      /* what tells that the file is another by now … */
   ino_t inode;       /* … */
   off_t size;        /* … */

@@ -5,10 +5,10 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "error.h"
 #include "object.h"
+#include "process.h"
 
 const char cdfw_call_class[] = "cdfworkflow.call";
 
@@ -40,7 +40,7 @@ static cdfw_buffer *buffer_of(cdfw_call *call, size_t i) {
 }
 
 cdfw_call *cdfw_call_check(lua_State *L) {
-  return luaL_checkudata(L, 1, cdfw_call_class);
+  return cdfw_checkudata(L, 1, cdfw_call_class);
 }
 
 cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
@@ -49,7 +49,7 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
   memset(call, 0, sizeof *call);
   for (size_t i = 0; i < BUFFER_COUNT; i++)
     cdfw_buffer_init(buffer_of(call, i), buffers[i].most, buffers[i].secret);
-  luaL_getmetatable(L, cdfw_call_class);
+  cdfw_getclass(L, cdfw_call_class);
   lua_setmetatable(L, -2);
   lua_createtable(L, 1, 0);
   lua_pushvalue(L, client_index);
@@ -72,7 +72,7 @@ cdfw_call *cdfw_call_push(lua_State *L, int client_index) {
 }
 
 bool cdfw_call_is_under_way(const cdfw_call *call) {
-  return !call->op.is.over && call->first_use != 0 && call->owner == (long)getpid();
+  return !call->op.is.over && call->first_use != 0 && call->owner == cdfw_process_id();
 }
 
 /* A run that was under way and that nobody will hear of again: the one thing that must not happen
@@ -88,15 +88,18 @@ static void report_abandoned(cdfw_call *call) {
           cdfw_buffer_text(&call->request_id));
 }
 
-int cdfw_call_gc(lua_State *L) {
-  cdfw_call *call = cdfw_call_check(L);
-  report_abandoned(call);
-  cdfw_op_leave(&call->op);
-  /* A finalizer of the host's may still have it in its hands. */
+void cdfw_call_end(cdfw_call *call) {
   call->op.is.over = true;
   call->path_offset = 0;
   for (size_t i = 0; i < BUFFER_COUNT; i++)
     cdfw_buffer_free(buffer_of(call, i));
+}
+
+int cdfw_call_gc(lua_State *L) {
+  cdfw_call *call = cdfw_call_check(L);
+  report_abandoned(call);
+  cdfw_op_leave(&call->op);
+  cdfw_call_end(call); /* a finalizer of the host's may still have it in its hands */
   return 0;
 }
 

@@ -83,6 +83,9 @@ const char *cdfw_call_shown(const cdfw_call *call, size_t *length);
 void cdfw_call_redact(lua_State *L, const cdfw_call *call);
 /* It has been sent, and its end is not known yet. A forked child's copy of it is no loss. */
 bool cdfw_call_is_under_way(const cdfw_call *call);
+/* It is over: what it holds is wiped and given back at once, for the next call to use the same
+   memory while that is still near, instead of when the collector comes by. */
+void cdfw_call_end(cdfw_call *call);
 /* Methods of the class. */
 int cdfw_call_gc(lua_State *L);
 int cdfw_call_tostring(lua_State *L);

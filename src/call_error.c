@@ -208,7 +208,7 @@ static const char *answer_hint(lua_State *L, const cdfw_call *call, int status) 
   if (status == 401) return push_denial_hint(L, call);
   bool can_be_cdf = call->op.is.last.own && call->op.is.phase != CDFW_PHASE_SESSION;
   if (!can_be_cdf && (status == 404 || status == 405)) return "; check base_url";
-  if (status == 403 && call->op.is.phase == CDFW_PHASE_SESSION)
+  if (status == 403 && call->op.is.last.own && call->op.is.phase == CDFW_PHASE_SESSION)
     return "; the credentials need the capability sessionsAcl CREATE";
   if (status == 400 && call->op.is.phase == CDFW_PHASE_SESSION && is_exchange(call))
     return "; a login without a client secret gets its sessions by token exchange: where the "

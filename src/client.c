@@ -22,7 +22,7 @@ static const double longest_timeout = 86400 * 7; /* seconds */
 enum { MOST_RETRIES = 100 };
 
 cdfw_client *cdfw_client_check(lua_State *L, int index) {
-  return luaL_checkudata(L, index, client_class);
+  return cdfw_checkudata(L, index, client_class);
 }
 
 /* Differs between clients, processes and machines; good enough for jitter, and used for nothing
@@ -42,7 +42,7 @@ static cdfw_client *push_empty(lua_State *L) {
   cdfw_auth_init(&client->auth);
   cdfw_budget_init(&client->budget);
   client->random_state = seed(client);
-  luaL_getmetatable(L, client_class);
+  cdfw_getclass(L, client_class);
   lua_setmetatable(L, -2);
   return client;
 }

@@ -86,14 +86,24 @@ static inline void cdfw_rawsetp(lua_State *L, int index, const void *key) {
 #define cdfw_isinteger(L, index) ((void)(L), (void)(index), false)
 #endif
 
-/* The userdata at `index` if it has the metatable registered as `name`, otherwise NULL. [-0, +0] */
+/* The metatable of a class (object.h). It is kept under the address of its name too, for which no
+   text must be looked up. [-0, +1] */
+#define cdfw_getclass(L, name) cdfw_rawgetp((L), LUA_REGISTRYINDEX, (name))
+
+/* The userdata at `index` if it is of the class, otherwise NULL. [-0, +0] */
 static inline void *cdfw_testudata(lua_State *L, int index, const char *name) {
   void *data = lua_touserdata(L, index);
   if (data == NULL || !lua_getmetatable(L, index)) return NULL;
-  luaL_getmetatable(L, name);
+  cdfw_getclass(L, name);
   bool same = lua_rawequal(L, -1, -2) != 0;
   lua_pop(L, 2);
   return same ? data : NULL;
+}
+
+/* The same, or an argument error. */
+static inline void *cdfw_checkudata(lua_State *L, int index, const char *name) {
+  void *data = cdfw_testudata(L, index, name);
+  return data != NULL ? data : luaL_checkudata(L, index, name);
 }
 
 #endif

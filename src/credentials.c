@@ -24,7 +24,7 @@ static cdfw_credentials *push_empty(lua_State *L) {
   cdfw_buffer_init(&credentials->resource, LONGEST_VALUE, false);
   cdfw_buffer_init(&credentials->proof, LONGEST_VALUE, true);
   cdfw_buffer_init(&credentials->label, LONGEST_VALUE, false);
-  luaL_getmetatable(L, credentials_class);
+  cdfw_getclass(L, credentials_class);
   lua_setmetatable(L, -2);
   return credentials;
 }
@@ -34,7 +34,7 @@ cdfw_credentials *cdfw_credentials_test(lua_State *L, int index) {
 }
 
 static cdfw_credentials *check(lua_State *L) {
-  return luaL_checkudata(L, 1, credentials_class);
+  return cdfw_checkudata(L, 1, credentials_class);
 }
 
 static const char *const kinds[] = {"token", "token function", "client credentials",

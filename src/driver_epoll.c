@@ -201,8 +201,12 @@ static bool act_on_event(cdfw_driver *driver, const struct epoll_event *event) {
   return act(driver, descriptor, flags);
 }
 
+static bool is_due(const cdfw_driver *driver) {
+  return driver->due < INFINITY && driver->due <= cdfw_driver_now();
+}
+
 static bool act_on_time(cdfw_driver *driver) {
-  for (int turn = 0; turn < TURNS && driver->due <= cdfw_driver_now(); turn++) {
+  for (int turn = 0; turn < TURNS && is_due(driver); turn++) {
     long milliseconds;
     driver->due = INFINITY;
     if (!act(driver, CURL_SOCKET_TIMEOUT, 0)) return false;

@@ -11,10 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "ending.h"
 #include "library.h"
+#include "process.h"
 #include "signals.h"
 
 enum {
@@ -64,6 +64,13 @@ static void link_resting(cdfw_engine *engine, cdfw_transfer *transfer) {
   engine->resting_count++;
 }
 
+static cdfw_transfer *take_reserved(cdfw_engine *engine) {
+  cdfw_transfer *transfer = engine->resting;
+  engine->resting = transfer->next;
+  engine->resting_count--;
+  return transfer;
+}
+
 static void finish(cdfw_engine *engine, cdfw_transfer *transfer) {
   if (!transfer->connects_only) {
     link_finished(engine, transfer);
@@ -105,7 +112,7 @@ static bool open_multi(cdfw_engine *engine) {
     return false;
   }
   engine->multi = multi;
-  engine->owner = getpid();
+  engine->owner = cdfw_process_id();
   return true;
 }
 
@@ -116,9 +123,9 @@ static void close_multi(cdfw_engine *engine) {
 
 /* libcurl looks at each transfer that waits in it for a connection again and again. So it gets no
    more than can be under way: by HTTP/2 that is many on one connection. */
-static bool has_room(const cdfw_engine *engine, const cdfw_transfer *transfer) {
+static bool has_room(const cdfw_engine *engine, const cdfw_request *request) {
   size_t most = (size_t)engine->settings.max_connections;
-  if (transfer->tls && most < STREAMS) most = STREAMS;
+  if (most < STREAMS && cdfw_transfer_is_tls(request)) most = STREAMS;
   return engine->inside < most;
 }
 
@@ -128,7 +135,35 @@ static CURLMcode put_in(cdfw_engine *engine, cdfw_transfer *transfer) {
   return code;
 }
 
-static void put_off(cdfw_engine *engine, cdfw_transfer *transfer) {
+static bool equip(cdfw_engine *engine, cdfw_transfer *transfer) {
+  cdfw_transfer *other = engine->resting;
+  if (transfer->easy != NULL) return true;
+  if (other == NULL || other->easy == NULL) return cdfw_transfer_equip(transfer);
+  cdfw_transfer_take_over(transfer, take_reserved(engine));
+  cdfw_transfer_free(other);
+  return true;
+}
+
+static const char *why_not_loaded(cdfw_transfer *transfer) {
+  if (transfer->flaw == NULL) return "not enough memory";
+  snprintf(transfer->words, sizeof transfer->words,
+           "libcurl %s does not take %s, on which this library relies", cdfw_library_version(),
+           transfer->flaw);
+  return transfer->words;
+}
+
+/* Hands it to libcurl. → what kept it from that, or NULL */
+static const char *enter(cdfw_engine *engine, cdfw_transfer *transfer,
+                         const cdfw_request *request) {
+  if (!equip(engine, transfer) || !cdfw_transfer_load(transfer, request))
+    return why_not_loaded(transfer);
+  CURLMcode code = put_in(engine, transfer);
+  return code == CURLM_OK ? NULL : curl_multi_strerror(code);
+}
+
+/* It waits with no more than its request: thousands may do so. */
+static bool put_off(cdfw_engine *engine, cdfw_transfer *transfer, const cdfw_request *request) {
+  if (!cdfw_transfer_hold(transfer, request)) return false;
   transfer->waits = true;
   transfer->after = NULL;
   if (engine->first_waiting == NULL)
@@ -136,6 +171,7 @@ static void put_off(cdfw_engine *engine, cdfw_transfer *transfer) {
   else
     engine->last_waiting->after = transfer;
   engine->last_waiting = transfer;
+  return true;
 }
 
 static void wait_no_more(cdfw_engine *engine, cdfw_transfer *transfer) {
@@ -163,13 +199,15 @@ static void detach(cdfw_engine *engine, cdfw_transfer *transfer) {
 /* Lets those that waited in, first come, first served. */
 static void let_in(cdfw_engine *engine) {
   cdfw_transfer *first;
-  while ((first = engine->first_waiting) != NULL && has_room(engine, first)) {
+  while ((first = engine->first_waiting) != NULL && has_room(engine, &first->held)) {
     wait_no_more(engine, first);
-    cdfw_transfer_limit(first, first->deadline - GRACE - cdfw_driver_now());
-    if (put_in(engine, first) == CURLM_OK) continue;
+    first->held.timeout = first->deadline - GRACE - cdfw_driver_now();
+    const char *trouble = enter(engine, first, &first->held);
+    cdfw_request_free(&first->held);
+    if (trouble == NULL) continue;
     unlink_running(engine, first);
-    cdfw_ending_fail(first, CDFW_FAILURE_LOCAL, false, "libcurl takes no more transfers");
-    link_finished(engine, first);
+    cdfw_ending_fail(first, CDFW_FAILURE_LOCAL, false, trouble);
+    finish(engine, first);
   }
 }
 
@@ -188,7 +226,7 @@ static void collapse(cdfw_engine *engine) {
 /* In a forked child: the connections belong to the parent, so nothing may be said on them. libcurl
    cannot free them in silence, nor without the parent's resolver threads, so their memory stays. */
 static void leave_to_parent(cdfw_engine *engine) {
-  if (engine->owner == 0 || engine->owner == getpid()) return;
+  if (engine->owner == 0 || engine->owner == cdfw_process_id()) return;
   while (engine->running != NULL) {
     cdfw_transfer *transfer = engine->running;
     unlink_running(engine, transfer);
@@ -232,6 +270,7 @@ static void collect(cdfw_engine *engine) {
 
 /* libcurl keeps no time for a transfer that still waits for a connection to become free. */
 static void expire(cdfw_engine *engine) {
+  if (engine->running == NULL) return;
   double now = cdfw_driver_now();
   if (now < engine->soonest) return;
   engine->soonest = INFINITY;
@@ -309,21 +348,15 @@ void cdfw_engine_close(cdfw_engine *engine) {
 
 /* {==== Transfers ==== */
 
+/* Where others wait, it will wait too, and the easy handles at rest are for those before it. */
 cdfw_transfer *cdfw_engine_reserve(cdfw_engine *engine) {
-  if (engine->resting == NULL && cdfw_library_start()) {
-    cdfw_transfer *transfer =
+  cdfw_transfer *first = engine->resting;
+  if (first == NULL || (first->easy != NULL && engine->first_waiting != NULL)) {
+    first =
         cdfw_transfer_new(&engine->settings, &engine->trust, &engine->driver, &engine->connections);
-    if (transfer != NULL) link_resting(engine, transfer);
+    if (first != NULL) link_resting(engine, first);
   }
-  return engine->resting;
-}
-
-static const char *why_not_loaded(cdfw_transfer *transfer) {
-  if (transfer->flaw == NULL) return "not enough memory";
-  snprintf(transfer->words, sizeof transfer->words,
-           "libcurl %s does not take %s, on which this library relies", cdfw_library_version(),
-           transfer->flaw);
-  return transfer->words;
+  return first;
 }
 
 /* What kept the transfer from starting, or NULL. */
@@ -332,38 +365,27 @@ static const char *start(cdfw_engine *engine, cdfw_transfer *transfer, const cdf
   errno = 0;
   cdfw_transfer_answer_in(transfer, response, request->max_response_size);
   if (!open_multi(engine)) return errno != 0 ? strerror(errno) : "libcurl could not be started";
-  if (!cdfw_transfer_load(transfer, request)) return why_not_loaded(transfer);
-  if (engine->first_waiting != NULL || !has_room(engine, transfer)) {
-    put_off(engine, transfer);
-    return NULL;
-  }
-  CURLMcode code = put_in(engine, transfer);
-  return code == CURLM_OK ? NULL : curl_multi_strerror(code);
+  if (engine->first_waiting == NULL && has_room(engine, request))
+    return enter(engine, transfer, request);
+  return put_off(engine, transfer, request) ? NULL : "not enough memory";
 }
 
-static cdfw_transfer *take_reserved(cdfw_engine *engine) {
-  cdfw_transfer *transfer = engine->resting;
-  engine->resting = transfer->next;
-  engine->resting_count--;
-  return transfer;
-}
-
-static void run(cdfw_engine *engine, cdfw_transfer *transfer, double timeout) {
+static void run(cdfw_engine *engine, cdfw_transfer *transfer, double until) {
   link_running(engine, transfer);
-  transfer->deadline = cdfw_driver_now() + timeout + GRACE;
+  transfer->deadline = until + GRACE;
   if (transfer->deadline < engine->soonest) engine->soonest = transfer->deadline;
 }
 
 /* Whether a connection is wanted for what follows, and libcurl has surely none. */
-static bool may_connect(const cdfw_engine *engine) {
+static bool may_connect(const cdfw_engine *engine, double now) {
   return cdfw_library_keeps_unused() && engine->settings.max_connections > 1 &&
-         cdfw_driver_now() > engine->asked + CDFW_CONNECTION_AGE;
+         now > engine->asked + CDFW_CONNECTION_AGE;
 }
 
 /* Makes the connection for the request that will follow, to save it the round trips. It is a
    comfort: whatever goes wrong is left to that request. */
-static void connect_ahead(cdfw_engine *engine, const cdfw_request *request) {
-  if (!may_connect(engine) || cdfw_engine_reserve(engine) == NULL) return;
+static void connect_ahead(cdfw_engine *engine, const cdfw_request *request, double now) {
+  if (!may_connect(engine, now) || cdfw_engine_reserve(engine) == NULL) return;
   cdfw_transfer *transfer = take_reserved(engine);
   cdfw_request next;
   cdfw_request_init(&next);
@@ -373,7 +395,7 @@ static void connect_ahead(cdfw_engine *engine, const cdfw_request *request) {
   transfer->connects_only = true;
   if (cdfw_buffer_add(&next.url, request->next.data, request->next.length) &&
       start(engine, transfer, &next, NULL) == NULL)
-    run(engine, transfer, request->timeout);
+    run(engine, transfer, now + request->timeout);
   else
     cdfw_engine_rest(engine, transfer);
   cdfw_request_free(&next);
@@ -395,16 +417,17 @@ int64_t cdfw_engine_begin(cdfw_engine *engine, int64_t id, const cdfw_request *r
   engine->pending++;
   transfer->id = id != 0 ? id : ++engine->last_id;
   const char *trouble = start(engine, transfer, request, response);
+  double now = cdfw_driver_now();
   if (trouble == NULL) {
-    run(engine, transfer, request->timeout);
+    run(engine, transfer, now + request->timeout);
   } else {
     cdfw_ending_fail(transfer, CDFW_FAILURE_LOCAL, false, trouble);
     link_finished(engine, transfer);
   }
   int64_t given = transfer->id;
   if (trouble == NULL && request->next.length == 0) let_settle(engine);
-  if (trouble == NULL && request->next.length > 0) connect_ahead(engine, request);
-  engine->asked = cdfw_driver_now();
+  if (trouble == NULL && request->next.length > 0) connect_ahead(engine, request, now);
+  engine->asked = now;
   return given;
 }
 
@@ -439,7 +462,7 @@ static bool wait_until(cdfw_engine *engine, double end) {
     double until = engine->soonest < end ? engine->soonest : end;
     interrupted = cdfw_driver_wait(&engine->driver, until, &signals);
     settle(engine, cdfw_driver_act(&engine->driver));
-    if (cdfw_driver_now() >= end) break;
+    if (engine->finished == NULL && cdfw_driver_now() >= end) break;
   }
   cdfw_signals_release(&signals);
   return interrupted;

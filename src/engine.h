@@ -4,8 +4,6 @@
 #ifndef CDFW_ENGINE_H
 #define CDFW_ENGINE_H
 
-#include <sys/types.h>
-
 #include "transfer.h"
 
 typedef struct cdfw_engine {
@@ -14,7 +12,7 @@ typedef struct cdfw_engine {
   cdfw_driver driver;           /* waits for it */
   cdfw_connections connections; /* what is known of them */
   cdfw_trust trust;             /* where their certificates come from */
-  pid_t owner;                  /* the process that made it; 0: none did */
+  long owner;                   /* the process that made it; 0: none did */
   cdfw_transfer *running;       /* in the multi handle, or waiting for room there */
   cdfw_transfer *first_waiting; /* of these */
   cdfw_transfer *last_waiting;

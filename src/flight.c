@@ -185,8 +185,9 @@ static bool is_dead(int descriptor) {
   char byte;
   struct pollfd look = {.fd = descriptor, .events = POLLIN | POLLRDHUP};
   if (poll(&look, 1, 0) <= 0) return false;
-  return (look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0 ||
-         recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  if ((look.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) return true;
+  /* Answers to others by HTTP/2, most likely, where an end would have been told. */
+  return POLLRDHUP == 0 && recv(descriptor, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
 /* libcurl looks itself before it uses a kept connection again; but 8.5 overlooks that an HTTP/2 one
@@ -261,16 +262,19 @@ bool cdfw_flight_prepare(cdfw_transfer *transfer) {
   return CDFW_NEED(transfer, CURLOPT_CLOSESOCKETFUNCTION, on_close_socket) &&
          CDFW_NEED(transfer, CURLOPT_CLOSESOCKETDATA, transfer->driver) &&
          CDFW_NEED(transfer, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) &&
-         CDFW_NEED(transfer, CURLOPT_OPENSOCKETDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_HEADERFUNCTION, on_header) &&
-         CDFW_NEED(transfer, CURLOPT_HEADERDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_WRITEFUNCTION, on_body) &&
-         CDFW_NEED(transfer, CURLOPT_WRITEDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_PREREQFUNCTION, on_begin) &&
-         CDFW_NEED(transfer, CURLOPT_PREREQDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_DEBUGFUNCTION, on_words) &&
+         CDFW_NEED(transfer, CURLOPT_XFERINFOFUNCTION, on_progress);
+}
+
+bool cdfw_flight_attach(cdfw_transfer *transfer) {
+  return CDFW_NEED(transfer, CURLOPT_OPENSOCKETDATA, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_HEADERDATA, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_WRITEDATA, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_PREREQDATA, transfer) &&
          CDFW_NEED(transfer, CURLOPT_DEBUGDATA, transfer) &&
-         CDFW_NEED(transfer, CURLOPT_XFERINFOFUNCTION, on_progress) &&
          CDFW_NEED(transfer, CURLOPT_XFERINFODATA, transfer);
 }
 

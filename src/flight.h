@@ -8,6 +8,8 @@
 
 /* Sets the callbacks of a new easy handle; false when this libcurl does not take one. */
 bool cdfw_flight_prepare(cdfw_transfer *transfer);
+/* Has them told of this transfer, whose easy handle may have been another's; false likewise. */
+bool cdfw_flight_attach(cdfw_transfer *transfer);
 /* Makes what libcurl tells fit the request that is about to start. */
 void cdfw_flight_begin(cdfw_transfer *transfer);
 /* Whether any byte of a request has gone out, a proxy's CONNECT included. */

@@ -19,7 +19,7 @@ typedef struct cdfw_http {
 static const char http_class[] = "cdfworkflow.http";
 
 static cdfw_http *check_http(lua_State *L) {
-  cdfw_http *http = luaL_checkudata(L, 1, http_class);
+  cdfw_http *http = cdfw_checkudata(L, 1, http_class);
   if (!http->open) luaL_error(L, "the http object is closed");
   return http;
 }
@@ -143,8 +143,8 @@ static void rest(carriage *c) {
   c->transfer = NULL;
 }
 
-/* Takes a step of the call at 1, and begins its next request; or gives the list of what call:step
-   would give. The carriage is at 2, the table of the http object at 3. [-0, +0] or [-0, +1] */
+/* Takes a step of the call at 1, and begins its next request; or gives what call:step would give.
+   The carriage is at 2, the table of the http object at 3. → count of results */
 static int carry_on(lua_State *L) {
   enum { CALL = 1, CARRIAGE, TABLE };
   carriage *c = lua_touserdata(L, CARRIAGE);
@@ -153,13 +153,7 @@ static int carry_on(lua_State *L) {
   cdfw_request_clear(&c->http->request);
   int count = cdfw_step_carried(L, call, response, &c->http->request);
   rest(c);
-  if (count > 0) {
-    lua_createtable(L, count, 0);
-    lua_insert(L, -count - 1);
-    for (int i = count; i > 0; i--)
-      lua_rawseti(L, -i - 1, i);
-    return 1;
-  }
+  if (count > 0) return count;
   if (!c->http->open) {
     cdfw_request_free(&c->http->request);
     return luaL_error(L, "the http object is closed");
@@ -174,9 +168,9 @@ static int carry_on(lua_State *L) {
 }
 
 /* The same for the call on the top, which it takes, and protected: whoever moves the transfers is
-   not the one who made the call. What is raised comes as the list { "raised", error }.
-   → whether there is a list. [-1, +0] or [-1, +1] */
-static bool leads_to_lua(lua_State *L, carriage *c) {
+   not the one who made the call. What is raised comes as "raised", error. → count of results, which
+   are on the top */
+static int step_on(lua_State *L, carriage *c) {
   int top = lua_gettop(L);
   lua_pushcfunction(L, carry_on);
   lua_insert(L, top);
@@ -185,52 +179,59 @@ static bool leads_to_lua(lua_State *L, carriage *c) {
   bool well = lua_pcall(L, 3, LUA_MULTRET, 0) == 0;
   rest(c);
   if (!well) {
-    lua_createtable(L, 2, 0);
-    lua_insert(L, top);
-    lua_rawseti(L, top, 2);
     lua_pushliteral(L, "raised");
-    lua_rawseti(L, top, 1);
+    lua_insert(L, top);
   }
-  return lua_gettop(L) == top;
+  return lua_gettop(L) - top + 1;
 }
 
 /* Waits as `wait` does, and goes on for as long as the call's own answer is the first to come.
-   → whether its list is there. [-0, +0] or [-0, +1] */
-static bool wait_for_list(lua_State *L, carriage *c) {
+   → count of results, as above; 0: it is not over yet */
+static int wait_for_end(lua_State *L, carriage *c) {
   cdfw_engine *engine = &c->http->engine;
   for (;;) {
     bool interrupted = cdfw_engine_wait(engine, 1);
     cdfw_transfer *first = engine->finished;
-    if (interrupted || first == NULL || first->id != c->id) return false;
+    if (interrupted || first == NULL || first->id != c->id) return 0;
     c->transfer = cdfw_engine_take(engine);
     push_response(L, first);
-    if (leads_to_lua(L, c)) return true;
+    int count = step_on(L, c);
+    if (count > 0) return count;
   }
 }
 
 /* http:carry(call, waits) → id, and the call is carried on without Lua for as long as it needs
    nothing but requests, until `finished` gives its id with the list of what call:step would give;
-   or nil, that list where it is there already. With `waits` it blocks first, as `wait` does. */
+   or nil and what call:step would give, where that is there already. With `waits` it blocks first,
+   as `wait` does. */
 static int http_carry(lua_State *L) {
   carriage c = {check_http(L), NULL, 0};
   bool waits = lua_toboolean(L, 3) != 0;
   lua_settop(L, 2);
-  bool ready = leads_to_lua(L, &c);
-  if (!ready && waits) ready = wait_for_list(L, &c);
-  if (!ready && !waits) cdfw_engine_send(&c.http->engine);
-  if (!ready) {
+  int count = step_on(L, &c);
+  if (count == 0 && waits) count = wait_for_end(L, &c);
+  if (count == 0 && !waits) cdfw_engine_send(&c.http->engine);
+  if (count == 0) {
     lua_pushinteger(L, (lua_Integer)c.id);
     return 1;
   }
   lua_pushnil(L);
-  lua_insert(L, -2);
-  return 2;
+  lua_insert(L, -count - 1);
+  return count + 1;
 }
 
 /* }==== */
 
+/* Makes a list of that many values. [-count, +1] */
+static void pack(lua_State *L, int count) {
+  lua_createtable(L, count, 0);
+  lua_insert(L, -count - 1);
+  for (int i = count; i > 0; i--)
+    lua_rawseti(L, -i - 1, i);
+}
+
 /* http:finished() → id, response of the one that finished first, or nil. Each comes once. For a
-   call that was carried: id, its step. */
+   call that was carried: id, the list of what call:step would give. */
 static int http_finished(lua_State *L) {
   cdfw_http *http = check_http(L);
   bool begun = false;
@@ -242,10 +243,12 @@ static int http_finished(lua_State *L) {
     bool carried = transfer->response == &transfer->answer;
     push_response(L, transfer);
     carriage c = {http, transfer, id};
-    if (carried && !leads_to_lua(L, &c)) {
+    int count = carried ? step_on(L, &c) : 1;
+    if (count == 0) {
       begun = true;
       continue;
     }
+    if (carried) pack(L, count);
     rest(&c);
     lua_pushinteger(L, (lua_Integer)id);
     lua_insert(L, -2);
@@ -324,7 +327,7 @@ static int http_pending(lua_State *L) {
 
 /* http:close(), __close, __gc. Requests under way are given up. A second call does nothing. */
 static int http_close(lua_State *L) {
-  cdfw_http *http = luaL_checkudata(L, 1, http_class);
+  cdfw_http *http = cdfw_checkudata(L, 1, http_class);
   if (!http->open) return 0;
   http->open = false;
   cdfw_engine_close(&http->engine);
@@ -335,7 +338,7 @@ static int http_close(lua_State *L) {
 }
 
 static int http_tostring(lua_State *L) {
-  cdfw_http *http = luaL_checkudata(L, 1, http_class);
+  cdfw_http *http = cdfw_checkudata(L, 1, http_class);
   if (http->open)
     lua_pushfstring(L, "http: %d pending", (int)http->engine.pending);
   else

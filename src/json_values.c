@@ -97,6 +97,16 @@ static bool is_plain(unsigned char c) {
   return c >= ' ' && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* How many bytes come before the first that is marked by its top bit; 0 where that is not known. */
+static size_t unmarked(uint64_t marks) {
+#if defined(__GNUC__) && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+  return (size_t)__builtin_ctzll(marks) / 8;
+#else
+  (void)marks;
+  return 0;
+#endif
+}
+
 size_t cdfw_json_count_plain(const char *text, size_t length) {
   static const uint64_t each = 0x0101010101010101u, tops = 0x8080808080808080u;
   size_t i = 0;
@@ -104,10 +114,14 @@ size_t cdfw_json_count_plain(const char *text, size_t length) {
   for (; length - i >= 8; i += 8) {
     uint64_t eight;
     memcpy(&eight, text + i, sizeof eight);
-    /* A byte's top bit comes up where it was, or where the subtraction went below zero. */
+    /* A byte's top bit comes up where it was, or where the subtraction went below zero; what that
+       borrows can only mark bytes behind. */
     uint64_t control = eight - each * ' ';
     uint64_t quote = (eight ^ each * '"') - each, backslash = (eight ^ each * '\\') - each;
-    if (((eight | control | quote | backslash) & tops) != 0) break;
+    uint64_t marks = (eight | control | quote | backslash) & tops;
+    if (marks == 0) continue;
+    i += unmarked(marks);
+    break;
   }
   while (i < length && is_plain((unsigned char)text[i]))
     i++;
@@ -161,7 +175,7 @@ int cdfw_json_is_raw(lua_State *L) {
 }
 
 static int raw_tostring(lua_State *L) {
-  luaL_checkudata(L, 1, raw_class);
+  cdfw_checkudata(L, 1, raw_class);
   cdfw_json_push_raw(L, 1);
   lua_pop(L, 1);
   return 1;

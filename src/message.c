@@ -36,6 +36,19 @@ void cdfw_request_clear(cdfw_request *request) {
   request->private_url = request->has_body = false;
 }
 
+bool cdfw_request_copy(cdfw_request *request, const cdfw_request *from) {
+  request->method = from->method;
+  request->private_url = from->private_url;
+  request->has_body = from->has_body;
+  request->timeout = from->timeout;
+  request->connect_timeout = from->connect_timeout;
+  request->max_response_size = from->max_response_size;
+  return cdfw_buffer_add(&request->url, from->url.data, from->url.length) &&
+         cdfw_buffer_add(&request->headers, from->headers.data, from->headers.length) &&
+         cdfw_buffer_add(&request->body, from->body.data, from->body.length) &&
+         cdfw_buffer_add(&request->next, from->next.data, from->next.length);
+}
+
 void cdfw_response_init(cdfw_response *response, size_t max_body) {
   memset(response, 0, sizeof *response);
   cdfw_buffer_init(&response->headers, CDFW_MAX_HEADERS, true);
@@ -63,12 +76,16 @@ const char *cdfw_message_next_header(const cdfw_buffer *headers, const char *lin
   return next != NULL && next < headers->data + headers->length ? next : NULL;
 }
 
+bool cdfw_message_is_header(const char *line, const char *name, size_t length) {
+  return (*line | 0x20) == (*name | 0x20) && /* a quick look at most of them */
+         strncasecmp(line, name, length) == 0 && line[length] == ':';
+}
+
 const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *name) {
   size_t length = strlen(name);
   const char *line = NULL;
   while ((line = cdfw_message_next_header(headers, line)) != NULL) {
-    if ((*line | 0x20) != (*name | 0x20)) continue; /* a quick look at most of them */
-    if (strncasecmp(line, name, length) != 0 || line[length] != ':') continue;
+    if (!cdfw_message_is_header(line, name, length)) continue;
     line += length + 1;
     return line + strspn(line, " \t");
   }

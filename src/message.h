@@ -56,6 +56,8 @@ void cdfw_request_init(cdfw_request *request);
 void cdfw_request_free(cdfw_request *request);
 /* Makes it as it was at first (and wipes it), to be filled again. */
 void cdfw_request_clear(cdfw_request *request);
+/* Makes an empty one like another; false without memory. */
+bool cdfw_request_copy(cdfw_request *request, const cdfw_request *from);
 void cdfw_response_init(cdfw_response *response, size_t max_body);
 void cdfw_response_free(cdfw_response *response);
 
@@ -66,6 +68,8 @@ size_t cdfw_message_shown(const char *url, bool private_url);
 bool cdfw_message_add_header(cdfw_buffer *headers, const char *name, const char *value);
 /* The header line after `line`, or the first for NULL; NULL at the end. */
 const char *cdfw_message_next_header(const cdfw_buffer *headers, const char *line);
+/* Whether the line is a header of this name, whose length is given too; letter case is ignored. */
+bool cdfw_message_is_header(const char *line, const char *name, size_t length);
 /* The value of the first header of this name (letter case ignored), or NULL. */
 const char *cdfw_message_find_header(const cdfw_buffer *headers, const char *name);
 /* Adds those lines of `from` whose names `given` does not have. False as above. */

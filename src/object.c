@@ -15,7 +15,7 @@ static const char response_class[] = "cdfworkflow.response";
 void *cdfw_object_push(lua_State *L, size_t size, const char *class_name) {
   void *object = cdfw_newuserdata(L, size);
   memset(object, 0, size);
-  luaL_getmetatable(L, class_name);
+  cdfw_getclass(L, class_name);
   lua_setmetatable(L, -2);
   return object;
 }
@@ -33,7 +33,7 @@ void cdfw_object_class(lua_State *L, const char *class_name, const luaL_Reg *met
     lua_pushstring(L, class_name);
     lua_setfield(L, -2, "__metatable");
   }
-  lua_pop(L, 1);
+  cdfw_rawsetp(L, LUA_REGISTRYINDEX, class_name);
 }
 
 /* {==== Scratch ==== */
@@ -49,7 +49,7 @@ cdfw_buffer *cdfw_scratch_push(lua_State *L, size_t ceiling, bool secret) {
 }
 
 static int scratch_gc(lua_State *L) {
-  cdfw_buffer_free(luaL_checkudata(L, 1, scratch_class));
+  cdfw_buffer_free(cdfw_checkudata(L, 1, scratch_class));
   return 0;
 }
 
@@ -66,7 +66,7 @@ cdfw_request *cdfw_request_push(lua_State *L) {
 }
 
 cdfw_request *cdfw_request_check(lua_State *L, int index) {
-  return luaL_checkudata(L, index, request_class);
+  return cdfw_checkudata(L, index, request_class);
 }
 
 static int request_gc(lua_State *L) {
@@ -193,7 +193,7 @@ cdfw_response *cdfw_response_test(lua_State *L, int index) {
 }
 
 static cdfw_response *check_response(lua_State *L) {
-  return luaL_checkudata(L, 1, response_class);
+  return cdfw_checkudata(L, 1, response_class);
 }
 
 static int response_gc(lua_State *L) {

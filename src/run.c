@@ -15,9 +15,9 @@
 enum { INPUT_MAX = 102400 /* bytes of JSON */ };
 static const cdfw_pairs_limits metadata_limits = {10, 32, 255};
 
-/* JSON text of the caller's own may begin with blanks. */
-static bool begins_object(const char *json) {
-  return json[strspn(json, " \t\r\n")] == '{';
+/* The first sign of JSON text; the caller's own may begin with blanks. */
+static char first_of(const char *json) {
+  return json[strspn(json, " \t\r\n")];
 }
 
 /* Adds the JSON of the object on the top, at `index`, to the call's body as member `name`; `limit`
@@ -35,8 +35,10 @@ static int add_object_member(lua_State *L, cdfw_call *call, int index, const cha
   bool written = cdfw_json_write(L, index, name, body);
   body->ceiling = most;
   if (!written) return cdfw_option_json_error(L);
-  if (!begins_object(cdfw_buffer_text(body) + before))
-    return cdfw_error_problem(L, name, "must be a JSON object, not an array");
+  char first = first_of(cdfw_buffer_text(body) + before);
+  if (first != '{')
+    return cdfw_error_problem(
+        L, name, first == '[' ? "must be a JSON object, not an array" : "must be a JSON object");
   lua_pop(L, 1);
   return 0;
 }

@@ -4,13 +4,13 @@
 
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "answer.h"
 #include "call_error.h"
 #include "clock.h"
 #include "error.h"
 #include "object.h"
+#include "process.h"
 #include "requests.h"
 #include "text.h"
 
@@ -37,15 +37,19 @@ static void note_look(cdfw_call *call) {
 
 /* The client may have another token by the time an error repeats this one. */
 static bool note_token(cdfw_call *call) {
+  const cdfw_buffer *token = &call->client->auth.token;
+  const char *text = cdfw_buffer_text(token);
+  if (call->token.length == token->length &&
+      memcmp(cdfw_buffer_text(&call->token), text, token->length) == 0)
+    return true;
   cdfw_buffer_clear(&call->token);
-  return cdfw_buffer_add(&call->token, cdfw_buffer_text(&call->client->auth.token),
-                         call->client->auth.token.length);
+  return cdfw_buffer_add(&call->token, text, token->length);
 }
 
 static void note_use(cdfw_call *call, double now) {
   if (call->first_use != 0) return;
   call->first_use = now;
-  call->owner = (long)getpid();
+  call->owner = cdfw_process_id();
 }
 
 /* Fills an empty request. [-0, +0] */
@@ -197,6 +201,7 @@ static int return_action(lua_State *L, cdfw_call *call, cdfw_action action,
   lua_pushstring(L, phases[call->op.is.phase]);
   lua_pushboolean(L, call->op.is.denied);
   push_surplus(L, call);
+  if (call->op.is.over) cdfw_call_end(call);
   return 5;
 }
 

@@ -28,9 +28,7 @@ enum {
 
 /* The guard against sending a request twice is in flight.c. */
 static bool set_constants(cdfw_transfer *transfer) {
-  return CDFW_NEED(transfer, CURLOPT_PRIVATE, transfer) &&
-         CDFW_NEED(transfer, CURLOPT_ERRORBUFFER, transfer->words) &&
-         CDFW_NEED(transfer, CURLOPT_NOSIGNAL, 1L) &&
+  return CDFW_NEED(transfer, CURLOPT_NOSIGNAL, 1L) &&
          CDFW_NEED(transfer, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2) &&
          CDFW_NEED(transfer, CURLOPT_SSL_VERIFYPEER, 1L) &&
          CDFW_NEED(transfer, CURLOPT_SSL_VERIFYHOST, 2L) &&
@@ -71,7 +69,7 @@ static bool set_protocols(cdfw_transfer *transfer) {
 
 /* One file, no directory: with a directory libcurl reads all certificates anew for every
    connection, without one it keeps them. */
-static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file, cdfw_trust *trust) {
+static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file) {
   CURL *easy = transfer->easy;
   char *bundle = NULL;
   if (ca_file->length > 0 && !CDFW_NEED(transfer, CURLOPT_CAINFO, cdfw_buffer_text(ca_file)))
@@ -83,7 +81,7 @@ static bool set_trust(cdfw_transfer *transfer, const cdfw_buffer *ca_file, cdfw_
 #endif
   if (ca_file->length == 0 && bundle == NULL) return true;
   curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
-  cdfw_trust_offer(trust, transfer, ca_file->length > 0 ? cdfw_buffer_text(ca_file) : bundle);
+  transfer->trust->path = ca_file->length > 0 ? cdfw_buffer_text(ca_file) : bundle;
   return true;
 }
 
@@ -97,17 +95,25 @@ static bool set_proxy(cdfw_transfer *transfer, const cdfw_settings *settings) {
    TLS the server is on this machine, and no proxy is to see what it is told. */
 static bool set_scheme(cdfw_transfer *transfer, bool tls) {
   transfer->tls = tls;
+  if (tls) cdfw_trust_offer(transfer);
   curl_easy_setopt(transfer->easy, CURLOPT_HTTP_VERSION,
                    tls ? (long)CURL_HTTP_VERSION_2TLS : (long)CURL_HTTP_VERSION_1_1);
   curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT, tls ? 1L : 0L);
   return CDFW_NEED(transfer, CURLOPT_NOPROXY, tls ? NULL : "*");
 }
 
-static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings, cdfw_trust *trust) {
+/* What an easy handle is told of the transfer that it is in. */
+static bool attach(cdfw_transfer *transfer) {
+  curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer);
+  return CDFW_NEED(transfer, CURLOPT_PRIVATE, transfer) &&
+         CDFW_NEED(transfer, CURLOPT_ERRORBUFFER, transfer->words) && cdfw_flight_attach(transfer);
+}
+
+static bool prepare(cdfw_transfer *transfer, const cdfw_settings *settings) {
   set_comforts(transfer->easy);
   return set_constants(transfer) && set_protocols(transfer) && set_proxy(transfer, settings) &&
-         set_trust(transfer, &settings->ca_file, trust) && set_scheme(transfer, true) &&
-         cdfw_flight_prepare(transfer);
+         set_trust(transfer, &settings->ca_file) && set_scheme(transfer, false) &&
+         cdfw_flight_prepare(transfer) && attach(transfer);
 }
 
 cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trust,
@@ -117,14 +123,29 @@ cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trus
   cdfw_buffer_init(&transfer->headers, CDFW_MAX_HEADERS, true);
   cdfw_buffer_init(&transfer->body, CDFW_MAX_BODY, true);
   cdfw_response_init(&transfer->answer, CDFW_MAX_BODY);
+  cdfw_request_init(&transfer->held);
   transfer->settings = settings;
+  transfer->trust = trust;
   transfer->driver = driver;
   transfer->connections = connections;
+  return transfer;
+}
+
+bool cdfw_transfer_equip(cdfw_transfer *transfer) {
   transfer->easy = curl_easy_init();
-  if (transfer->easy != NULL && (prepare(transfer, settings, trust) || transfer->flaw != NULL))
-    return transfer;
-  cdfw_transfer_free(transfer);
-  return NULL;
+  if (transfer->easy == NULL) return false;
+  if (prepare(transfer, transfer->settings) || transfer->flaw != NULL) return true;
+  curl_easy_cleanup(transfer->easy);
+  transfer->easy = NULL;
+  return false;
+}
+
+void cdfw_transfer_take_over(cdfw_transfer *transfer, cdfw_transfer *from) {
+  transfer->easy = from->easy;
+  transfer->tls = from->tls;
+  transfer->listens = from->listens;
+  from->easy = NULL;
+  (void)attach(transfer); /* or there is a flaw, which loading will tell */
 }
 
 void cdfw_transfer_free(cdfw_transfer *transfer) {
@@ -132,6 +153,7 @@ void cdfw_transfer_free(cdfw_transfer *transfer) {
   cdfw_buffer_free(&transfer->headers);
   cdfw_buffer_free(&transfer->body);
   cdfw_response_free(&transfer->answer);
+  cdfw_request_free(&transfer->held);
   free(transfer->lines);
   free(transfer);
 }
@@ -157,22 +179,23 @@ static bool reserve_lines(cdfw_transfer *transfer, const cdfw_buffer *headers) {
    without a value takes out what libcurl would add by itself. */
 static bool load_headers(cdfw_transfer *transfer, const cdfw_request *request) {
   static char no_expect[] = "Expect:", no_content_type[] = "Content-Type:";
+  static const char type[] = "Content-Type", encoding[] = "Accept-Encoding";
   char *encodings = cdfw_library_encodings();
   cdfw_buffer *headers = &transfer->headers;
   size_t count = 0;
   if (!cdfw_buffer_add(headers, request->headers.data, request->headers.length) ||
       !reserve_lines(transfer, headers))
     return false;
-  bool typed = cdfw_message_find_header(headers, "Content-Type") != NULL;
-  for (char *line = headers->data; line < headers->data + headers->length;) {
-    size_t length = strlen(line);
+  bool typed = false, encoded = encodings == NULL;
+  for (char *line = headers->data; line < headers->data + headers->length;
+       line += strlen(line) + 1) {
     transfer->lines[count++].data = line;
-    line += length + 1;
+    typed = typed || cdfw_message_is_header(line, type, sizeof type - 1);
+    encoded = encoded || cdfw_message_is_header(line, encoding, sizeof encoding - 1);
   }
   if (request->body.length > UNEXPECTED) transfer->lines[count++].data = no_expect;
   if (!typed) transfer->lines[count++].data = no_content_type;
-  if (encodings != NULL && cdfw_message_find_header(headers, "Accept-Encoding") == NULL)
-    transfer->lines[count++].data = encodings;
+  if (!encoded) transfer->lines[count++].data = encodings;
   for (size_t i = 0; i < count; i++)
     transfer->lines[i].next = i + 1 < count ? &transfer->lines[i + 1] : NULL;
   return CDFW_NEED(transfer, CURLOPT_HTTPHEADER, transfer->lines);
@@ -197,17 +220,27 @@ static bool load_times(cdfw_transfer *transfer, const cdfw_request *request) {
          CDFW_NEED(transfer, CURLOPT_CONNECTTIMEOUT_MS, milliseconds(request->connect_timeout));
 }
 
+bool cdfw_transfer_is_tls(const cdfw_request *request) {
+  return strncasecmp(cdfw_buffer_text(&request->url), "https:", 6) == 0;
+}
+
 static bool load_target(cdfw_transfer *transfer, const cdfw_request *request) {
-  const char *url = cdfw_buffer_text(&request->url);
-  bool tls = strncasecmp(url, "https:", 6) == 0;
+  const char *usual = request->has_body ? "POST" : "GET"; /* by what load_body sets */
+  const char *method = strcmp(request->method, usual) != 0 ? request->method : NULL;
+  bool tls = cdfw_transfer_is_tls(request);
   return (tls == transfer->tls || set_scheme(transfer, tls)) &&
-         CDFW_NEED(transfer, CURLOPT_CUSTOMREQUEST, request->method) &&
-         CDFW_NEED(transfer, CURLOPT_URL, url);
+         CDFW_NEED(transfer, CURLOPT_CUSTOMREQUEST, method) &&
+         CDFW_NEED(transfer, CURLOPT_URL, cdfw_buffer_text(&request->url));
 }
 
 void cdfw_transfer_answer_in(cdfw_transfer *transfer, cdfw_response *response, size_t most) {
   transfer->response = response != NULL ? response : &transfer->answer;
   if (response == NULL) transfer->answer.body.ceiling = most;
+}
+
+bool cdfw_transfer_hold(cdfw_transfer *transfer, const cdfw_request *request) {
+  memset(&transfer->flight, 0, sizeof transfer->flight);
+  return cdfw_request_copy(&transfer->held, request);
 }
 
 bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
@@ -220,13 +253,9 @@ bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request) {
   return true;
 }
 
-void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds) {
-  curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));
-}
-
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds) {
   cdfw_flight_begin(transfer);
-  if (transfer->trust != NULL) cdfw_trust_withdraw(transfer->trust, transfer);
+  cdfw_trust_withdraw(transfer);
   transfer->spent = true; /* a handle that asks for connections of its own is not kept */
   curl_easy_setopt(transfer->easy, CURLOPT_FRESH_CONNECT, 1L);
   curl_easy_setopt(transfer->easy, CURLOPT_TIMEOUT_MS, milliseconds(seconds));
@@ -253,6 +282,7 @@ void cdfw_transfer_rest(cdfw_transfer *transfer) {
     curl_easy_setopt(transfer->easy, CURLOPT_POSTFIELDS, NULL);
     curl_easy_setopt(transfer->easy, CURLOPT_URL, NULL);
   }
+  if (transfer->held.url.length > 0) cdfw_request_free(&transfer->held);
   cdfw_buffer_clear(&transfer->headers);
   clear_body(&transfer->body);
   if (transfer->response == &transfer->answer) forget_answer(&transfer->answer);

@@ -53,14 +53,15 @@ typedef struct cdfw_transfer {
   struct cdfw_transfer *previous; /* set only while it runs */
   struct cdfw_transfer *after;    /* the next that waits for room in libcurl */
   bool waits;                     /* it does so: libcurl does not know it yet */
+  cdfw_request held;              /* the request, while it does so; else empty */
   int64_t id;                     /* of this use */
-  void *easy;                     /* CURL, kept from use to use */
+  void *easy;                     /* CURL, kept from use to use; NULL: none yet */
   const char *flaw;               /* what this libcurl does not take and must; NULL: nothing */
   bool spent;                     /* libcurl may remember trouble: the easy handle is not kept */
   const cdfw_settings *settings;  /* of the engine */
   cdfw_driver *driver;            /* opens and closes the sockets */
   cdfw_connections *connections;  /* what is known of them */
-  cdfw_trust *trust;              /* whom it asks for certificates; NULL: libcurl does */
+  cdfw_trust *trust;              /* whom it asks for certificates */
   double deadline;                /* on the driver's clock */
   cdfw_buffer headers;            /* the request's, copied */
   cdfw_buffer body;               /* the request's, copied */
@@ -76,20 +77,27 @@ typedef struct cdfw_transfer {
   char words[256]; /* libcurl's own about the failure (CURL_ERROR_SIZE) */
 } cdfw_transfer;
 
-/* A transfer at rest, or NULL without memory. The others must outlive it. */
+/* A transfer at rest, without an easy handle yet; NULL without memory. The others must outlive it.
+ */
 cdfw_transfer *cdfw_transfer_new(const cdfw_settings *settings, cdfw_trust *trust,
                                  cdfw_driver *driver, cdfw_connections *connections);
+/* Makes its easy handle, which takes long and 10 kB; false without memory. */
+bool cdfw_transfer_equip(cdfw_transfer *transfer);
+/* Gives it the easy handle of another one at rest. */
+void cdfw_transfer_take_over(cdfw_transfer *transfer, cdfw_transfer *from);
 void cdfw_transfer_free(cdfw_transfer *transfer);
 /* Says where the answer goes (NULL: into the transfer itself), whose body has `most` bytes at most.
  */
 void cdfw_transfer_answer_in(cdfw_transfer *transfer, cdfw_response *response, size_t most);
+/* Whether the request goes by https. */
+bool cdfw_transfer_is_tls(const cdfw_request *request);
+/* Keeps a copy of the request for later; false without memory. */
+bool cdfw_transfer_hold(cdfw_transfer *transfer, const cdfw_request *request);
 /* Loads the request (copied: it may change or go afterwards); false when there is no memory, or
    with `flaw` when this libcurl cannot do what it must. */
 bool cdfw_transfer_load(cdfw_transfer *transfer, const cdfw_request *request);
 /* Makes a stale transfer ready to begin anew, on a connection of its own, with `seconds` left. */
 void cdfw_transfer_renew(cdfw_transfer *transfer, double seconds);
-/* Says anew, just before it starts, that it has so many seconds. */
-void cdfw_transfer_limit(cdfw_transfer *transfer, double seconds);
 /* Forgets (and wipes) the request and its answer, and lets go of another's response. */
 void cdfw_transfer_rest(cdfw_transfer *transfer);
 

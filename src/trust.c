@@ -15,14 +15,21 @@
 enum {
   LEAST_SIZE = 32 * 1024,  /* bytes of a bundle for which it pays */
   EX_INDEX_X509_STORE = 4, /* CRYPTO_EX_INDEX_X509_STORE */
+  SET_VERIFY_STORE = 106   /* SSL_CTRL_SET_VERIFY_CERT_STORE: the context owns it then */
 };
+
+/* As libcurl has them: X509_V_FLAG_TRUSTED_FIRST, X509_V_FLAG_PARTIAL_CHAIN. */
+static const unsigned long STORE_FLAGS = 0x8000 | 0x80000;
 
 /* {==== OpenSSL ==== */
 
 /* Its functions, with its structs as addresses. */
 static struct openssl {
-  void *(*store_of)(const void *ssl_context);
   const void *(*method_of)(const void *ssl_context);
+  long (*control)(void *ssl_context, int what, long, void *given);
+  void *(*new_store)(void);
+  void (*free_store)(void *store);
+  int (*set_flags)(void *store, unsigned long flags);
   void (*set_get_issuer)(void *store, int (*)(void **issuer, void *context, void *certificate));
   void (*set_lookup)(void *store, void *(*)(void *context, const void *name));
   int (*get_issuer)(void **issuer, void *context, void *certificate);
@@ -43,8 +50,11 @@ static struct openssl {
 static const struct {
   const char *name;
   size_t at;
-} functions[] = {{"SSL_CTX_get_cert_store", offsetof(struct openssl, store_of)},
-                 {"SSL_CTX_get_ssl_method", offsetof(struct openssl, method_of)},
+} functions[] = {{"SSL_CTX_get_ssl_method", offsetof(struct openssl, method_of)},
+                 {"SSL_CTX_ctrl", offsetof(struct openssl, control)},
+                 {"X509_STORE_new", offsetof(struct openssl, new_store)},
+                 {"X509_STORE_free", offsetof(struct openssl, free_store)},
+                 {"X509_STORE_set_flags", offsetof(struct openssl, set_flags)},
                  {"X509_STORE_set_get_issuer", offsetof(struct openssl, set_get_issuer)},
                  {"X509_STORE_set_lookup_certs", offsetof(struct openssl, set_lookup)},
                  {"X509_STORE_CTX_get1_issuer", offsetof(struct openssl, get_issuer)},
@@ -147,11 +157,24 @@ static void *on_lookup(void *context, const void *name) {
   return openssl.lookup(context, name);
 }
 
-static bool enter(cdfw_trust *trust, void *store) {
-  if (openssl.set_data(store, data_index, &trust->bundle) != 1) return false;
+static bool prepare_store(cdfw_trust *trust, void *store) {
+  if (openssl.set_data(store, data_index, &trust->bundle) != 1 ||
+      openssl.set_flags(store, STORE_FLAGS) != 1)
+    return false;
   openssl.set_get_issuer(store, on_get_issuer);
   openssl.set_lookup(store, on_lookup);
   return true;
+}
+
+/* Has servers of the context verified by a store of its own. The one that libcurl fills, when it
+   likes and with what it was built to trust, counts for nothing then. */
+static bool enter(cdfw_trust *trust, void *ssl_context) {
+  void *store = openssl.new_store();
+  if (store == NULL) return false;
+  if (prepare_store(trust, store) && openssl.control(ssl_context, SET_VERIFY_STORE, 0, store) == 1)
+    return true;
+  openssl.free_store(store);
+  return false;
 }
 
 /* Called before a handshake. A bundle that has changed, or an OpenSSL that is not ours to ask, is
@@ -161,7 +184,7 @@ static CURLcode on_ssl_context(CURL *easy, void *ssl_context, void *user) {
   cdfw_transfer *transfer = user;
   cdfw_trust *trust = transfer->trust;
   if (!trust->off && cdfw_bundle_is_current(&trust->bundle, trust->path) &&
-      is_from_there(ssl_context) && enter(trust, openssl.store_of(ssl_context)))
+      is_from_there(ssl_context) && enter(trust, ssl_context))
     return CURLE_OK;
   trust->off = true;
   transfer->flight.stale = true;
@@ -170,34 +193,32 @@ static CURLcode on_ssl_context(CURL *easy, void *ssl_context, void *user) {
 
 /* }==== */
 
-static bool is_ready(cdfw_trust *trust, const char *path) {
+static bool is_ready(cdfw_trust *trust) {
   if (!trust->looked) {
     trust->looked = true;
-    trust->path = path;
-    trust->off = !has_openssl() || !cdfw_bundle_read(&trust->bundle, path) ||
+    trust->off = !has_openssl() || !cdfw_bundle_read(&trust->bundle, trust->path) ||
                  trust->bundle.size < LEAST_SIZE;
     if (trust->off) cdfw_bundle_free(&trust->bundle);
   }
   return !trust->off;
 }
 
-/* One certificate of the bundle goes in as libcurl knows it, so that it reads nothing else. */
-void cdfw_trust_offer(cdfw_trust *trust, struct cdfw_transfer *transfer, const char *path) {
-  if (!is_ready(trust, path)) return;
-  struct curl_blob first = {trust->bundle.first, strlen(trust->bundle.first), CURL_BLOB_NOCOPY};
-  transfer->trust = trust;
+/* libcurl is left without a bundle to read. */
+void cdfw_trust_offer(struct cdfw_transfer *transfer) {
+  cdfw_trust *trust = transfer->trust;
+  if (trust->path == NULL || !is_ready(trust)) return;
   if (curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer) == CURLE_OK &&
-      curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &first) == CURLE_OK &&
-      curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) == CURLE_OK)
+      curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) == CURLE_OK &&
+      curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, NULL) == CURLE_OK)
     return;
   trust->off = true;
-  cdfw_trust_withdraw(trust, transfer);
+  cdfw_trust_withdraw(transfer);
 }
 
-void cdfw_trust_withdraw(const cdfw_trust *trust, struct cdfw_transfer *transfer) {
-  if (!trust->off) return;
+void cdfw_trust_withdraw(struct cdfw_transfer *transfer) {
+  if (!transfer->trust->off) return;
   curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
-  curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, NULL);
+  curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, transfer->trust->path);
 }
 
 void cdfw_trust_free(cdfw_trust *trust) {

@@ -9,7 +9,7 @@
 #include "bundle.h"
 
 typedef struct cdfw_trust {
-  const char *path;   /* of the bundle */
+  const char *path;   /* of the bundle, which outlives this; NULL: there is none */
   cdfw_bundle bundle; /* kept as long as handles that use it */
   bool looked;        /* the bundle was looked at */
   bool off;           /* libcurl is to read it by itself, from now on */
@@ -17,11 +17,11 @@ typedef struct cdfw_trust {
 
 struct cdfw_transfer;
 
-/* Has the transfer take what it needs from the bundle, where that is possible and pays. libcurl's
-   own settings are left as they are, for the other case. The path lives as long as the trust. */
-void cdfw_trust_offer(cdfw_trust *trust, struct cdfw_transfer *transfer, const char *path);
+/* Before a request by https: has the transfer take what it needs from the bundle, where that is
+   possible and pays. */
+void cdfw_trust_offer(struct cdfw_transfer *transfer);
 /* Undoes it where it has turned out to be impossible. */
-void cdfw_trust_withdraw(const cdfw_trust *trust, struct cdfw_transfer *transfer);
+void cdfw_trust_withdraw(struct cdfw_transfer *transfer);
 /* After all that used it: the bundle is freed, the trust as new. */
 void cdfw_trust_free(cdfw_trust *trust);
 

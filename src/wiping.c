@@ -23,7 +23,7 @@
 
 enum {
   PIECE = 1024, /* bytes at once: memset is slow to begin with larger ones */
-  ROOMY = 512   /* below that a block that grows once is given room to grow on */
+  ROOMY = 1024  /* below that a block that grows once is given room to grow on */
 };
 
 static void wipe(char *block, size_t size) {

@@ -145,6 +145,21 @@ function check.text(most, least)
   }
 end
 
+--- A whole number, or null where that stands for none of one's own.
+---@param least number
+---@param most number
+function check.whole_or_null(least, most)
+  return {
+    word = "a number, or cdf.null", least = least, most = most,
+    accepts = function(value) return type(value) == "number" or value == core.null end,
+    use = function(value, path)
+      if value == core.null or value >= least and value <= most and value % 1 == 0 then return value end
+      return check.invalid(path, ("%s must be a whole number from %d to %d, or null, got %s"):format(path, least,
+        most, tostring(value)), value < least and least or most)
+    end,
+  }
+end
+
 --- How many items of a list are wanted; `math.huge` for all.
 check.limit = {
   word = "a number", accepts = is "number", least = 1,

@@ -68,16 +68,14 @@ Client.__name = "cdfworkflow.Client"
 
 local client, takes = {}, {}
 
-local CLUSTER = "letters, digits, '-' and '.'"
+local CLUSTER = "letters, digits, '-' and '.', without .cognitedata.com"
 
 --- A cluster's name becomes the first labels of a host name.
 local function url_of_cluster(name, path)
-  if #name > 200 or not name:find "^[%w-][%w.-]*$" or name:find "%.$" then
-    return check.invalid(path, path .. " must be a name such as westeurope-1: " .. CLUSTER, CLUSTER)
+  if #name <= 200 and name:find "^[%w-][%w.-]*$" and not name:find "%.$" and not name:find "%.cognitedata%.com$" then
+    return ("https://%s.cognitedata.com"):format(name)
   end
-  if not name:find "%.cognitedata%.com$" then return ("https://%s.cognitedata.com"):format(name) end
-  local rule = "must be the name alone, without .cognitedata.com"
-  return check.invalid(path, path .. " " .. rule, rule)
+  return check.invalid(path, path .. " must be a name such as westeurope-1: " .. CLUSTER, CLUSTER)
 end
 
 local function with_methods(what, ...)

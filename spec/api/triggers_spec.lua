@@ -55,6 +55,9 @@ describe("client.workflows.triggers", function()
     assert.equal("triggerRule.batchSize", refused({ triggerRule = rule }).field)
     rule = { triggerType = "recordStream", batchSize = 1, batchTimeout = 9 }
     assert.equal("triggerRule.batchTimeout", refused({ triggerRule = rule }).field)
+    rule = { triggerType = "dataModeling", batchSize = 20.5, batchTimeout = 60 }
+    assert.equal("triggerRule.batchSize must be a whole number from 1 to 1000 for a dataModeling trigger, got 20.5",
+      refused({ triggerRule = rule }).message)
     rule = { triggerType = "recordStream", batchSize = 100 }
     assert.equal("triggerRule.batchTimeout", refused({ triggerRule = rule }).field)
   end)

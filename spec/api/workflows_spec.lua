@@ -1,4 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
+local cdf = require "cdfworkflow"
 local fake = require "fake_client"
 
 local STORED = { externalId = "daily-etl", createdTime = 1, lastUpdatedTime = 2, later = "kept" }
@@ -28,6 +29,24 @@ describe("client.workflows", function()
     assert.same({ "invalid", "description", 500 }, { err.kind, err.field, err.limit })
     assert.same({}, client.asked)
     assert.error_matches(function() client.workflows:upsert "w" end, "workflow: expected a table, got a string")
+  end)
+
+  it("takes the executions at a time that CDF has published, and null for as many as the project allows", function()
+    for _, fine in ipairs { 1, 10000, cdf.null } do
+      local client = fake.new { { items = { STORED } } }
+      assert(client.workflows:upsert { externalId = "w", maxConcurrentExecutions = fine })
+      assert.equal(fine, client.asked[1].body.items[1].maxConcurrentExecutions)
+    end
+    local client = fake.new()
+    for bad, limit in pairs { [0] = 1, [10001] = 10000, [1.5] = 10000, [-math.huge] = 1 } do
+      local stored, err = client.workflows:upsert { externalId = "w", maxConcurrentExecutions = bad }
+      assert.is_nil(stored)
+      assert.same({ "invalid", "maxConcurrentExecutions", limit }, { err.kind, err.field, err.limit })
+      assert.matches("^maxConcurrentExecutions must be a whole number from 1 to 10000, or null, got ", err.message)
+    end
+    assert.same({}, client.asked)
+    assert.error_matches(function() client.workflows:upsert { externalId = "w", maxConcurrentExecutions = "3" } end,
+      "maxConcurrentExecutions: expected a number, or cdf.null, got")
   end)
 
   it("retrieves by one encoded path segment, and hands on CDF's error", function()

@@ -72,6 +72,24 @@ describe("many requests", function()
     assert.is_true(core.now() - begun < 1.5)
   end)
 
+  it("take little memory while they wait #timed", function() -- which memcheck changes as it does times
+    local said = shell.run_lua(([[
+      package.path, package.cpath = %q, %q
+      local core = require "cdfworkflow.core"
+      local world = require "http_world"
+      local function resident() return tonumber(io.open "/proc/self/status":read "*a":match "VmRSS:%%s*(%%d+)") end
+      local http = core.http { max_connections = 1 }
+      local function submit() http:submit(world.request_to(%q, "POST", "/x", {})) end
+      for _ = 1, 3 do submit() end
+      local before = resident()
+      for _ = 1, 2000 do submit() end
+      collectgarbage()
+      collectgarbage()
+      print((resident() - before) / 2000)
+    ]]):format(package.path, package.cpath, serve("read(connection) sleep(5)").url))
+    assert.is_true(assert(tonumber(said), said) < 8, said .. " kB each")
+  end)
+
   it("go on when one of them breaks", function()
     local server = serve [[
       for request in function() return read(connection) end do

@@ -74,8 +74,7 @@ describe("the example for", function()
     assert.matches("\nSuccessExitStatus=143\n", unit)
   end)
 
-  it("systemd: the units are taken by systemd-analyze, where it is here", function()
-    if select(2, shell.run "command -v systemd-analyze") ~= 0 then return end
+  it("systemd: the units are taken by systemd-analyze", function()
     shell.run(("cp %s*.service %s*.timer %s/etc/"):format(FOLDER, FOLDER, folder))
     for _, unit in ipairs { "cdfworkflow-daily-report.timer", "cdfworkflow-queue.service" } do
       local said, status = shell.run(("cd %s/etc && systemd-analyze verify ./%s"):format(folder, unit))

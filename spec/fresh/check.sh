@@ -7,8 +7,11 @@ set -euxo pipefail
 cd "$(mktemp -d)"
 trap 'kill $(jobs -p) 2>/dev/null || true' EXIT
 
-luas=lua$LUA_VERSION
-[ "$LUA_VERSION" != 5.1 ] || luas="lua5.1 luajit"
+case $LUA_VERSION in
+  5.1) luas="lua5.1 luajit" ;;
+  luajit) luas=luajit ;;
+  *) luas=lua$LUA_VERSION ;;
+esac
 
 for lua in $luas; do
   $lua -e 'local cdf = require "cdfworkflow"; require "cdfworkflow.simulator"; print(_VERSION, cdf._VERSION)'

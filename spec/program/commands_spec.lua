@@ -35,9 +35,9 @@ describe("the command", function()
   describe("list", function()
     it("shows the newest runs, with their reasons", function()
       local out = good "list"
-      assert.matches("^" .. failed:gsub("%-", "%%-") .. "  FAILED     " .. TIME
-        .. "  %d+ s +fails +1  Task clean failed\n" .. fine:gsub("%-", "%%-") .. "  COMPLETED  " .. TIME
-        .. "  %d+ s +daily%-report  1\n$", out)
+      assert.matches("^" .. failed:gsub("%-", "%%-") .. "  FAILED     fails         1  " .. TIME
+        .. "  %d+ s +Task clean failed\n" .. fine:gsub("%-", "%%-") .. "  COMPLETED  daily%-report  1  " .. TIME
+        .. "  %d+ s\n$", out)
     end)
 
     it("filters by status, workflow, version and time", function()
@@ -65,8 +65,13 @@ describe("the command", function()
 
     it("has headings on a terminal only, and no line wider than it", function()
       local written = program.on_terminal({ "list" }, { env = env, columns = 60, rows = 20 })
-      assert.matches("^ID +STATUS +CREATED", written)
-      for line in written:gmatch "[^\r\n]+" do assert.is_true(#line <= 60, line) end
+      assert.matches("^ID +STATUS +WORKFLOW  …\r\n", written)
+      for line in written:gmatch "[^\r\n]+" do assert.is_true(#line:gsub("…", ".") <= 60, line) end
+      assert.matches("\n%x+%-%x+%-%x+%-%x+%-%x+  FAILED     fails     …\r\n", written)
+      local ascii = program.settings(sim.url)
+      ascii.LC_ALL = "C"
+      written = program.on_terminal({ "list" }, { env = ascii, columns = 80, rows = 20 })
+      assert.matches("COMPLETED  daily%-report  1        %d%d%d%d%-%d%d~\r\n", written)
     end)
 
     it("refuses what has no meaning", function()
@@ -91,6 +96,8 @@ describe("the command", function()
       assert.truthy(out:find(line, 1, true), out)
     end
     assert.equal("north", json("show", fine).input.site)
+    local odd = run("run", "daily-report", "-m", "note=\194\15531m").out:match "%S+" -- the start of an escape sequence
+    assert.matches('\nmetadata  {"note":" 31m"}\n', good("show", odd))
     assert.equal(6, run("show", "059edaa4-a17a-4102-910e-2c3591500cce").status)
     assert.equal(2, run("show", "x").status)
   end)
@@ -125,7 +132,10 @@ describe("the command", function()
     id = run("run", "by-hand").out:match "%S+"
     good("complete", task_of(id).id, "--status", "failed_with_terminal_error")
     assert.equal(3, run("wait", id).status)
-    local outcome = run("complete", task_of(id).id, "--status", "DONE")
+    local outcome = run("complete", task_of(id).id, "--output", "[]")
+    assert.equal(2, outcome.status)
+    assert.equal("cdfworkflow: --output must be a JSON object, not an array\n", outcome.err)
+    outcome = run("complete", task_of(id).id, "--status", "DONE")
     assert.equal(2, outcome.status)
     assert.matches("'DONE' is none of COMPLETED, FAILED, FAILED_WITH_TERMINAL_ERROR", outcome.err)
   end)
@@ -163,12 +173,14 @@ describe("the command", function()
     assert.matches("  on  ", good "schedules")
     local outcome = run("unschedule", "eahc morning")
     assert.equal(6, outcome.status)
-    assert.equal('cdfworkflow: there is no schedule eahc morning; did you mean "each morning"?\n', outcome.err)
+    assert.equal('cdfworkflow: there is no schedule or trigger eahc morning; did you mean "each morning"?\n',
+      outcome.err)
     good("unschedule", "each morning")
     assert.equal("", good "schedules")
     assert.equal(6, run("unschedule", "each morning").status)
     assert.equal(6, run("pause", "each morning").status)
     assert.equal(6, run("schedule", "daily-report", "1", "--cron", "every day").status)
+    assert.equal(2, run("schedule", "daily-report", "1", "--cron", "0 6 * * *", "-i", "[]").status)
     assert.matches("missing option '%-%-cron'", run("schedule", "daily-report", "1").err)
     assert.matches("missing argument 'version'", run("schedule", "daily-report", "--cron", "0 6 * * *").err)
   end)
@@ -205,7 +217,18 @@ describe("the command", function()
     assert.equal("cdfworkflow: unknown option '--statu'; did you mean \"--status\"? (see cdfworkflow list --help)\n",
       run("list", "--statu", "FAILED").err)
     assert.matches("Exit status:\n.*75  no connection", good "--help")
-    assert.matches("%-%-request%-id", good("run", "--help"))
+    assert.matches("\n   75  no connection, throttled, [^\n]*\n       repeat\n", good "--help")
+    local help = good("run", "--help")
+    assert.matches("%-%-request%-id", help)
+    assert.matches("such as %-o and %-q, are taken here too%.\n$", help)
+    assert.equal("cdfworkflow: unknown option '-5' (see cdfworkflow run --help)\n", run("run", "w", "-t", "-5").err)
     assert.matches("^cdfworkflow %d+%.%d+%.%d+\n$", good "--version")
+    for _, words in ipairs { "--help", "list --help", "queue add -h", "--version" } do
+      outcome = program.shell("$CDFWORKFLOW " .. words .. " >/dev/full", { env = env })
+      assert.equal(1, outcome.status)
+      assert.equal("cdfworkflow: standard output: No space left on device\n", outcome.err)
+    end
+    local written = program.on_terminal({ "--help" }, { env = env, columns = 60, rows = 20 })
+    for line in written:gmatch "[^\r\n]+" do assert.is_true(#line <= 60, line) end
   end)
 end)

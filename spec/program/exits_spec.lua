@@ -2,9 +2,9 @@
 -- Runs on: 5.4 luajit
 -- The exit statuses of the program, each by its own cause; the table of the code is that of the manual.
 
+local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
 local program = require "program"
-local stub_cdf = require "stub_cdf"
 
 local LAW = { 0, 1, 2, 3, 4, 5, 6, 7, 8, 75, 124, 130, 143 }
 
@@ -75,18 +75,6 @@ describe("the program ends with", function()
     return outcome
   end
 
-  --- The same against a server that behaves as told.
-  local function ends_at(status, behave, ...)
-    local stub = stub_cdf.serve(behave)
-    local settings = program.settings(stub.url)
-    settings.IDP_TOKEN_URL = stub.url .. "/token/p"
-    local outcome = program.run({ ... }, { env = settings })
-    local counts = stub:stop()
-    assert.equal(status, outcome.status, outcome.err)
-    assert.is_nil(outcome.err:find "stack traceback")
-    return outcome, counts
-  end
-
   it("0 where a run was accepted, and where it was waited for and COMPLETED", function()
     local outcome = ends(0, "run", "daily-report")
     assert.matches("^" .. ("%x"):rep(8) .. "%-%x+%-%x+%-%x+%-%x+\n$", outcome.out)
@@ -111,12 +99,18 @@ describe("the program ends with", function()
   end)
 
   it("4 where the run TIMED_OUT", function()
-    local execution = '{"id":"059edaa4-a17a-4102-910e-2c3591500cce","workflowExternalId":"w","version":"1",'
-      .. '"status":"TIMED_OUT","engineExecutionId":"1","createdTime":1767225600000,"metadata":{}}'
-    local outcome = ends_at(4, ([[function behave(kind, plan, answer, connection)
-      connection:write(kind:find "executions" and answer_of(kind, %q) or answer)
-    end]]):format(execution), "run", "w", "1", "--wait")
-    assert.matches("\nTIMED_OUT\n$", outcome.out)
+    local days = program.world() -- its clock is moved
+    local there = { env = program.settings(days.url) }
+    local id = program.run({ "run", "times-out" }, there).out:match "%S+"
+    days:advance(3000)
+    local task = core.decode(program.run({ "show", id, "-o", "json" }, there).out).executedTasks[1].id
+    assert.equal(0, program.run({ "complete", task }, there).status)
+    days:advance(86400 - 3000)
+    local outcome = program.run({ "wait", id }, there)
+    days:stop()
+    assert.equal("TIMED_OUT\n", outcome.out)
+    assert.equal(4, outcome.status, outcome.err)
+    assert.equal("cdfworkflow: the run timed out: Execution timed out\n", outcome.err)
   end)
 
   it("5 where the run was TERMINATED", function()
@@ -136,23 +130,19 @@ describe("the program ends with", function()
   end)
 
   it("7 where it is not known whether a run was started, and says how to find out", function()
-    local outcome, counts = ends_at(7, [[function behave(kind, plan, answer, connection)
-      if kind == "run" then return CLOSE end
-      connection:write(answer)
-    end]], "run", "w", "1")
-    assert.equal(1, counts["run p"])
-    assert.matches("to find out, .*cdfworkflow list %-%-workflow 'w' %-%-since 1h", outcome.err)
+    sim:fault { match = { operation = "run" }, drop = "after" }
+    local outcome = ends(7, "run", "daily-report", "1")
+    assert.equal("", outcome.out)
+    local command = outcome.err:match "to find out, look for it with: (cdfworkflow list [^\n]*)\n$"
+    assert.equal("cdfworkflow list --workflow 'daily-report' --since 1h", command, outcome.err)
+    assert.matches("daily%-report", ends(0, "list", "--workflow", "daily-report", "--since", "1h").out)
   end)
 
   it("7 where a run was started and cannot be followed", function()
-    local outcome = ends_at(7, [[function behave(kind, plan, answer, connection)
-      if kind:find "executions" then
-        answer = 'HTTP/1.1 403 No\r\nContent-Type: application/json\r\nContent-Length: 43\r\n\r\n' ..
-          '{"error":{"code":403,"message":"Not here"}}'
-      end
-      connection:write(answer)
-    end]], "run", "w", "1", "--wait")
-    assert.matches("^059edaa4", outcome.out)
+    sim:fault { match = { operation = "retrieveWorkflowExecution" }, status = 403 }
+    local outcome = ends(7, "run", "daily-report", "1", "--wait")
+    assert.matches("^%x+%-%x+%-%x+%-%x+%-%x+\n$", outcome.out)
+    assert.matches("403", outcome.err)
   end)
 
   it("8 where check finds something", function()
@@ -162,13 +152,13 @@ describe("the program ends with", function()
   end)
 
   it("75 where there is no connection, or no room, and nothing was started", function()
-    local _, counts = ends_at(75, [[function behave(kind, plan, answer, connection)
-      if kind == "session" then
-        answer = "HTTP/1.1 429 Slow\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n"
-      end
-      connection:write(answer)
-    end]], "run", "w", "1")
-    assert.is_nil(counts["run p"])
+    local before = ends(0, "list", "-o", "id", "--limit", "1000").out
+    sim:fault { match = { operation = "session" }, status = 429, headers = { ["Retry-After"] = "3600" } }
+    assert.matches("429[^\n]*; nothing was started\n$", ends(75, "run", "daily-report", "1").err)
+    local outcome = program.run({ "run", "w", "1" }, { env = program.settings "http://127.0.0.1:1" })
+    assert.equal(75, outcome.status)
+    assert.matches("no connection [^\n]*; nothing was started\n$", outcome.err)
+    assert.equal(before, ends(0, "list", "-o", "id", "--limit", "1000").out)
   end)
 
   it("124 where the time of -t has passed; the run goes on, or is cancelled as asked", function()
@@ -186,6 +176,14 @@ describe("the program ends with", function()
     local outcome = ends(3, "wait", fine, failed)
     assert.equal(fine .. " COMPLETED\n" .. failed .. " FAILED\n", outcome.out)
     assert.equal(("cdfworkflow: %s: task \"clean\" failed: the valve is shut\n"):format(failed), outcome.err)
+  end)
+
+  it("1 for a bug of its own, in one line", function()
+    local outcome = program.run({ "list" }, { env = {
+      LUA_INIT = [[package.preload["cdfworkflow.program.commands.list"] = function() local none; return none.x end]],
+    } })
+    assert.equal(1, outcome.status)
+    assert.matches("^cdfworkflow: this is a bug of the program, please report it: [^\n]*none[^\n]*\n$", outcome.err)
   end)
 
   it("1 where its output cannot be written", function()

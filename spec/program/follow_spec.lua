@@ -3,6 +3,7 @@
 -- Following runs as a person sees it: a tree that is drawn anew on a terminal, lines elsewhere, and nothing broken on
 -- terminals that are small, dumb or without UTF-8.
 
+local core = require "cdfworkflow.core"
 local program = require "program"
 local screen = require "screen"
 
@@ -79,11 +80,24 @@ describe("following #timed", function()
     assert.is_nil(written:find("▶", 1, true), "-q draws")
   end)
 
-  it("draws nothing on a dumb terminal, with TERM=dumb", function()
-    local text, status, written = watch(120, 24, { "run", "fails", "--watch" }, { env = { TERM = "dumb" } })
-    assert.equal(3, status)
-    assert.is_nil(written:find "\27")
-    assert.matches("%d%d:%d%d:%d%dZ  clean  failed: the valve is shut\n", text)
+  it("believes no terminal that says it is endless, or that it is nothing", function()
+    for _, size in ipairs { { 65535, 65535 }, { 0, 0 } } do
+      local written, status = program.on_terminal({ "run", "fails", "--watch" },
+        { env = env, columns = size[1], rows = size[2] })
+      assert.equal(3, status, written)
+      assert.truthy(written:find("fails version 1  failed", 1, true), written)
+      local id = written:match(UUID)
+      assert.matches("└─", (program.on_terminal({ "graph", id }, { env = env, columns = size[1], rows = size[2] })))
+    end
+  end)
+
+  it("draws nothing on a dumb terminal, with TERM=dumb, or where TERM says nothing", function()
+    for _, term in ipairs { "dumb", "" } do
+      local text, status, written = watch(120, 24, { "run", "fails", "--watch" }, { env = { TERM = term } })
+      assert.equal(3, status)
+      assert.is_nil(written:find "\27")
+      assert.matches("%d%d:%d%d:%d%dZ  clean  failed: the valve is shut\n", text)
+    end
   end)
 
   it("keeps to ASCII without UTF-8", function()
@@ -156,5 +170,23 @@ describe("following #timed", function()
     program.run({ "wait", fine }, { env = env })
     outcome = program.run({ "retry", fine }, { env = env })
     assert.equal(6, outcome.status)
+  end)
+
+  it("retry of several gives one document as JSON, and waits for those that were started where one was not", function()
+    local ids = {}
+    for i, workflow in ipairs { "fails", "daily-report", "fails" } do
+      ids[i] = program.run({ "run", workflow }, { env = env }).out:match "%S+"
+    end
+    program.run({ "wait", ids[1], ids[2], ids[3] }, { env = env })
+    local outcome = program.run({ "retry", ids[1], ids[2], ids[3], "-o", "json" }, { env = env })
+    assert.equal(6, outcome.status)
+    local started = assert(core.decode(outcome.out), outcome.out)
+    assert.same({ ids[1], ids[3] }, { started[1].id, started[2].id })
+    assert.matches("^cdfworkflow: execution " .. UUID .. "\ncdfworkflow: " .. UUID
+      .. ": POST [^\n]*\ncdfworkflow: execution " .. UUID .. "\n$", outcome.err)
+    program.run({ "wait", ids[1], ids[3] }, { env = env })
+    outcome = program.run({ "retry", ids[1], ids[2], "-w" }, { env = env })
+    assert.equal(3, outcome.status)
+    assert.equal(ids[1] .. "\n" .. ids[1] .. " FAILED\n", outcome.out)
   end)
 end)

@@ -93,7 +93,8 @@ describe("a signal #timed", function()
     local stub = stub_cdf.serve(("local flag = %q\n"):format(folder .. "/flag") .. behave)
     local settings = program.settings(stub.url)
     settings.IDP_TOKEN_URL = stub.url .. "/token/p"
-    local outcome = interrupted(words, there:gsub("FLAG", folder .. "/flag"), signal, settings)
+    local at = folder .. "/flag"
+    local outcome = interrupted(words, there:gsub("FLAG", at), signal:gsub("FLAG", at), settings)
     local counts = stub:stop()
     shell.run("rm -rf " .. folder)
     return outcome, counts
@@ -130,6 +131,23 @@ describe("a signal #timed", function()
     assert.matches("it is not known whether a run was started; to find out, run it again with the same "
       .. "%-%-request%-id\n", outcome.err)
     assert.equal(130, outcome.status)
+  end)
+
+  it("a second time ends the cancelling, too, and says of each run that it may go on", function()
+    local CANCELS = [[function behave(kind, plan, answer, connection)
+      if kind:find "/cancel$" then io.open(flag, "w"):close() sleep(60) end
+      connection:write(kind:find "^executions" and answer_of(kind, '{"id":"059edaa4-a17a-4102-910e-2c3591500cce",'
+        .. '"workflowExternalId":"w","status":"RUNNING","createdTime":1}') or answer)
+    end]]
+    local twice = "kill -INT $pid; until [ -e FLAG ]; do sleep 0.02; done; kill -INT $pid"
+    local words = "-v wait 059edaa4-a17a-4102-910e-2c3591500cce 059edaa4-a17a-4102-910e-2c3591500ccf "
+      .. "--on-interrupt cancel"
+    local outcome = interrupted_at(CANCELS, "grep -q 'executions/.*200' err", twice, words)
+    assert.equal(130, outcome.status)
+    local notes = outcome.err:gsub("[^\n]* %d+%.%d+ s\n", "")
+    assert.equal("cdfworkflow: interrupted; whether execution 059edaa4-a17a-4102-910e-2c3591500cce is cancelled, "
+      .. "cdfworkflow show 059edaa4-a17a-4102-910e-2c3591500cce tells\n"
+      .. "cdfworkflow: interrupted; still going on: cdfworkflow wait 059edaa4-a17a-4102-910e-2c3591500ccf\n", notes)
   end)
 
   it("ends the program at once while it reads its input", function()

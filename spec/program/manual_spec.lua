@@ -94,8 +94,11 @@ describe("cdfworkflow(1)", function()
     assert.equal(#exits.TABLE, count)
   end)
 
-  it("is what --help says of exit statuses too", function()
+  it("is what --help says of exit statuses too, wherever it stands", function()
     local help = program.run({ "--help" }, { env = {} }).out
+    assert.equal(help, program.run({ "--help", "run" }, { env = {} }).out)
+    assert.equal(help, program.run({ "-qh", "run" }, { env = {} }).out)
+    assert.matches('unknown command .lsit.; did you mean "list"', program.run({ "lsit" }, { env = {} }).err)
     for _, exit in ipairs(exits.TABLE) do
       assert.matches(("\n%%s+%d  %s"):format(exit.code, exit.meaning:sub(1, 20):gsub("%p", "%%%0")), help)
     end
@@ -155,6 +158,12 @@ describe("the manual pages", function()
       assert.equal(0, status, said)
       assert.matches("NAME\n +cdfworkflow", said)
       for line in said:gmatch "[^\n]+" do assert.is_true(#line <= 110, line) end
+      local source = read(name)
+      for block in source:gmatch "\n```\n(.-)\n```" do -- what is copied is not broken by hyphens
+        for line in block:gmatch "[^\n]+" do assert.truthy(said:find(line, 1, true), line) end
+      end
+      assert.is_nil(source:match "\n\t(cdfworkflow[%w-]* [^\n]*)")
+      for variable in source:gmatch "%*([%u_]+)%*" do assert.truthy(said:find(variable, 1, true), variable) end
     end
     shell.run("rm -r " .. folder)
   end)

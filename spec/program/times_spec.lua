@@ -14,12 +14,21 @@ describe("times", function()
     end
   end)
 
+  it("refuses durations that nobody means", function()
+    for _, text in ipairs { "36501d", "9999999999999999d", ("9"):rep(40), "9223372036854775807s" } do
+      assert.same({ nil, ("'%s' is longer than 36500 days"):format(text) }, { times.duration(text) })
+    end
+    assert.equal(36500 * 86400, times.duration "36500d")
+    assert.equal(86400, times.duration("1d", 86400))
+    assert.same({ nil, "'25h' is longer than 1 days" }, { times.duration("25h", 86400) })
+  end)
+
   it("reads moments: RFC 3339, dates, and durations back from now", function()
     local now = 1795521600 -- 2026-11-24T12:00:00Z
     for text, seconds in pairs {
       ["2026-11-24T12:00:00Z"] = now, ["2026-11-24T13:00:00+01:00"] = now, ["2026-11-24t11:30:00.5-00:30"] = now + 0.5,
       ["2026-11-24 12:00:00z"] = now, ["2026-11-24"] = now - 43200, ["1h"] = now - 3600, ["1970-01-01"] = 0,
-      ["2000-02-29"] = 951782400, ["1969-12-31"] = -86400,
+      ["2000-02-29"] = 951782400,
     } do
       assert.equal(seconds * 1000, times.moment(text, now), text)
     end
@@ -28,6 +37,9 @@ describe("times", function()
       local moment, message = times.moment(text, now)
       assert.is_nil(moment, text)
       assert.matches("is no time: RFC 3339", message)
+    end
+    for _, text in ipairs { "1969-12-31", "0000-01-01", "30000d", "1970-01-01T00:00:00+01:00" } do
+      assert.same({ nil, ("'%s' is before 1970"):format(text) }, { times.moment(text, now) })
     end
   end)
 

@@ -4,8 +4,8 @@
 local core = require "cdfworkflow.core"
 local yaml = require "cdfworkflow.program.yaml"
 
-local function json_of(text, tags)
-  local value, message = yaml.decode(text, tags)
+local function json_of(text, texts)
+  local value, message = yaml.decode(text, texts)
   assert.is_nil(message)
   return value
 end
@@ -31,6 +31,20 @@ describe("yaml.decode", function()
       assert.equal(expected, value, text)
     end
     for _, text in ipairs { "~", "null", "" } do assert.equal(core.null, json_of("v: " .. text).v) end
+  end)
+
+  it("takes members as they are written where they are text, in the outer mapping or the outer list's", function()
+    local texts = { version = true, externalId = true }
+    for _, text in ipairs { "1", "1.10", "007", "0x1f", "1_2", "1:30", "-3" } do
+      assert.equal(text, json_of("version: " .. text, texts).version)
+      assert.equal(text, json_of("- a: 1\n- externalId: " .. text, texts)[2].externalId)
+    end
+    local value = json_of(
+      "version: &v 7\nother: *v\ndata:\n  version: 7\n  list: [{version: 8}]\nexternalId: 9\n", texts)
+    assert.same({ "7", 7, 7, 8, "9" },
+      { value.version, value.other, value.data.version, value.data.list[1].version, value.externalId })
+    assert.equal(true, json_of("version: yes", texts).version)
+    assert.equal(core.null, json_of("version:", texts).version)
   end)
 
   it("knows anchors, merged mappings and texts of several lines", function()

@@ -143,6 +143,14 @@ describe("a proxy that refuses", function()
     assert.equal(1, w.network.sent.run)
   end)
 
+  it("is not taken for a want of rights", function()
+    local _, err = run(world_with { session = { kept(403) } })
+    assert.equal("POST /sessions was answered with 403, but not by CDF: something in between said so", err.message)
+    _, err = run(world_with { session = { by_cdf(403) } })
+    assert.equal("POST /sessions was answered with 403: no; the credentials need the capability sessionsAcl CREATE",
+      err.message)
+  end)
+
   it("is believed where there is a request_id only after a look has found nothing", function()
     local w = world_with({ run = { kept(403) } }, { timeout = 60 })
     local began = w.network:now()

@@ -211,8 +211,28 @@ describe("an extractor's YAML", function()
     assert.equal("my-tenant", form "!env TENANT")
     assert.equal("0123", form "0123") -- text, not a number
     assert.equal("yes", form "yes")
+    variables.SECRET = "pa$s$TENANT${REGION}"
+    assert.equal(variables.SECRET, form '!env "${SECRET}"') -- what a variable holds is no place for others
+    assert.equal(variables.SECRET, form "${SECRET}")
+    assert.equal("my-tenant/westeurope-1/$none", form "${TENANT}/$REGION/$none") -- as behind !env, once it begins so
+    assert.equal("a-${TENANT-my-tenant$REGION", form "a-${TENANT-${TENANT}$REGION")
     assert.matches("secret cannot be had: the environment variable NONE is not set",
       said(change(OLDER, "secret: [^\n]*", "secret: !env NONE")))
+  end)
+
+  it("has nothing where a value is empty or null, as in a variable that is set to nothing", function()
+    variables.EMPTY = ""
+    for _, more in ipairs { "audience: ''", "audience: ${EMPTY}", "resource: !env EMPTY", "certificate:",
+      "certificate: ~", "scopes: []" } do
+      assert.same({ grant_type = "client_credentials", client_id = "my-client", client_secret = "s3cr3t: #1" },
+        (select(2, asked(change(OLDER, "scopes: [^\n]*", more)))))
+    end
+    assert.equal("cognite.idp-authentication.secret is empty (nor is there a certificate)",
+      said(change(OLDER, "secret: [^\n]*", "secret: ${EMPTY}")))
+  end)
+
+  it("may be long, as with all the queries and tags of an extractor in it", function()
+    assert.equal("my-client", (select(2, asked(OLDER .. "tags:\n" .. ("- a-name-of-a-tag\n"):rep(10000)))).client_id)
   end)
 
   it("takes variables from what systemd hands over, too", function()

@@ -325,8 +325,24 @@ IDP_TOKEN_URL="https://login.microsoftonline.com/my-tenant/oauth2/v2.0/token"
     assert.equal(("LOGIN_FLOW (%s, line 1) is interactive, which needs a person with a browser; client_credentials and "
       .. "token work without"):format(path), said("LOGIN_FLOW=interactive\nCDF_PROJECT=p\nCDF_CLUSTER=c\n"))
     assert.equal(("CDF_PROJECT is not set, neither in the environment nor in %s"):format(path), said "CDF_CLUSTER=c\n")
-    assert.equal(path .. ", line 2: the quote of B is not closed", said "A=1\nB='x\nC=3\n")
-    assert.equal(path .. ", line 1: expected NAME=value, and nothing behind it", said "some words\n")
+    assert.equal(path .. ", line 2: the quote of IDP_CLIENT_SECRET is not closed",
+      said("A=1\nIDP_CLIENT_SECRET='x\n" .. TEMPLATE:gsub("IDP_CLIENT_SECRET", "X")))
+    assert.equal(path .. ", line 1: there is more behind the quotes of IDP_AUDIENCE",
+      said("IDP_AUDIENCE='x' y\n" .. TEMPLATE))
+    assert.equal(path .. ", line 1: expected NAME=value, and nothing behind it",
+      said("IDP_CLIENT_SECRET: x\n" .. TEMPLATE:gsub("IDP_CLIENT_SECRET", "X")))
+    assert.equal(("CDF_PROJECT is not set, neither in the environment nor in %s, which has no NAME=value at all")
+      :format(path), said "cognite:\n  project: x\n")
+  end)
+
+  it("reads past what the Toolkit reads past: lines that are none, and broken ones of other programs", function()
+    local _, call = from(folder:write(".env", "set -a\nOTHER='x' y\nTHIRD='\n" .. TEMPLATE))
+    assert.matches("/projects/my%-project/x$", call.url)
+  end)
+
+  it("says that a file is written as PowerShell does", function()
+    local path = folder:write(".env", "\255\254" .. TEMPLATE:gsub(".", "%0\0"))
+    assert.equal(path .. " is written in UTF-16, as PowerShell does; save it as UTF-8", problem(cdf.from_file(path)))
   end)
 
   it("says that a file cannot be read", function()

@@ -266,6 +266,15 @@ describe("simulator", function()
       assert.equal("Sun, 01 Mar 2026 01:01:01 GMT", date())
     end)
 
+    it("gives no body where HTTP has none", function()
+      for _, status in ipairs { 204, 304 } do
+        x.sim:fault { status = status, headers = { etag = "1" } }
+        local _, _, response = x:try("GET", "/workflows")
+        assert.same({ status, "" }, { response.status, response.body })
+        assert.same({ "1" }, { response.headers.etag, response.headers["content-type"] })
+      end
+    end)
+
     it("leaves no trace on later answers", function()
       local upload = { method = "PUT", path = "/upload/none", headers = {} }
       x.sim:fault { headers = { ["x-odd"] = "1" } }
@@ -304,6 +313,18 @@ describe("simulator", function()
       local x = exchange.new()
       x:call("GET", "/workflows")
       assert.equal(1767225600000, x.sim:now())
+    end)
+
+    it("is not moved to where there are no dates", function()
+      local sim = simulator.new()
+      for _, seconds in ipairs { 1e300, math.huge, 0 / 0, 3155760001 } do
+        assert.error_matches(function() sim:advance(seconds) end,
+          "sim:advance: seconds: expected a number of seconds from 0 to 3155760000, got ")
+      end
+      assert.equal(1767225600000, sim:now())
+      sim:advance(3155760000)
+      local answer = sim:handle { method = "GET", path = "/", headers = {} }
+      assert.equal("Wed, 02 Jan 2126 00:00:00 GMT", answer.headers.date)
     end)
 
     it("takes fractions of a second", function()

@@ -242,6 +242,10 @@ describe("simulator.project", function()
         { type = "jsonMapping", parameters = { jsonMapping = { expression = "1" } } },
         { type = "cdf", parameters = { cdfRequest = { resourcePath = "/timeseries", method = "GET" } } },
         { type = "cdf", parameters = { cdfRequest = { resourcePath = "/nowhere", method = "GET" } } },
+        { type = "brandNew", parameters = { brandNew = { externalId = "nowhere" } } },
+        { type = "function", parameters = { ["function"] = { externalId = "f", data = "${workflow.input.none}" } } },
+        { type = "dynamic", parameters = { dynamic = { tasks = "${workflow.input.none}" } } },
+        { type = "subworkflow", parameters = { subworkflow = { workflowExternalId = "w", version = "nowhere" } } },
       } do
         task.externalId, task.retries = "t" .. index, 0
         x:version("w", "1", { task })

@@ -42,7 +42,10 @@ lua-yaml              | lua5.4 -e 'require "lyaml"'
 lua-cqueues           | lua5.4 -e 'require "cqueues"'
 luarocks              | command -v luarocks
 dpkg-dev              | command -v dpkg-buildflags
+bmake                 | command -v bmake
 python3               | command -v python3
+python3-dotenv        | /usr/bin/python3 -c 'import dotenv'
+systemd               | command -v systemd-analyze
 locales               | test -e /usr/share/i18n/charmaps/ANSI_X3.4-1968.gz
 openssl               | command -v openssl
 procps                | command -v ps
@@ -109,6 +112,7 @@ fresh_needs() {
 debootstrap           | PATH=$PATH:/usr/sbin command -v debootstrap
 iproute2              | PATH=$PATH:/sbin command -v ip
 util-linux            | command -v unshare
+git                   | command -v git
 LIST
 }
 

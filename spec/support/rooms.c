@@ -332,8 +332,7 @@ static int bundle_name(lua_State *L) {
   return 1;
 }
 
-/* bundle(path) → the list of its certificates { subject, der, found }, and the first in PEM; or nil
- */
+/* bundle(path) → the list of its certificates { subject, der, found }; or nil */
 static int bundle(lua_State *L) {
   cdfw_bundle read;
   memset(&read, 0, sizeof read);
@@ -353,9 +352,8 @@ static int bundle(lua_State *L) {
     lua_setfield(L, -2, "found");
     lua_rawseti(L, -2, (int)i + 1);
   }
-  lua_pushstring(L, read.first);
   cdfw_bundle_free(&read);
-  return 2;
+  return 1;
 }
 
 /* }==== */

@@ -173,8 +173,9 @@ local function session(add, client)
   if login.has_secret then
     return add("session", true, "a run uses client credentials, those of " .. login.client_id)
   end
+  local advice = client.words and client.words.session or 'give the run client_credentials, or session = "oneshot"'
   add("session", true, "a run uses token exchange, since this login has no client secret; where the identity provider "
-    .. 'cannot do that, give the run client_credentials, or session = "oneshot"')
+    .. "cannot do that, " .. advice)
 end
 
 local function lifetime(result)

@@ -3,12 +3,12 @@
 -- Following has its own file, wait.lua.
 
 local check = require "cdfworkflow.check"
+local later = require "cdfworkflow.later"
 local method = require "cdfworkflow.method"
 local options = require "cdfworkflow.options"
 local paging = require "cdfworkflow.api.paging"
 local run_many = require "cdfworkflow.api.run_many"
 local session_options = require "cdfworkflow.api.session_options"
-local wait = require "cdfworkflow.api.wait"
 
 ---@class cdfworkflow.Execution a resource of CDF; further members pass through
 ---@field id string a UUID
@@ -49,6 +49,8 @@ local Executions = {}
 Executions.__index = Executions
 
 local takes = {}
+
+local wait = later.table(function() return require "cdfworkflow.api.wait" end)
 
 local EXECUTION = { "execution", check.execution, required = true }
 
@@ -195,7 +197,14 @@ function Executions:cancel(execution, reason)
   return self.client:_call("POST", "/workflows/executions/" .. execution .. "/cancel", { reason = reason })
 end
 
-takes.wait = { EXECUTION, { "opts", options.of(wait.WAIT) } }
+local WATCH = {
+  { "timeout", check.patience, default = 25 * 3600, tells = "patient" },
+  { "interval", check.interval },
+  { "max_interval", check.interval },
+  { "cancel", check.boolean },
+}
+
+takes.wait = { EXECUTION, { "opts", options.of { WATCH, { "on_change", check.fn } } } }
 
 --- Follows an execution to its end and gives it back in detail, whatever its final status.
 ---
@@ -210,7 +219,7 @@ function Executions:wait(execution, opts)
   return wait.wait(self, execution, opts)
 end
 
-takes.watch = { EXECUTION, { "opts", options.of(wait.WATCH) }, raises = true }
+takes.watch = { EXECUTION, { "opts", options.of(WATCH) }, raises = true }
 
 --- Follows an execution as an iterator over what happens in it, one event after the other, up to
 --- `execution_ended`. An error, a passed `timeout` too, is raised, as the error table.

@@ -48,7 +48,7 @@ local function check_input(input)
   if not ok then return nil, err end
   local text = core.encode(input, "input")
   if not text:find "^%s*{" then
-    return check.invalid("input", "input must be a JSON object, not an array", "a JSON object")
+    return check.invalid("input", "input must be a JSON object", "a JSON object")
   end
   if #text <= LONGEST_INPUT then return true end
   return check.invalid("input", ("input is larger than %d bytes of JSON"):format(LONGEST_INPUT), LONGEST_INPUT)

@@ -40,14 +40,20 @@ local BATCH = {
 
 local ATTEMPT = 30 -- seconds that one takes at most
 
+local OUT_OF_RANGE = "triggerRule.%s must be a whole number from %d to %d for a %s trigger, got %s"
+
+local function check_figure(rule, member, least, most)
+  local value = rule[member]
+  if type(value) == "number" and value >= least and value <= most and value % 1 == 0 then return true end
+  return check.invalid("triggerRule." .. member,
+    OUT_OF_RANGE:format(member, least, most, rule.triggerType, tostring(value)),
+    type(value) == "number" and value < least and least or most)
+end
+
 local function check_rule(rule, opts)
   for member, range in pairs(BATCH[rule.triggerType] or {}) do
-    local value = rule[member]
-    if type(value) ~= "number" or value < range[1] or value > range[2] then
-      return check.invalid("triggerRule." .. member, ("triggerRule.%s must be from %d to %d for a %s trigger, got %s")
-        :format(member, range[1], range[2], rule.triggerType, tostring(value)),
-        type(value) == "number" and value < range[1] and range[1] or range[2])
-    end
+    local ok, err = check_figure(rule, member, range[1], range[2])
+    if not ok then return nil, err end
   end
   if rule.triggerType == "recordStream" and opts.session and opts.session ~= "client_credentials" then
     return check.invalid("session", ("session = %q cannot start a record stream trigger: CDF wants "

@@ -2,7 +2,6 @@
 -- Waiting for things that take their time: looks again, ever more seldom, until it is over.
 -- Reads the clock and sleeps through the client only, so that a test's transport decides what time it is.
 
-local check = require "cdfworkflow.check"
 local core = require "cdfworkflow.core"
 
 local wait = {}
@@ -42,14 +41,6 @@ local INTERVAL, MAX_INTERVAL = 0.63, 15 -- seconds
 --- Found by trial: the end of a run of 2, 20, 200 and 2,000 s is seen 0.3, 1, 5 and 7 s late on average, at the cost of
 --- 5, 20, 40 and 200 looks (`make bench`). What is spared from 6 to 20 s pays for the looks before and after.
 local APART = { { 2, 0 }, { 6, 2 }, { 20, 2 }, { 40, 10.4 }, { 2000, 15 } }
-
-wait.WATCH = {
-  { "timeout", check.patience, default = 25 * 3600, tells = "patient" },
-  { "interval", check.interval, default = INTERVAL },
-  { "max_interval", check.interval, default = MAX_INTERVAL },
-  { "cancel", check.boolean },
-}
-wait.WAIT = { wait.WATCH, { "on_change", check.fn } }
 
 local SHORTEST_LOOK, LONGEST_LOOK = 1, 60 -- seconds that one look may take
 local LONGEST_CANCEL = 5 -- seconds

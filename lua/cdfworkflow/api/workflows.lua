@@ -11,7 +11,8 @@ local paging = require "cdfworkflow.api.paging"
 ---@field externalId string
 ---@field description? string an upsert without it clears the earlier one
 ---@field dataSetId? integer
----@field maxConcurrentExecutions? integer further executions wait in a queue
+---@field maxConcurrentExecutions? integer 1 to 10000, where the project allows no less; further executions wait in a
+---  queue. `cdf.null`, like nothing, is the project's own limit
 ---@field createdTime? integer ms since the epoch, in answers
 ---@field lastUpdatedTime? integer
 
@@ -31,6 +32,7 @@ local MOST_DELETED = 100 -- in one request
 local WORKFLOW = options.resource({
   { "externalId", check.identifier, required = true },
   { "description", check.text(500) },
+  { "maxConcurrentExecutions", check.whole_or_null(1, 10000) }, -- published (CDF.md section 20)
 }, READ_ONLY)
 
 takes.upsert = { { "workflow", WORKFLOW, required = true } }

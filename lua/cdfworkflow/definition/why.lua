@@ -19,9 +19,9 @@ local function as_text(value)
   return (type(value) == "string" or type(value) == "number") and tostring(value):find "%S" and tostring(value) or nil
 end
 
---- One line of at most LONGEST bytes, cut between characters.
+--- One line of at most LONGEST bytes, cut between characters, without the signs that control a terminal.
 local function line(text)
-  text = text:gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
+  text = text:gsub("\194[\128-\159]", " "):gsub("[%c%s]+", " "):gsub("^ ", ""):gsub(" $", "")
   if #text <= LONGEST then return text end
   return (text:sub(1, LONGEST):gsub("[\192-\255]?[\128-\191]*$", "")) .. "…"
 end

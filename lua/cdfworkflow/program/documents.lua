@@ -4,6 +4,7 @@
 
 local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
+local fill = require "cdfworkflow.program.fill"
 local inputs = require "cdfworkflow.program.inputs"
 local json = require "cdfworkflow.json"
 local yaml = require "cdfworkflow.program.yaml"
@@ -20,61 +21,49 @@ local documents = {}
 
 local function wrong(file, message) exits.fail(exits.INPUT, ("%s: %s"):format(file, message)) end
 
--- {==== Variables ====
-
-local NAME = "{{%s*([%w_.-]+)%s*}}"
-
---- A value as the Toolkit puts it in: text that YAML would take for a number, or for a key, is quoted.
-local function filler(text, name, value)
-  local place = "{{%s*" .. name:gsub("%p", "%%%0") .. "%s*}}"
-  local needs_quotes = value:find "^%d+$" or value:find ":$"
-  local written = (needs_quotes and '"' .. value .. '"' or value):gsub("%%", "%%%%")
-  if needs_quotes then text = text:gsub("'" .. place .. "'", written):gsub('"' .. place .. '"', written) end
-  return (text:gsub(place, written))
-end
-
---- The text with the values filled in; the names that are left.
-local function fill(text, values)
-  for name, value in pairs(values) do text = filler(text, name, value) end
-  local left, seen = {}, {}
-  for name in text:gmatch(NAME) do
-    if not seen[name] then left[#left + 1] = name end
-    seen[name] = true
-  end
-  return text, left
-end
-
--- }====
-
 -- {==== Files ====
+
+local KINDS = { workflow = "workflow", workflowversion = "version", workflowtrigger = "trigger" }
+
+--- What the Toolkit takes a file for: `*.Workflow.yaml`, in upper or lower case.
+local function kind_by_name(file) return KINDS[(file:match "%.(%a+)%.%w+$" or ""):lower()] end
 
 local function quote(word) return "'" .. word:gsub("'", "'\\''") .. "'" end
 
 local function is_folder(path)
-  local inside = io.open(path .. "/.")
+  local inside = path ~= "" and io.open(path .. "/.") or nil
   if inside then inside:close() end
   return inside ~= nil
 end
 
+--- Gives the files, each with a NUL behind it, and then what could not be read, if anything. Links to folders are not
+--- followed, as the Toolkit does not, so that none leads round in a circle.
+local FIND = "{ problem=$(find -H %s '(' -type f -o -type l ')' -print0 2>&1 >&3); } 3>&1; printf %%s \"$problem\""
+
 --- The Toolkit's files of workflows below a folder, in the order of their names.
 local function files_in(folder)
-  local pipe = assert(io.popen("find -L " .. quote(folder) .. " -type f -print0"))
-  local found = {}
-  for path in pipe:read("*a"):gmatch "[^%z]+" do
-    if path:find "%.Workflow%.%w+$" or path:find "%.WorkflowVersion%.%w+$" or path:find "%.WorkflowTrigger%.%w+$" then
-      found[#found + 1] = path
-    end
-  end
+  local pipe = assert(io.popen(FIND:format(quote(folder:gsub("^%-", "./-")))))
+  local paths, problem = pipe:read("*a"):match "^(.-)([^%z\n]*)[^%z]*$"
   pipe:close()
+  if problem ~= "" then wrong(folder, (problem:gsub("^find: ", ""))) end
+  local found = {}
+  for path in paths:gmatch "[^%z]+" do
+    if kind_by_name(path) then found[#found + 1] = path end
+  end
   table.sort(found)
   if not found[1] then wrong(folder, "no *.Workflow.yaml, *.WorkflowVersion.yaml or *.WorkflowTrigger.yaml in it") end
   return found
 end
 
+--- Members that are text, whatever they look like.
+local NAMES = {
+  externalId = true, workflowExternalId = true, version = true, workflowVersion = true, dataSetExternalId = true,
+}
+
 local function parse(file, text)
   local is_json = file:find "%.[Jj][Ss][Oo][Nn]$" or not file:find "%.[Yy]a?[Mm][Ll]$" and text:find "^%s*[%[{]"
   local value, message
-  if is_json then value, message = json.decode(text) else value, message = yaml.decode(text) end
+  if is_json then value, message = json.decode(text) else value, message = yaml.decode(text, NAMES) end
   if value == nil then wrong(file, message) end
   return value
 end
@@ -83,11 +72,9 @@ end
 
 -- {==== Resources ====
 
-local KIND_OF_FILE = { Workflow = "workflow", WorkflowVersion = "version", WorkflowTrigger = "trigger" }
-
 --- What a table is: by the name of its file, or else by its members.
 local function kind_of(file, value)
-  local by_name = KIND_OF_FILE[file:match "%.(%a+)%.%w+$" or ""]
+  local by_name = kind_by_name(file)
   if by_name then return by_name end
   if value.workflowDefinition ~= nil then return "version" end
   if value.triggerRule ~= nil then return "trigger" end
@@ -107,11 +94,10 @@ local function is_list(value) return type(value) == "table" and (core.is_array(v
 
 --- The resources in a file.
 local function read(found, file, opts)
-  local text, left = fill(inputs.file(file), opts.values)
-  if left[1] and not opts.lenient then
+  local text, left = fill(inputs.file(file), opts.values, opts.lenient)
+  if left[1] then
     wrong(file, ("nothing is given for {{ %s }}: --set %s=VALUE"):format(table.concat(left, " }}, {{ "), left[1]))
   end
-  text = text:gsub(NAME, "%1")
   local value = parse(file, text)
   if not is_list(value) then return add(found, file, value) end
   for i, item in ipairs(value) do add(found, file, item, i) end

@@ -96,11 +96,24 @@ local function follow_all(context, followed, opts)
   for _, err in pairs(errors) do error(err, 0) end
 end
 
+--- Says which runs go on, from the one at `first`.
+local function tell(context, ids, first)
+  if not ids[first] then return end
+  context.out:say("interrupted; still going on: cdfworkflow wait " .. table.concat(ids, " ", first))
+end
+
+--- Cancels the runs one after the other, until another signal comes.
 local function cancel_all(context, ids)
+  local executions = context:client().workflows.executions
   interrupts.settle()
-  for _, id in ipairs(ids) do
-    local ok, err = context:client().workflows.executions:cancel(id, "interrupted")
-    context.out:say(ok and ("interrupted; execution %s is cancelled"):format(id)
+  for i, id in ipairs(ids) do
+    local ok, cancelled, err = pcall(executions.cancel, executions, id, "interrupted")
+    if not ok and interrupts.is_interrupt(cancelled) then
+      context.out:say(("interrupted; whether execution %s is cancelled, cdfworkflow show %s tells"):format(id, id))
+      return tell(context, ids, i + 1)
+    end
+    if not ok then error(cancelled, 0) end
+    context.out:say(cancelled and ("interrupted; execution %s is cancelled"):format(id)
       or ("interrupted; execution %s could not be cancelled: %s"):format(id, err.message))
   end
 end
@@ -117,8 +130,8 @@ function follow.interrupted(context, followed, args, failure)
   end
   if args.on_interrupt == "cancel" then
     cancel_all(context, ids)
-  elseif ids[1] then
-    context.out:say("interrupted; still going on: cdfworkflow wait " .. table.concat(ids, " "))
+  else
+    tell(context, ids, 1)
   end
   exits.fail(failure.code)
 end
@@ -143,8 +156,8 @@ local function explain(context, one, name)
 end
 
 --- What is known of each at the end: its status, or itself.
-local function report(context, followed, started)
-  local several, found = followed[2] ~= nil, {}
+local function report(context, followed, started, several)
+  local found = {}
   for _, one in ipairs(followed) do
     explain(context, one, several and one.id .. ": " or "")
     if one.execution then context.out:text((several and one.id .. " " or "") .. one.execution.status) end
@@ -159,7 +172,8 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param ids string[]
 ---@param args { timeout?: number, cancel_on_timeout?: boolean, on_interrupt?: string }
----@param more? { watch?: boolean, started?: boolean } `started`: this program has started them
+---@param more? { watch?: boolean, started?: boolean, several?: boolean } `started`: this program has started them;
+---  `several`: more than one was asked for, though there is only one to follow
 ---@return integer code
 function follow.run(context, ids, args, more)
   more = more or {}
@@ -170,7 +184,7 @@ function follow.run(context, ids, args, more)
   })
   if not ok and interrupts.is_interrupt(failure) then follow.interrupted(context, followed, args, failure) end
   if not ok then error(failure, 0) end
-  report(context, followed, more.started)
+  report(context, followed, more.started, more.several or ids[2] ~= nil)
   local code = exits.OK
   for _, one in ipairs(followed) do code = exits.worse(code, code_of(one, more.started)) end
   return code

@@ -11,6 +11,7 @@ local program = {}
 ---@class cdfworkflow.program.Context
 ---@field args table the command line, as argparse gives it
 ---@field out cdfworkflow.program.Output
+---@field source? cdfworkflow.signin.Source the variables that count, once they were asked for
 ---@field on_event? fun(event: table) told of requests and answers, as a client's `on_event`
 local Context = {}
 Context.__index = Context

@@ -21,6 +21,7 @@ end
 ---@param path string
 ---@return string
 function inputs.file(path)
+  if path == "" then wrong "the name of a file is missing" end
   local file, message = io.open(path, "rb")
   if not file then wrong("%s", message) end ---@cast file file*
   local text = read_all(file, path)
@@ -31,20 +32,24 @@ end
 --- The text that an argument stands for: itself, `@FILE`, or `-` for standard input; and what to call it.
 local function text_of(argument, flag)
   if argument == "-" then return read_all(io.stdin, "standard input"), "standard input" end
-  local path = argument:match "^@(.+)$"
+  local path = argument:match "^@(.*)$"
   if path then return inputs.file(path), path end
   return argument, flag
 end
 
---- JSON that an argument stands for, as it will be sent: byte for byte.
+local OTHERS = { ["["] = "an array", ['"'] = "a text", n = "null", t = "true", f = "false" }
+
+--- The JSON object that an argument stands for, as it will be sent: byte for byte.
 ---@param argument string|nil JSON, `@FILE`, or `-`
 ---@param flag string its name in messages
 ---@return userdata|nil
-function inputs.json(argument, flag)
+function inputs.object(argument, flag)
   if not argument then return nil end
   local text, name = text_of(argument, flag)
   local value, problem = json.json(text)
   if problem then wrong("%s: %s", name, problem) end
+  local first = text:match "%S"
+  if first ~= "{" then wrong("%s must be a JSON object, not %s", name, OTHERS[first] or "a number") end
   return value
 end
 

@@ -19,6 +19,10 @@ Output.__index = Output
 
 local STDOUT, STDERR = 1, 2
 local WIDTH, HEIGHT = 80, 24 -- of a terminal that does not say
+local WIDEST = 1000 -- columns that are believed; some pipes of CI systems say 65535
+
+--- How wide a terminal is taken to be that says so.
+local function sane(width) return width > 0 and math.min(width, WIDEST) or WIDTH end
 
 local function variable(name)
   local value = os.getenv(name)
@@ -30,9 +34,12 @@ local function is_utf8()
   return locale:lower():find "utf%-?8" ~= nil
 end
 
+--- What a terminal is that does not say, such as cron's or a container's, is not known.
+local function is_dumb() return (variable "TERM" or "dumb") == "dumb" end
+
 local function wants_color(choice, is_terminal)
   if choice == "always" then return true end
-  return choice ~= "never" and is_terminal and not variable "NO_COLOR" and variable "TERM" ~= "dumb"
+  return choice ~= "never" and is_terminal and not variable "NO_COLOR" and not is_dumb()
 end
 
 ---@param args { form?: string, color?: string, quiet?: boolean, verbose?: boolean } of the command line
@@ -43,7 +50,7 @@ function Output.new(args)
     form = args.form or "text", quiet = args.quiet or false, verbose = args.verbose or false, utf8 = is_utf8(),
     color = wants_color(args.color, width ~= nil),
     error_color = wants_color(args.color, core.terminal(STDERR) ~= nil),
-    columns_of_terminal = width and (width > 0 and width or WIDTH),
+    columns_of_terminal = width and sane(width),
   }, Output)
 end
 
@@ -52,8 +59,8 @@ end
 ---@return integer|nil rows
 function Output:canvas() -- luacheck: no unused
   local width, rows = core.terminal(STDERR)
-  if not width or variable "TERM" == "dumb" then return nil end
-  return width > 0 and width or WIDTH, rows > 0 and rows or HEIGHT
+  if not width or is_dumb() then return nil end
+  return sane(width), rows > 0 and rows or HEIGHT
 end
 
 local function write(...)
@@ -72,16 +79,21 @@ function Output:text(line)
 end
 
 --- Text of somebody else's that cannot disturb a terminal.
-local function clean(text) return (tostring(text):gsub("%c", " "):gsub("\194[\128-\159]", " ")) end
+---@param text any
+---@return string
+function Output.clean(text) return (tostring(text):gsub("%c", " "):gsub("\194[\128-\159]", " ")) end
 
---- Cells side by side, in the width that there is.
-local function joined(columns, row, widths, width)
-  local cells = {}
+local clean = Output.clean
+
+--- Cells side by side, in the width that there is, with a sign where something was cut off.
+local function joined(self, columns, row, widths)
+  local cells, width = {}, self.columns_of_terminal
   for i, cell in ipairs(row) do
     cells[i] = i < #row and cell .. (" "):rep(widths[i] - columns.of(cell)) or cell
   end
   local line = table.concat(cells, "  "):gsub(" +$", "")
-  return width and columns.fit(line, width) or line
+  if not width or columns.of(line) <= width then return line end
+  return columns.fit(line, width - 1) .. (self.utf8 and "…" or "~")
 end
 
 --- Text as it is, whatever the form.
@@ -90,9 +102,7 @@ function Output:raw(text) write(text) end -- luacheck: no unused
 
 --- JSON, indented where it is one document.
 local function json(self, value)
-  local text = assert(core.encode(value))
-  if self.form == "json" then text = require "cdfworkflow.program.pretty"(text) end
-  write(text, "\n")
+  write(require "cdfworkflow.program.json_text"(value, self.form == "json"), "\n")
 end
 
 --- One resource. In the form "text" its text, if any.
@@ -137,7 +147,7 @@ function Output:columns(headings, rows)
     end
   end
   local lines = {}
-  for i, row in ipairs(rows) do lines[i] = joined(columns, row, widths, self.columns_of_terminal) end
+  for i, row in ipairs(rows) do lines[i] = joined(self, columns, row, widths) end
   return lines
 end
 

@@ -10,28 +10,52 @@ local settings = {}
 --- Where a .env file is looked for when none is named (SIGNIN.md section 2).
 local ENV_FILES = { ".env", "../.env" }
 
-local function exists(path)
-  local file = io.open(path)
-  if file then file:close() end
-  return file ~= nil
+local NO_SUCH_FILE = 2 -- ENOENT
+
+--- Whether it is a file. One that may not be read is left out, and told; a folder of that name is Python's.
+local function is_file(context, path)
+  local file, message, code = io.open(path)
+  if not file then
+    if code ~= NO_SUCH_FILE then context.out:note(message .. "; it is left out") end
+    return false
+  end
+  local _, problem = file:read(0)
+  file:close()
+  return problem == nil
 end
 
---- The .env file that counts, if any.
-local function env_file(args)
-  if args.env_file then return args.env_file end
+local function find_env_file(context)
   for _, path in ipairs(ENV_FILES) do
-    if exists(path) then return path end
+    if is_file(context, path) then return path end
   end
 end
 
---- A function that gives a variable's value, or nil: of the environment, else of the .env file.
----@param args table the command line
----@return fun(name: string): string|nil
-function settings.variables(args)
-  local Source = require "cdfworkflow.signin.source"
-  local source, err = Source.new(env_file(args))
+--- The variables of the environment and of the .env file, which is read once: it may be a pipe.
+---@return cdfworkflow.signin.Source
+local function source_of(context)
+  local source, err = context.source, nil
+  if not source then
+    source, err = require("cdfworkflow.signin.source").new(context.args.env_file or find_env_file(context))
+  end
   if not source then exits.fail(exits.INPUT, err.message) end ---@cast source cdfworkflow.signin.Source
+  context.source = source
+  return source
+end
+
+--- A function that gives a variable's value, or nil: of the environment, else of the .env file.
+---@param context cdfworkflow.program.Context
+---@return fun(name: string): string|nil
+function settings.variables(context)
+  local source = source_of(context)
   return function(name) return (source:get(name)) end
+end
+
+--- Whether there are no settings at all, as in a folder that was not meant.
+local function sets_nothing(source)
+  for _, name in ipairs { "CDF_PROJECT", "CDF_CLUSTER", "CDF_URL", "CDF_TOKEN", "IDP_CLIENT_ID" } do
+    if source:get(name) then return false end
+  end
+  return not source.file
 end
 
 --- Tells those who want to know what the client does.
@@ -48,11 +72,16 @@ end
 ---@param context cdfworkflow.program.Context
 ---@return cdfworkflow.Client
 function settings.client(context)
-  local args, progress = context.args, Progress.new(context.out)
+  local args, progress, source = context.args, Progress.new(context.out), source_of(context)
   local client, err = require("cdfworkflow.signin").open({
     client_name = "cdfworkflow", on_event = function(event) watch(context, progress, event) end,
-  }, { variables = true, env_file = env_file(args), config = args.config })
-  if not client then exits.fail(exits.INPUT, err.message) end ---@cast client cdfworkflow.Client
+  }, { variables = true, source = source, config = args.config })
+  if not client then
+    local is_alone = not args.config and sets_nothing(source)
+    local hint = is_alone and ", and there is no .env to be read here or one folder up" or ""
+    exits.fail(exits.INPUT, err.message .. hint)
+  end ---@cast client cdfworkflow.Client
+  client.words.session = "sign in with IDP_CLIENT_ID and IDP_CLIENT_SECRET"
   client.transport.on_turn = function()
     interrupts.check()
     progress:tick()

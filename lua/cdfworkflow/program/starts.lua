@@ -102,10 +102,10 @@ end
 --- Says that a run was started, at once, and obeys a signal that came meanwhile.
 ---@param context cdfworkflow.program.Context
 ---@param execution cdfworkflow.Execution
----@param followed boolean|nil whether it will be followed, and shown then
-function starts.tell(context, execution, followed)
+---@param later boolean|nil whether more comes, so that the one document of the form "json" is yet to be written
+function starts.tell(context, execution, later)
   local out = context.out
-  if followed and out.form == "json" then
+  if later and out.form == "json" then
     out:say("execution " .. execution.id)
   else
     local written, failure = pcall(out.resource, out, execution, execution.id, execution.id)

@@ -4,17 +4,22 @@
 local times = {}
 
 local UNITS = { [""] = 1, s = 1, m = 60, h = 3600, d = 86400 }
+local LONGEST = 36500 * 86400 -- seconds; what is longer is a slip, and a product of its would not fit into an integer
 
 --- "90", "90s", "10m", "2h", "1d".
 ---@param text string
+---@param most? number seconds
 ---@return number|nil seconds
 ---@return string|nil message
-function times.duration(text)
+function times.duration(text, most)
   local number, unit = text:match "^(%d+%.?%d*)([smhd]?)$"
   if not number then
     return nil, ("'%s' is no duration: a number with s, m, h or d behind it, such as 90s or 10m"):format(text)
   end
-  return tonumber(number) * UNITS[unit]
+  local count = tonumber(number)
+  most = most or LONGEST
+  if count <= most / UNITS[unit] then return count * UNITS[unit] end
+  return nil, ("'%s' is longer than %d days"):format(text, most / 86400)
 end
 
 --- Days from 1970-01-01 to a day of the Gregorian calendar.
@@ -64,6 +69,7 @@ end
 function times.moment(text, now)
   local ago = times.duration(text)
   local seconds = ago and now - ago or absolute(text)
+  if seconds and seconds < 0 then return nil, ("'%s' is before 1970"):format(text) end
   if seconds then return math.floor(seconds * 1000) end
   return nil, ("'%s' is no time: RFC 3339 such as 2026-11-24T06:00:00Z, a date, or a duration such as 1d"):format(text)
 end

@@ -14,7 +14,8 @@ local TAG = "tag:yaml.org,2002:"
 ---@field event table the current one
 ---@field anchors table<string, any>
 ---@field implicit table<string, fun(text: string): any> of lyaml
----@field tags table<string, fun(value: any): any>
+---@field texts table<string, true> outer members whose numbers are text
+---@field level integer how many mappings are around
 local Reader = {}
 Reader.__index = Reader
 
@@ -68,8 +69,16 @@ local function merge(into, event, value)
   end
 end
 
+--- The value of a member; a version or an id that looks like a number is the text that is written: 1.10, 007, 1_2.
+function Reader:member(name)
+  local event, value = self.event, self:node()
+  local is_text = self.level == 1 and self.texts[name] and event.type == "SCALAR" and type(value) == "number"
+  return is_text and event.value or value
+end
+
 function Reader:mapping()
   local own, merged = {}, {}
+  self.level = self.level + 1
   while self:advance().type ~= "MAPPING_END" do
     local key = self.event
     if key.type ~= "SCALAR" then fail(key, "a key must be plain text") end
@@ -77,9 +86,10 @@ function Reader:mapping()
     if key.value == "<<" and key.plain_implicit then
       merge(merged, self.event, self:node())
     else
-      own[key.value] = self:node()
+      own[key.value] = self:member(key.value)
     end
   end
+  self.level = self.level - 1
   merge(own, self.event, merged)
   return own
 end
@@ -93,12 +103,10 @@ function Reader:node()
     if self.anchors[event.anchor] == nil then fail(event, "nothing is called *" .. event.anchor) end
     return self.anchors[event.anchor]
   end
-  local own = event.tag and self.tags[event.tag]
-  if event.tag and not own and event.tag:sub(1, #TAG) ~= TAG and event.tag ~= "!" then
+  if event.tag and event.tag:sub(1, #TAG) ~= TAG and event.tag ~= "!" then
     fail(event, "the tag " .. event.tag .. " has no meaning here")
   end
   local value = self[KINDS[event.type]](self)
-  if own then value = own(value) end
   if event.anchor then self.anchors[event.anchor] = value end
   return value
 end
@@ -126,15 +134,15 @@ end
 
 --- The value of YAML text.
 ---@param text string
----@param tags? table<string, fun(value: any): any> what own tags such as `!env` make of a value; may raise a message
+---@param texts? table<string, true> members of the outer mapping, or of those in the outer list, whose numbers are text
 ---@return any value nil where it cannot be read
 ---@return string? message with line and column, or what is missing
-function yaml.decode(text, tags)
+function yaml.decode(text, texts)
   local found, parser = pcall(require, "yaml")
   local known, implicit = pcall(require, "lyaml.implicit")
   if not found or not known then return nil, NEEDED end
   local reader = setmetatable({
-    next = parser.parser(text), anchors = {}, implicit = implicit, tags = tags or {},
+    next = parser.parser(text), anchors = {}, implicit = implicit, texts = texts or {}, level = 0,
   }, Reader)
   local ok, value = pcall(reader.document, reader)
   if ok then return value end

@@ -183,7 +183,7 @@ end
 
 -- {==== Looking ====
 
-takes.get = { { "id", check.string, required = true } }
+takes.get = { { "id", check.identifier, required = true } }
 
 --- How a delivery is; one that was started is known for a day.
 ---

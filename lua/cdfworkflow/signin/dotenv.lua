@@ -1,8 +1,11 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Reads `.env` files as the CDF Toolkit does (SIGNIN.md section 2), which leaves them to python-dotenv: `NAME=value`
--- lines, comments, quotes, `export`, and `${NAME}` or `${NAME:-default}` in values.
+-- lines, comments, quotes, `export`, and `${NAME}` or `${NAME:-default}` in values. A line that is none of these is
+-- passed over there, so it is here; but who asks for the variable that it may have been meant for is told.
 
 local dotenv = {}
+
+local BLANKS = "[ \t\v\f]*"
 
 local ESCAPES = { a = "\a", b = "\b", f = "\f", n = "\n", r = "\r", t = "\t", v = "\v", ["\\"] = "\\", ["'"] = "'",
   ['"'] = '"' }
@@ -33,58 +36,69 @@ local function quoted(text, at)
   return value, close + 1
 end
 
---- The value behind an equals sign: its text, and the position behind it; nil for quotes that are not closed.
+--- The value at `at`: its text, and the position behind it; nil for quotes that are not closed.
 local function value_at(text, at)
-  local start = text:match("^[ \t]*()", at)
-  if text:find("^['\"]", start) then return quoted(text, start) end
-  local raw, behind = text:match("^([^\r\n]*)()", start)
-  if start > at and raw:sub(1, 1) == "#" then return "", behind end
+  if text:find("^['\"]", at) then return quoted(text, at) end
+  local raw, behind = text:match("^([^\n]*)()", at)
   return raw:gsub("%s+#.*$", ""):gsub("%s+$", ""), behind
 end
 
---- One statement from `at` on, at the first character of a line that is no blank: name, value, position behind.
+--- The name at `at`, and the position behind it and its blanks.
+local function name_at(text, at)
+  local key = text:sub(at, at) == "'" and "^'([^']+)'" or "^([^=#%s]+)"
+  return text:match(key .. BLANKS .. "()", at)
+end
+
+--- One statement, from `at` on, where no blank stands: its name (nil for a line that has none), its value (nil for a
+--- name alone), the position where it ends, and what is wrong with it.
 local function statement(text, at)
-  local name, behind = text:match("^export[ \t]+([%w_.-]+)[ \t]*()", at)
-  if not name then name, behind = text:match("^([%w_.-]+)[ \t]*()", at) end
-  if not name then return nil, "expected NAME=value" end
-  if text:sub(behind, behind) ~= "=" then return name, nil, behind end
-  local value, after = value_at(text, behind + 1)
-  if not value then return nil, "the quote of " .. name .. " is not closed" end
-  return name, value, after
+  at = text:match("^export[ \t\v\f]+()", at) or at
+  local name, behind = name_at(text, at)
+  local value
+  at = behind or at
+  if name and text:sub(at, at) == "=" then
+    at = text:match("^=" .. BLANKS .. "()", at)
+    value, behind = value_at(text, at)
+    if not value then return name, nil, at, "the quote of " .. name .. " is not closed" end
+    at = behind
+  end
+  if text:match("^" .. BLANKS .. "(.?)", at):find "^[#\n]?$" then return name, value, at end
+  if value then return name, nil, at, "there is more behind the quotes of " .. name end
+  return name and name:match "^[%w_]+", nil, at, "expected NAME=value, and nothing behind it"
 end
 
 --- `${NAME}` and `${NAME:-default}`: what the environment has wins over the lines above.
 local function expand(value, known, environment)
-  return (value:gsub("%${([^}]*)}", function(reference)
-    local name, default = reference:match "^([^:]*):%-(.*)$"
-    name = name or reference
-    return environment(name) or known[name] and known[name].value or default or ""
+  return (value:gsub("%${([^}:]*)([^}]*)}", function(name, rest)
+    local default = rest:match "^:%-(.*)$"
+    if rest ~= "" and not default then return nil end
+    local above = known[name]
+    return environment(name) or above and not above.problem and (above.value or "") or default or ""
   end))
 end
+
+---@class cdfworkflow.signin.Variable
+---@field line integer where it begins
+---@field value? string nil for a name alone
+---@field problem? string in place of a value: what is wrong with it
 
 --- The variables of a `.env` file's text.
 ---@param text string
 ---@param environment fun(name: string): string|nil
----@return table<string, { value: string, line: integer }>|nil variables
----@return string? problem with the number of the line
+---@return table<string, cdfworkflow.signin.Variable> variables
 function dotenv.parse(text, environment)
-  local known, at = {}, text:match "^\239\187\191()" or 1
+  text = text:gsub("^\239\187\191", ""):gsub("\r\n?", "\n")
+  local known, at = {}, 1
   while true do
     at = text:match("^%s*()", at)
     if at > #text then return known end
-    local line = line_of(text, at)
-    if text:sub(at, at) == "#" then
-      at = text:match("^[^\r\n]*()", at)
-    else
-      local name, value, behind = statement(text, at)
-      if not name then return nil, ("line %d: %s"):format(line, value) end
-      at = text:match("^[ \t]*()", behind)
-      if text:sub(at, at) == "#" then at = text:match("^[^\r\n]*()", at) end
-      if not text:find("^[\r\n]", at) and at <= #text then
-        return nil, ("line %d: expected NAME=value, and nothing behind it"):format(line)
-      end
-      if value then known[name] = { value = expand(value, known, environment), line = line } end
+    local name, value, behind, problem = statement(text, at)
+    if problem and name then
+      known[name] = known[name] or { line = line_of(text, at), problem = problem }
+    elseif name and not problem then
+      known[name] = { line = line_of(text, at), value = value and expand(value, known, environment) }
     end
+    at = text:match("^[^\n]*()", behind)
   end
 end
 

@@ -7,9 +7,8 @@ local credentials = require "cdfworkflow.signin.credentials"
 local secret_file = require "cdfworkflow.signin.secret_file"
 local yaml = require "cdfworkflow.signin.yaml"
 
-local extractor = {}
-
 local HOST = "https://api.cognitedata.com"
+local LARGEST = 4 * 1024 * 1024 -- bytes; some list each of their queries, tags or nodes
 
 -- {==== A part of the file, that knows where it stands ====
 
@@ -34,22 +33,23 @@ function Part:raw(name)
   return value
 end
 
---- The text of a member; nil alone when it is not there or null.
+--- The text of a member; nil alone when it is not there, null or empty.
 ---@return string|nil text
 ---@return cdfworkflow.Error? err
 function Part:text(name)
   local value = self:raw(name)
-  if value == nil or type(value) == "string" then return value end
+  if value == nil or value == "" then return nil end
+  if type(value) == "string" then return value end
   local why = yaml.why_absent(value)
   if why then return self:complain(name, "cannot be had: " .. why) end
   if type(value) == "table" and next(value) ~= nil then return self:complain(name, "must be text", "text") end
   return nil -- null
 end
 
---- The part below; nil alone when there is none.
+--- The part below; nil alone when there is none, or nothing in it (as in null).
 function Part:part(name)
   local value = self:raw(name)
-  if type(value) ~= "table" or yaml.why_absent(value) then return nil end
+  if type(value) ~= "table" or next(value) == nil or yaml.why_absent(value) then return nil end
   return part(self.file, self:path_of(name), value)
 end
 
@@ -83,7 +83,8 @@ local function texts(from, names)
 end
 
 local function missing(from, name, why)
-  return from:complain(name, "is missing" .. (why and " (" .. why .. ")" or ""), "set, and not empty")
+  local said = from:raw(name) == "" and "is empty" or "is missing"
+  return from:complain(name, said .. (why and " (" .. why .. ")" or ""), "set, and not empty")
 end
 
 local function add_words(settings, from, names)
@@ -189,52 +190,54 @@ local function required(settings, option, place, name, default)
 end
 
 ---@class cdfworkflow.signin.Extractor an opened file
----@field place table the part with project and host
+---@field at table the part with project and host
 ---@field form table which of the two forms it has
+local Extractor = {}
+Extractor.__index = Extractor
 
 --- Opens a file and finds out which form it has.
 ---@param file string
 ---@param source cdfworkflow.signin.Source for `${NAME}`
 ---@return cdfworkflow.signin.Extractor|nil
 ---@return cdfworkflow.Error? err names the file, and the line or the key
-function extractor.open(file, source)
-  local text, problem = secret_file.bytes(file)
+function Extractor.open(file, source)
+  local text, problem = secret_file.bytes(file, LARGEST)
   if not text then return check.invalid("path", problem, "a file that can be read") end
   local document
-  document, problem = yaml.parse(text, function(name) return (source:get(name)) end)
+  document, problem = yaml.parse(text, function(name) return source:get(name) or os.getenv(name) end) -- "" is set, too
   if problem then return check.invalid("path", ("%s: %s"):format(file, problem), "YAML") end
   local root = part(file, "", type(document) == "table" and document or {})
   local cognite = root:part "cognite"
-  if cognite then return { place = cognite, form = FORMS.older } end
-  if root:part "authentication" or root:raw "project" ~= nil then return { place = root, form = FORMS.newer } end
+  if cognite then return setmetatable({ at = cognite, form = FORMS.older }, Extractor) end
+  if root:part "authentication" or root:raw "project" ~= nil then
+    return setmetatable({ at = root, form = FORMS.newer }, Extractor)
+  end
   return check.invalid("path", file .. " is no configuration of an extractor: it has neither cognite nor "
     .. "authentication", "cognite, or authentication")
 end
 
 --- Adds what the file says of project and host where the options do not.
 ---@param settings { opts: table, words: table<string, string> }
----@param opened cdfworkflow.signin.Extractor
 ---@return true|nil, cdfworkflow.Error? err
-function extractor.place(settings, opened)
-  local opts, form, ok, err = settings.opts, opened.form, true, nil
-  if not opts.project then ok, err = required(settings, "project", opened.place, "project") end
+function Extractor:place(settings)
+  local opts, form, ok, err = settings.opts, self.form, true, nil
+  if not opts.project then ok, err = required(settings, "project", self.at, "project") end
   if ok and not opts.base_url and not opts.cluster then
-    ok, err = required(settings, "base_url", opened.place, form.host, form.default)
+    ok, err = required(settings, "base_url", self.at, form.host, form.default)
   end
   return ok, err
 end
 
 --- The credentials that the file describes.
 ---@param settings { opts: table, words: table<string, string> }
----@param opened cdfworkflow.signin.Extractor
 ---@return userdata|nil credentials
 ---@return cdfworkflow.Error? err
-function extractor.credentials(settings, opened)
-  local from = opened.place:part(opened.form.login)
-  if not from then return missing(opened.place, opened.form.login) end
-  local login, err = opened.form.sign_in(settings, from)
+function Extractor:credentials(settings)
+  local from = self.at:part(self.form.login)
+  if not from then return missing(self.at, self.form.login) end
+  local login, err = self.form.sign_in(settings, from)
   if not login then return nil, err end
   return credentials.new(login)
 end
 
-return extractor
+return Extractor

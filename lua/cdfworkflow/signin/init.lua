@@ -18,40 +18,43 @@ local function complete(opts, source)
 end
 
 --- Where CDF is, then how to sign in: all of a login comes from one place.
----@return true|nil, cdfworkflow.Error? err
+---@return cdfworkflow.Error? err
 local function collect(settings, source, from)
-  local extractor, variables = require "cdfworkflow.signin.extractor", require "cdfworkflow.signin.variables"
+  local variables = require "cdfworkflow.signin.variables"
   local opts, ok, err = settings.opts, true, nil
-  local opened
+  local opened ---@type cdfworkflow.signin.Extractor|nil
   variables.trust(settings, source)
   if from.config then
-    opened, err = extractor.open(from.config, source)
-    if not opened then return nil, err end
+    opened, err = require("cdfworkflow.signin.extractor").open(from.config, source)
+    if not opened then return err end
   end
   if from.variables then ok, err = variables.place(settings, source) end
-  if ok and opened then ok, err = extractor.place(settings, opened) end
+  if ok and opened then ok, err = opened:place(settings) end
   if ok then ok, err = complete(opts, source) end
-  if not ok then return nil, err end
-  if opts.credentials then return true end
-  local by_file = opened and not (from.variables and variables.sign_in(source))
-  opts.credentials, err = (by_file and extractor or variables).credentials(settings, by_file and opened or source)
-  return opts.credentials ~= nil or nil, err
+  if not ok or opts.credentials then return err end
+  if opened and not (from.variables and variables.sign_in(source)) then
+    opts.credentials, err = opened:credentials(settings)
+  else
+    opts.credentials, err = variables.credentials(settings, source)
+  end
+  return err
 end
 
 --- A client from what there is: options, then the environment, then a `.env` file, then an extractor's YAML; what comes
 --- first wins.
 ---@param overrides table options of `cdf.client`, checked already
----@param from { variables?: boolean, env_file?: string, config?: string } whether variables count, and paths of files
+---@param from { variables?: boolean, env_file?: string, source?: cdfworkflow.signin.Source, config?: string } whether
+---  variables count, and paths of files; `source` in place of `env_file`, where it is read already
 ---@return cdfworkflow.Client|nil
 ---@return cdfworkflow.Error? err
 function signin.open(overrides, from)
   local settings = { opts = {}, words = {} }
   for name, value in pairs(overrides) do settings.opts[name] = value end
-  local source, err = require("cdfworkflow.signin.source").new(from.env_file)
+  local source, err = from.source, nil
+  if not source then source, err = require("cdfworkflow.signin.source").new(from.env_file) end
   if not source then return nil, err end
-  local ok
-  ok, err = collect(settings, source, from)
-  if not ok then return nil, words.of_setting(err, settings.words) end
+  err = source:verdict(collect(settings, source, from))
+  if err then return nil, words.of_setting(err, settings.words) end
   local made
   made, err = client.new(settings.opts)
   if not made then return nil, words.of_setting(err, settings.words) end

@@ -3,12 +3,12 @@
 -- variable knows how to be called in an error.
 
 local check = require "cdfworkflow.check"
-local dotenv = require "cdfworkflow.signin.dotenv"
 local secret_file = require "cdfworkflow.signin.secret_file"
 
 ---@class cdfworkflow.signin.Source
 ---@field file? string the `.env` file
----@field variables table<string, { value: string, line: integer }> in it
+---@field variables table<string, cdfworkflow.signin.Variable> in it
+---@field problem? string what is wrong with a variable in it that was asked for
 local Source = {}
 Source.__index = Source
 
@@ -33,8 +33,10 @@ function Source.new(file)
   if not file then return self end
   local text, problem = secret_file.bytes(file)
   if not text then return check.invalid("path", problem, READABLE) end
-  self.variables, problem = dotenv.parse(text, of_environment)
-  if not self.variables then return check.invalid("path", ("%s, %s"):format(file, problem), "NAME=value") end
+  if text:find "^\255\254" or text:find "^\254\255" then
+    return check.invalid("path", file .. " is written in UTF-16, as PowerShell does; save it as UTF-8", "UTF-8")
+  end
+  self.variables = require("cdfworkflow.signin.dotenv").parse(text, of_environment)
   return self
 end
 
@@ -49,7 +51,19 @@ function Source:get(name)
   value = path and secret_file.text(path)
   if value then return value, path end
   local variable = self.variables[name]
-  return variable and some(variable.value)
+  if not variable then return nil end
+  if variable.problem and not self.problem then
+    self.problem = ("%s, line %d: %s"):format(self.file, variable.line, variable.problem)
+  end
+  return some(variable.value)
+end
+
+--- The error of a variable that was asked for and cannot be read, or else the one given.
+---@param err? cdfworkflow.Error
+---@return cdfworkflow.Error? err
+function Source:verdict(err)
+  if not self.problem then return err end
+  return select(2, check.invalid("path", self.problem, "NAME=value"))
 end
 
 --- What a value most likely has by mistake: what a shell takes off and others (`docker run --env-file`) keep, and what
@@ -69,11 +83,22 @@ function Source:word(name)
   return notes[1] and ("%s (%s)"):format(name, table.concat(notes, ", ")) or name
 end
 
+--- Whether the file sets nothing at all, and so may be another than was meant.
+local function sets_nothing(variables)
+  for _, variable in pairs(variables) do
+    if variable.value then return false end
+  end
+  return true
+end
+
 --- `nil, err` for a variable that is not set.
 ---@param why? string "LOGIN_FLOW is token"
 function Source:missing(name, why)
-  local message = self.file and ("%s is not set, neither in the environment nor in %s"):format(name, self.file)
-    or ("the environment variable %s is not set"):format(name)
+  local message = ("the environment variable %s is not set"):format(name)
+  if self.file then
+    message = ("%s is not set, neither in the environment nor in %s%s"):format(name, self.file,
+      sets_nothing(self.variables) and ", which has no NAME=value at all" or "")
+  end
   local path = credential_path(name)
   if path then message = message .. ", nor can " .. path .. " be read" end
   return check.invalid(name, message .. (why and " (" .. why .. ")" or ""), "set, and not empty")

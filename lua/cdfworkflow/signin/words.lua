@@ -27,13 +27,19 @@ function words.of_setting(err, names)
   return err
 end
 
+--- What a program says that gives its users no such options, in place of what the core says of sessions.
+local OPTIONS_OF_RUN = 'give client_credentials, or session = "oneshot"'
+
 --- An error of a call: names the options in the hint at its end.
 ---@param err cdfworkflow.Error
 ---@param names table<string, string>
 ---@return cdfworkflow.Error
 function words.of_call(err, names)
   local said, hint = err.message:match "^(.*)(; [^;]*)$"
-  if hint then err.message = said .. rename(hint, names) end
+  if not hint then return err end
+  local from, to = hint:find(OPTIONS_OF_RUN, 1, true)
+  if from and names.session then hint = hint:sub(1, from - 1) .. names.session .. hint:sub(to + 1) end
+  err.message = said .. rename(hint, names)
   return err
 end
 

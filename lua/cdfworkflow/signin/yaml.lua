@@ -16,13 +16,18 @@ function yaml.why_absent(value)
   return getmetatable(value) == Absent and value.why or nil
 end
 
---- Text with the variables in it filled in.
-local function expand(text, environment, pattern)
+--- Text with the variables in it filled in: `${NAME}`, and `$NAME` where `bare` says what stands for one that is not
+--- set. What a variable holds is not looked through again: a secret may have a `$` in it.
+local function expand(text, environment, bare)
   local missing
-  local expanded = text:gsub(pattern, function(name)
+  local expanded = text:gsub("%$([^$]*)", function(part)
+    local name, rest = part:match "^{([^}^{]+)}(.*)$"
+    local braced = name
+    if bare and not name then name, rest = part:match "^([%a_][%w_]*)(.*)$" end
+    if not name then return nil end
     local value = environment(name)
-    if not value then missing = missing or name end
-    return value
+    if value then return value .. rest end
+    if braced or bare == "must be set" then missing = missing or name end
   end)
   if missing then return absent(("the environment variable %s is not set"):format(missing)) end
   return expanded
@@ -31,14 +36,11 @@ end
 local function scalars(environment, null)
   local function plain(text)
     if text == "" or text == "~" or text:lower() == "null" then return null end
-    return expand(text, environment, "%${([^}^{]+)}")
+    return expand(text, environment, text:find "^%${" and "may be set" or nil) -- as the extractors look for `${` there
   end
   local function env(text)
-    if text:find("$", 1, true) then
-      local braced = expand(text, environment, "%${([^}^{]+)}")
-      return type(braced) == "string" and expand(braced, environment, "%$([%a_][%w_]*)") or braced
-    end
-    return expand("${" .. text .. "}", environment, "%${([^}]+)}") -- the bare name of a variable
+    local whole = text:find("$", 1, true) and text or "${" .. text .. "}" -- the bare name of a variable
+    return expand(whole, environment, "must be set")
   end
   local function keyvault()
     return absent("!keyvault asks Azure Key Vault, which is not done here: put the value into an environment variable, "

@@ -3,7 +3,9 @@
 -- fault that could never show is refused: a test that orders it would pass without having tested anything.
 
 local core = require "cdfworkflow.core"
+local has_no_body = require "cdfworkflow.simulator.lib.has_no_body"
 local operations = require "cdfworkflow.simulator.api.operations"
+local shown = require "cdfworkflow.simulator.lib.shown"
 local suggest = require "cdfworkflow.suggest"
 
 local rules = {}
@@ -12,11 +14,6 @@ local MEMBERS = {
   "match", "status", "body", "headers", "foreign", "delay", "drop", "truncate", "date", "behind", "close",
 }
 local MATCH = { "method", "path", "operation", "nth", "times" }
-
-local function shown(value)
-  if type(value) == "table" then return "a table" end
-  return type(value) == "string" and ("%q"):format(value) or tostring(value)
-end
 
 local function number(wanted, fits)
   return function(value)
@@ -58,11 +55,19 @@ local function body(value)
   return not text and "is no JSON: " .. tostring(problem) or nil
 end
 
+-- What goes into an answer in another way, over these.
+local OWN_HEADERS = {
+  date = "is ordered with date", connection = "is ordered with close",
+  ["content-length"] = "follows from the body", ["transfer-encoding"] = "follows from the body",
+}
+
 local function headers(value)
   if type(value) ~= "table" then return "must be a table of names and values, not " .. shown(value) end
   for name, text in pairs(value) do
     if type(name) ~= "string" or not name:find("^[%w!#$%%&'*+.^_`|~-]+$") then
       return ("%s is no name of a header"):format(shown(name))
+    elseif OWN_HEADERS[name:lower()] then
+      return name .. " " .. OWN_HEADERS[name:lower()]
     elseif type(text) ~= "string" or text:find("[%c\127]") then
       return ("%s must be a string without control characters"):format(name)
     end
@@ -131,6 +136,11 @@ local EFFECTS = { "status", "drop", "delay", "truncate", "headers", "date", "beh
 local function without_effect(fault)
   for _, name in ipairs { "body", "foreign" } do
     if is_given(fault, name) and not fault.status then return name .. " has no effect without status" end
+  end
+  for _, name in ipairs { "body", "truncate" } do
+    if is_given(fault, name) and has_no_body(fault.status) then
+      return ("%s has no effect with status %d, whose answers have no body"):format(name, fault.status)
+    end
   end
   for _, rule in ipairs(EXCLUDES) do
     for _, name in ipairs(rule[2]) do

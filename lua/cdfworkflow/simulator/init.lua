@@ -10,11 +10,13 @@ local copy = require "cdfworkflow.simulator.lib.copy"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
 local faults = require "cdfworkflow.simulator.faults"
 local functions = require "cdfworkflow.simulator.api.functions"
+local has_no_body = require "cdfworkflow.simulator.lib.has_no_body"
 local http_date = require "cdfworkflow.simulator.lib.http_date"
 local method = require "cdfworkflow.method"
 local mistake = require "cdfworkflow.mistake"
 local other = require "cdfworkflow.simulator.api.other"
 local options = require "cdfworkflow.options"
+local pace = require "cdfworkflow.simulator.lib.pace"
 local project = require "cdfworkflow.simulator.project"
 local random = require "cdfworkflow.simulator.lib.random"
 local refusal = require "cdfworkflow.simulator.lib.refusal"
@@ -449,13 +451,13 @@ local function run_until(self, target)
   end
 end
 
-takes.advance = { { "seconds", check.patience, required = true } }
+takes.advance = { { "seconds", check.seconds(0, pace.furthest), required = true } }
 
 --- Moves the clock, and lets everything happen that is due on the way, each at its time.
 ---
 ---     sim:advance(90)
 ---     print(assert(client:retrieve(execution)).status) --> COMPLETED
----@param seconds number
+---@param seconds number at most a hundred years
 function Simulator:advance(seconds)
   local target = self.state.clock + math.floor(seconds * 1000 + 0.5)
   if not self.running then
@@ -542,6 +544,9 @@ function Simulator:handle(request)
   local fault = self.faults:take(request.method, route.path, operation)
   local response = answer_with_faults(self, request, route, fault)
   response.headers.date = http_date(self.state.clock + (fault and fault.date or 0) * 1000)
+  if has_no_body(response.status) then
+    response.body, response.headers["content-type"] = "", nil
+  end
   response.operation = operation
   note(self, request, operation, response)
   return response

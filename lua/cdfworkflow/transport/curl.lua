@@ -79,13 +79,14 @@ function Curl:http(request) return await(self, self.handle:submit(request), gath
 --- would. Who catches an error of it has the call given up.
 function Curl:carry(call)
   local inside = gather.is_inside()
-  local id, step = self.handle:carry(call, not inside)
+  local id, action, value, phase, denied, surplus = self.handle:carry(call, not inside)
   if id then
     if not inside and self.on_turn then self.on_turn() end
-    step = await(self, id, inside)
+    local step = await(self, id, inside)
+    action, value, phase, denied, surplus = step[1], step[2], step[3], step[4], step[5]
   end
-  if step[1] == "raised" then error(step[2], 0) end
-  return step[1], step[2], step[3], step[4], step[5]
+  if action == "raised" then error(value, 0) end
+  return action, value, phase, denied, surplus
 end
 
 function Curl:sleep(seconds)

@@ -31,14 +31,26 @@ local function check()
     .. "ngx.timer.at(0, function() client:run(...) end)"):format(phase)
 end
 
+local Signal = {}
+Signal.__index = Signal
+
+function Signal:wait(seconds) self.semaphore:wait(seconds) end
+
+function Signal:wake() self.semaphore:post(1) end
+
+--- nginx takes a coroutine that it ends off the queue.
+function Signal:is_waited_for() return self.semaphore:count() < 0 end
+
+--- Signals at rest. To make a semaphore costs more than to wait for one.
+local resting = {}
+
+function Signal:rest()
+  if self.semaphore:count() == 0 then resting[#resting + 1] = self end
+end
+
 local function signal()
-  local semaphore = assert(require("ngx.semaphore").new(0))
-  return {
-    wait = function(_, seconds) semaphore:wait(seconds) end,
-    wake = function() semaphore:post(1) end,
-    -- nginx takes a coroutine that it ends off the queue.
-    is_waited_for = function() return semaphore:count() < 0 end,
-  }
+  local one = table.remove(resting)
+  return one or setmetatable({ semaphore = assert(require("ngx.semaphore").new(0)) }, Signal)
 end
 
 ---@param options { max_connections?: integer, ca_file?: string, proxy?: string }

@@ -23,6 +23,7 @@ local mistake = require "cdfworkflow.mistake"
 ---@field wait fun(self, seconds: number, idle: number) until woken or the time is over; returning early is no mistake.
 ---  Nobody looks for answers for the first `idle` seconds
 ---@field wake fun(self)
+---@field rest? fun(self) nobody waits for it any more, nor will wake it
 ---@field is_waited_for? fun(self): boolean where a coroutine may vanish while it waits: whether it has not
 
 ---@class cdfworkflow.transport.Poll
@@ -244,6 +245,7 @@ function Poll:http(request, errand)
     waiter:wait(SILENCE)
     if self.closed then mistake.raise(gather.CLOSED) end
   until waiter.response
+  if waiter.signal.rest then waiter.signal:rest() end
   return waiter.response
 end
 

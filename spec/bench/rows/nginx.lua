@@ -1,6 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- One nginx worker with 200 runs in flight, each of two answers that take 200 ms, and a sibling location asked all the
--- while: as `hosts.lua`, of which these are the rows with aims.
+-- while; and in turns with it the same by cosockets, by hand (cosocket.lua). As `hosts.lua`, of which these are the
+-- rows with aims.
 
 local measure = require "bench.measure"
 local nginx = require "nginx"
@@ -27,29 +28,45 @@ local function ask(load, server, path, connections, pause)
   end
 end
 
+--- A server whose client is made with those options, and the least that was measured of it.
+local function start(cdf, options)
+  local server = nginx.start {
+    http = ("init_worker_by_lua_block { client = assert(%s) }"):format(cdf:client_source(options)), server = LOCATIONS,
+  }
+  server:ask "/run" -- the token and the first connection
+  return { server = server, cpu = math.huge, run_p99 = math.huge, sibling = math.huge }
+end
+
+local function take_turn(way, load)
+  local server = way.server
+  local worker = server:workers()[1]
+  local idle = ask(load, server, "/sibling", 1, 2)().p99
+  local _, before = nginx.used(worker)
+  local runs, beside = ask(load, server, "/run", IN_FLIGHT, 0), ask(load, server, "/sibling", 1, 2)
+  local busy = beside().p99
+  local done = runs()
+  assert(done.failed == 0, done.failed .. " runs failed")
+  way.cpu = math.min(way.cpu, (select(2, nginx.used(worker)) - before) / done.answers * 1e3)
+  way.run_p99, way.sibling = math.min(way.run_p99, done.p99), math.min(way.sibling, busy / idle)
+end
+
 return function(add)
   local folder, cdf = temp_folder.new(), slow_cdf.start { delay = LEAST / 2 }
   local load = measure.program(folder, "load")
-  local server = nginx.start {
-    http = ("init_worker_by_lua_block { client = assert(%s) }"):format(cdf:client_source "max_connections = 300"),
-    server = LOCATIONS,
-  }
-  local worker, cpu, run_p99, sibling = server:workers()[1], math.huge, math.huge, math.huge
-  server:ask "/run" -- the token and the first connection
+  local ours = start(cdf, "max_connections = 300")
+  local by_hand = start(cdf, ("transport = dofile(%q).new()"):format(nginx.root .. "spec/bench/cosocket.lua"))
   for _ = 1, TURNS do
-    local idle = ask(load, server, "/sibling", 1, 2)().p99
-    local _, before = nginx.used(worker)
-    local runs, beside = ask(load, server, "/run", IN_FLIGHT, 0), ask(load, server, "/sibling", 1, 2)
-    local busy = beside().p99
-    local done = runs()
-    assert(done.failed == 0, done.failed .. " runs failed")
-    cpu = math.min(cpu, (select(2, nginx.used(worker)) - before) / done.answers * 1e3)
-    run_p99, sibling = math.min(run_p99, done.p99), math.min(sibling, busy / idle)
+    take_turn(ours, load)
+    take_turn(by_hand, load)
   end
-  add("nginx, 200 runs of 400 ms: CPU a run", cpu, 0.18, "ms")
-  add("nginx, 200 runs of 400 ms: run p99", run_p99, 406, "ms")
-  add("nginx, 200 runs of 400 ms: sibling p99 ÷ idle", sibling, 3)
-  server:stop()
+  local function row(what, name, form, aim, unit)
+    add(("nginx, 200 runs of 400 ms: %s (cosockets by hand: %s)"):format(what, form:format(by_hand[name])), ours[name],
+      aim, unit)
+  end
+  row("CPU a run", "cpu", "%.2f ms", 0.18, "ms")
+  row("run p99", "run_p99", "%.0f ms", 406, "ms")
+  row("sibling p99 ÷ idle", "sibling", "%.1f", 3)
+  for _, way in ipairs { ours, by_hand } do way.server:stop() end
   cdf:stop()
   folder:remove()
 end

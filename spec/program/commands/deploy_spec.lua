@@ -159,6 +159,80 @@ describe("deploy", function()
     assert.equal("+ workflow numbered\n+ version numbered 17\n+ trigger numbered_daily\n", outcome.out, outcome.err)
   end)
 
+  it("finds files as the Toolkit does: whatever the case of their names, through no link to a folder", function()
+    shell.run(("cd %s/modules/other && ln -s .. round && mkdir -- 'a ü' -x"):format(folder))
+    program.write(folder .. "/modules/other/a ü/it's.workflow.yml", "externalId: lower\n")
+    program.write(folder .. "/modules/other/-x/new\nline.WORKFLOW.YAML", "externalId: upper\n")
+    assert.equal("+ workflow upper\n+ workflow lower\n", run("deploy", "-n", folder .. "/modules/other").out)
+    local outcome = program.shell("cd modules/other && $CDFWORKFLOW deploy -n -- -x", { env = env, folder = folder })
+    assert.equal("+ workflow upper\n", outcome.out, outcome.err)
+  end)
+
+  it("deploys nothing where a folder cannot be read", function()
+    -- As root all can be read: a find that says so stands in.
+    program.write(folder .. "/find", "#!/bin/sh\n/usr/bin/find \"$@\"\n"
+      .. "echo \"find: 'x/locked': Permission denied\" >&2\nexit 1\n")
+    shell.run("chmod +x " .. folder .. "/find")
+    env.PATH = folder .. ":" .. os.getenv "PATH"
+    local outcome = deploy "locked"
+    env.PATH = nil
+    assert.equal(2, outcome.status)
+    assert.equal(("cdfworkflow: %s/modules: 'x/locked': Permission denied\n"):format(folder), outcome.err)
+  end)
+
+  it("puts a trigger of another kind there, which pause, resume and unschedule know, too", function()
+    program.write(folder .. "/t.WorkflowTrigger.yaml", [[
+externalId: on_data
+triggerRule: { triggerType: dataModeling, dataModelingQuery: { with: { a: { nodes: {} } }, select: { a: {} } },
+  batchSize: 100, batchTimeout: 60 }
+workflowExternalId: daily-report
+workflowVersion: 1
+]])
+    assert.equal("created trigger on_data\n", run("deploy", folder .. "/t.WorkflowTrigger.yaml").out)
+    for _, command in ipairs { "pause", "resume", "unschedule" } do
+      local outcome = run(command, "on_data")
+      assert.equal(0, outcome.status, outcome.err)
+    end
+    assert.equal("+ trigger on_data\n", run("deploy", "-n", folder .. "/t.WorkflowTrigger.yaml").out)
+  end)
+
+  it("fills in what is a number where one is meant, text elsewhere, and parts of a text as they are", function()
+    program.write(folder .. "/v.WorkflowVersion.yaml", [[
+workflowExternalId: "{{ n }}_reports-{{n}}"
+version: v{{ n }}
+workflowDefinition:
+  description: All {{ n }} of them
+  tasks:
+    - externalId: '{{ n }}'
+      type: function
+      retries: {{ n }} # attempts
+      parameters: {function: {externalId: {{ n }}, data: {a: {{ n }}, b: [{{n}}, {{n}}], "c": {{n}}, d: "at {{n}}"}}}
+]])
+    program.write(folder .. "/v.WorkflowVersion.json", '{"workflowExternalId":"json","version":"1",'
+      .. '"workflowDefinition":{"tasks":[{"externalId":"t","type":"function","retries": {{n}},'
+      .. '"parameters":{"function":{"externalId":{{n}}}}}]}}')
+    local files = { folder .. "/v.WorkflowVersion.yaml", folder .. "/v.WorkflowVersion.json" }
+    local outcome = run("deploy", files[1], files[2], "--set", "n=7")
+    assert.equal(0, outcome.status, outcome.err)
+    local definition = core.decode(run("definition", "7_reports-7", "v7").out).workflowDefinition
+    local task = definition.tasks[1]
+    assert.same({ "All 7 of them", "7", 7, "7" },
+      { definition.description, task.externalId, task.retries, task.parameters["function"].externalId })
+    local data = task.parameters["function"].data
+    assert.same({ "7", "7", "7", "7", "at 7" }, { data.a, data.b[1], data.b[2], data.c, data.d })
+    task = core.decode(run("definition", "json", "1").out).workflowDefinition.tasks[1]
+    assert.same({ 7, "7" }, { task.retries, task.parameters["function"].externalId })
+  end)
+
+  it("takes a version that looks like a number as it is written", function()
+    for _, version in ipairs { "1", "1.10", "007", "3_02_1" } do
+      program.write(folder .. "/v.WorkflowVersion.yaml", (VERSION:gsub("'1'", version):gsub("{{ name }}", "odd")))
+      program.write(folder .. "/t.WorkflowTrigger.yaml", (TRIGGER:gsub("'1'", version):gsub("{{ name }}", "odd")))
+      local outcome = run("deploy", "-n", folder .. "/v.WorkflowVersion.yaml", folder .. "/t.WorkflowTrigger.yaml")
+      assert.equal(("+ version odd %s\n+ trigger odd_daily\n"):format(version), outcome.out, outcome.err)
+    end
+  end)
+
   it("puts a version that another runs before it", function()
     local function version(name, inner)
       return ('{"workflowExternalId":"%s","version":"1","workflowDefinition":{"tasks":[{"externalId":"t","type":"%s",'
@@ -229,6 +303,7 @@ describe("deploy", function()
       refused("workflow w is there twice", file("w.Workflow.yaml", "- externalId: w\n- externalId: w\n"))
       refused("has no workflow and no version", file("d.json", '{"tasks":[]}'))
       refused("no *.Workflow.yaml", folder .. "/modules/other")
+      refused("the name of a file is missing", "")
     end)
   end)
 
@@ -238,6 +313,10 @@ describe("deploy", function()
     assert.equal(6, outcome.status)
     assert.equal("created workflow half\ncreated version half 1\n", outcome.out)
     assert.matches("^cdfworkflow: trigger half_daily: ", outcome.err)
+    outcome = deploy("other-half", "-o", "json")
+    assert.equal(6, outcome.status)
+    local done = assert(core.decode(outcome.out), outcome.out)
+    assert.same({ "workflow", "version" }, { done[1].kind, done[2].kind })
   end)
 end)
 
@@ -281,9 +360,25 @@ describe("lint and graph", function()
     local outcome = run("graph", folder .. "/w.Workflow.yaml")
     assert.equal(2, outcome.status)
     assert.matches("w%.Workflow%.yaml: no definition in it\n$", outcome.err)
+    program.write(folder .. "/v.WorkflowVersion.yaml", "workflowExternalId: w\nversion: '1'\n")
+    outcome = run("graph", folder .. "/v.WorkflowVersion.yaml")
+    assert.matches("v%.WorkflowVersion%.yaml: no definition in it\n$", outcome.err)
+    program.write(folder .. "/odd.json", '{"tasks":"x"}')
+    outcome = run("graph", folder .. "/odd.json")
+    assert.equal(2, outcome.status)
+    assert.matches("odd%.json: its definition cannot be drawn; lint says what is wrong with it\n$", outcome.err)
     outcome = run("graph", folder .. "/none.yaml")
     assert.equal(2, outcome.status)
     assert.matches("none%.yaml: No such file", outcome.err)
+  end)
+
+  it("draw all that a file has; as JSON they are one document", function()
+    local one = '{"workflowExternalId":"%s","version":"1","workflowDefinition":{"tasks":[{"externalId":"t",'
+      .. '"type":"function","parameters":{"function":{"externalId":"f"}}}]}}'
+    program.write(folder .. "/two.json", "[" .. one:format "a" .. "," .. one:format "b" .. "]")
+    assert.equal("a version 1\n└─ t  function\nb version 1\n└─ t  function\n", run("graph", folder .. "/two.json").out)
+    local found = assert(core.decode(run("graph", folder .. "/two.json", "-o", "json").out))
+    assert.same({ "a", "b" }, { found[1].workflowExternalId, found[2].workflowExternalId })
   end)
 
   it("draw a run by its id", function()

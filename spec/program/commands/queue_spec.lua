@@ -67,12 +67,15 @@ describe("cdfworkflow queue", function()
 
     it("refuses what CDF would refuse, and a folder that cannot be used: 2", function()
       for words, said in pairs {
-        [{ "add", "w", "1", "-i", "[1]" }] = "cdfworkflow: input must be a JSON object, not an array\n",
+        [{ "add", "w", "1", "-i", "[1]" }] = "cdfworkflow: %-%-input must be a JSON object, not an array\n",
         [{ "add", "w", "1", "-i", "{" }] = "cdfworkflow: %-%-input: .*\n",
+        [{ "drain", "--concurrency", "1001" }] = "cdfworkflow: '1001' is no whole number from 1 to 1000 %(see .*%)\n",
+        [{ "drain", "--max-running", ("9"):rep(20) }] = "cdfworkflow: '9+' is no whole number from 1 to 1000000 .*\n",
         [{ "add", "w", "1", "--id", "" }] = "cdfworkflow: id .*\n",
         [{ "add", "w" }] = "cdfworkflow: .*version.* %(see cdfworkflow queue add %-%-help%)\n",
         [{ "ad", "w", "1" }] = "cdfworkflow: unknown command 'ad'; did you mean \"add\"%? "
           .. "%(see cdfworkflow queue %-%-help%)\n",
+        [{ "drop", "" }] = "cdfworkflow: id is empty\n", [{ "retry", "" }] = "cdfworkflow: id is empty\n",
         [{ "drop" }] = "cdfworkflow: .*id.* %(see cdfworkflow queue drop %-%-help%)\n",
       } do
         local outcome = queue((table.unpack or unpack)(words)) -- luacheck: ignore 143 113

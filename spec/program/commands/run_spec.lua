@@ -114,9 +114,15 @@ describe("run", function()
     refused("--cancel-on-timeout has no meaning without --timeout", "-w", "--cancel-on-timeout")
     refused("'5x' is no duration: a number with s, m, h or d behind it, such as 90s or 10m "
       .. "(see cdfworkflow run --help)", "-t", "5x")
+    refused("'93d' is longer than 92 days (see cdfworkflow run --help)", "--request-id", "a", "--look-back", "93d")
+    refused("'9999999999999999d' is longer than 36500 days (see cdfworkflow run --help)", "-w", "-t",
+      "9999999999999999d")
     assert.matches("^cdfworkflow: metadata", run("daily-report", "1", "-m", ("k"):rep(33) .. "=v").err)
-    assert.matches("^cdfworkflow: input", run("daily-report", "1", "-i", "[1]").err)
-    assert.matches("^cdfworkflow: input", run("daily-report", "-i", "[1]").err) -- before the version is looked up
+    refused("--input must be a JSON object, not an array", "-i", "[1]")
+    refused("--input must be a JSON object, not a text", "-i", '"{}"')
+    refused("--input must be a JSON object, not a number", "-i", " -1")
+    refused("the name of a file is missing", "-i", "@")
+    assert.matches("^cdfworkflow: metadata", run("daily-report", "-m", ("k"):rep(33) .. "=v").err) -- before the version
     assert.equal(sent, #sim:log())
   end)
 end)

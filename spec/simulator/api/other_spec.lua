@@ -41,6 +41,13 @@ describe("simulator.other", function()
     assert.equal(400, (x:try("PUT", "/bytes", "{")))
   end)
 
+  it("gives nothing with a status that has no body", function()
+    local x = new { ["DELETE /things/{id}"] = function() return nil, 204 end }
+    local _, _, response = x:try("DELETE", "/things/7")
+    assert.same({ 204, "" }, { response.status, response.body })
+    assert.is_nil(response.headers["content-type"])
+  end)
+
   it("is for those who may enter the project, whatever their capabilities", function()
     local x = new { ["GET /timeseries"] = {} }
     assert.equal(401, (x:try("GET", "/timeseries", nil, { authorization = "" })))
@@ -69,6 +76,7 @@ describe("simulator.other", function()
     assert.matches("^The handler of GET /x gave no JSON: ", message(function() return { print } end))
     assert.equal("The handler of GET /x gave teapot, which is no status", message(function() return {}, "teapot" end))
     assert.equal("The handler of GET /x gave 99, which is no status", message(function() return {}, 99 end))
+    assert.equal("The handler of GET /x gave 200.5, which is no status", message(function() return {}, 200.5 end))
   end)
 
   it("is there for client:request", function()
@@ -90,6 +98,8 @@ describe("simulator.other", function()
       ["/timeseries"] = { {}, '"/timeseries" is not of the form METHOD /path' },
       ["get /timeseries"] = { {}, "is not of the form METHOD /path" },
       ["GET timeseries"] = { {}, "is not of the form METHOD /path" },
+      ["GET /timeseries?limit=5"] = { {}, "is not of the form METHOD /path" },
+      ["GET /list"] = { { print }, "GET /list gives no JSON: " },
     } do
       local line = debug.getinfo(1, "l").currentline + 1
       local ok, problem = pcall(function() sim:request_handler(name, case[1]) end)

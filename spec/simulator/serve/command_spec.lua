@@ -163,6 +163,8 @@ describe("cdfworkflow-sim", function()
     token("client-id", "client-secret")
     ask("/api/v1/projects/my-project/workflows?cursor=canary-7f3a")
     run("curl -s -X PUT " .. sim.url .. "/upload/canary-7f3a")
+    run(([[bash -c 'exec 3<>/dev/tcp/127.0.0.1/%s; printf "GET /\377 HTTP/1.0\r\n\r\n" >&3; cat <&3']])
+      :format(sim.url:match "%d+$")) -- curl would spell it as it should be spelled
     os.execute("kill -TERM " .. pid)
     local lines = {}
     for line in output:lines() do
@@ -179,6 +181,7 @@ describe("cdfworkflow-sim", function()
         operation = "listWorkflows" },
       { level = "info", time = time, method = "PUT", path = "/upload/…", status = 403,
         operation = "uploadFileContent" },
+      { level = "info", time = time, method = "GET", path = "/%FF", status = 404 },
     }, lines)
   end)
 
@@ -310,7 +313,7 @@ describe("cdfworkflow-sim", function()
       for _, path in ipairs { path_of "none/state", "/proc/state" } do
         local said, status = refused("--state", path)
         assert.equal(1, status)
-        assert.matches("^cdfworkflow%-sim: cannot save " .. path:gsub("%p", "%%%0") .. ": .", said)
+        assert.matches("^cdfworkflow%-sim: cannot save " .. path:gsub("%p", "%%%0") .. ": %S", said)
       end
     end)
 
@@ -372,12 +375,25 @@ describe("cdfworkflow-sim", function()
       check(1, "No such file", "--load", path_of "none.lua")
       check_file("bad.lua:1:", "return {")
       check_file("must return a function or a table", "return 7")
-      check_file('unknown option "workflow"; did you mean "workflows"?', "return { workflow = {} }")
+      check_file('bad.lua: unknown member "workflow"; did you mean "workflows"?', "return { workflow = {} }")
+      check_file("bad.lua: functions must be a table, not 5", "return { functions = 5 }")
+      check_file("bad.lua: functions must have names, and has 1", "return { functions = { print, f = print } }")
+      check_file('bad.lua: functions["fn-a"] must be a Lua function, not "x"',
+        "return { functions = { ['fn-a'] = 'x' } }")
+      check_file('bad.lua: transformations["t"] must be a Lua function, not 5',
+        "return { transformations = { t = 5 } }")
+      check_file('bad.lua: mappings["m"] must be a Lua function, not a table', "return { mappings = { m = {} } }")
+      check_file('bad.lua: requests: "GET x" is not of the form METHOD /path',
+        "return { requests = { ['GET x'] = {} } }")
+      check_file("bad.lua: requests: GET /x needs a table or a function, not 5",
+        "return { requests = { ['GET /x'] = 5 } }")
+      check_file("bad.lua: versions[1]: Request had 1 constraint", "return { versions = { { version = '1' } } }")
       check_file("faults[2]: it does nothing", "return { faults = { { status = 500 }, {} } }")
       check_file("bad.lua:1: simulator fault: status must be a whole number",
         "return function(sim) sim:fault { status = '500' } end")
       check_file("bad.lua:1: oh dear", "error 'oh dear'")
-      check_file("Request had 1 constraint violations", "return { workflows = { { description = 'no id' } } }")
+      check_file("workflows[1]: Request had 1 constraint violations",
+        "return { workflows = { { description = 'no id' } } }")
     end)
 
     it("the packages that are missing", function()

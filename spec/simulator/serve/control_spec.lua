@@ -67,6 +67,7 @@ describe("beside CDF's API", function()
   it("/health says that it serves", function()
     assert.same({ status = "ok", now = sim:advance(0) }, (json "/health"))
     assert.equal(200, (select(2, ask("/health", "--head"))))
+    assert.equal(200, (select(2, ask("/health?probe=1"))))
     assert.equal(404, (select(2, ask("/health", "-X POST"))))
   end)
 
@@ -154,5 +155,8 @@ describe("beside CDF's API", function()
       assert.equal(403, (select(2, ask(path, "-H 'Origin: http://page.example'"))))
     end
     assert.equal(403, (select(2, ask("/_simulator/reset", "-X POST -H 'Origin: " .. sim.url .. "'"))))
+    for site, status in pairs { ["cross-site"] = 403, ["same-site"] = 403, ["same-origin"] = 403, none = 200 } do
+      assert.equal(status, (select(2, ask("/_simulator/fault", "-H 'Sec-Fetch-Site: " .. site .. "'"))))
+    end
   end)
 end)

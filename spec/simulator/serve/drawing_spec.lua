@@ -62,11 +62,21 @@ describe("a drawn graph", function()
     odd.title, odd.word, odd.tone = "a <very> long name for a single task", "failed", "bad"
     local svg = drawing.draw { odd }
     assert.matches('<g class="bad"><title>&lt;b&gt;: failed</title>', svg, 1, true)
-    assert.matches(">a &lt;very&gt; long name …<", svg, 1, true)
+    assert.matches(">a &lt;very&gt; long nam…<", svg, 1, true)
     assert.matches(">failed</text>", svg, 1, true)
   end)
 
+  it("has no name that runs out of its box, or into what stands beside it", function()
+    local tasks = { task "first" }
+    for i = 1, 8 do tasks[i + 1] = task("t" .. i, "first") end
+    for _, made in ipairs(tasks) do made.title, made.short = ("W"):rep(255), "12 min 30 s" end
+    local svg = drawing.draw(tasks)
+    assert.matches(">WWWW…</text>", svg, 1, true)
+    assert.matches(">WWWWWWWWWW…</text>", drawing.draw { tasks[1] }, 1, true)
+  end)
+
   it("leads from a box to where it is told to", function()
+    assert.matches('<svg class="drawn" role="group" aria-label="Task graph"', drawing.draw { task "a" }, 1, true)
     local led = task "a"
     led.href = "#t-<1>"
     assert.matches('<a href="#t-&lt;1&gt;"><g class="idle"><title>a: waiting</title>', drawing.draw { led }, 1, true)

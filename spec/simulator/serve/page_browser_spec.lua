@@ -26,6 +26,10 @@ return {
     { workflowExternalId = "parts", version = "1", workflowDefinition = { tasks = { task("split", "split"),
       { externalId = "fan", type = "dynamic", dependsOn = { { externalId = "split" } },
         parameters = { dynamic = { tasks = "${split.output.response.tasks}" } } } } } },
+    { workflowExternalId = "approval", version = "1", workflowDefinition = { tasks = { { externalId = "ask",
+      type = "function", parameters = { ["function"] = { externalId = "quick" }, isAsyncComplete = true } } } } },
+    { workflowExternalId = ("W"):rep(255), version = "1", workflowDefinition = { tasks = {
+      task(("W"):rep(255), "slow"), task("</title><script>pwned = true</script>", "slow") } } },
   },
 }]]
 
@@ -156,6 +160,24 @@ describe("a page that refreshes itself #timed", function()
     assert.equal("f-from", chromium:evaluate { script = "document.activeElement.id" })
   end)
 
+  it("leaves alone what is typed of a task's outcome, until that is reported", function()
+    local run = start_run "approval"
+    local task
+    repeat task = api("/workflows/executions/" .. run.id).executedTasks[1] until task and task.status == "IN_PROGRESS"
+    chromium:look {}
+    chromium:go { url = sim.url .. "/ui/my-project/executions/" .. run.id .. "/tasks/" .. task.id }
+    chromium:type { label = "Output (JSON)", value = '{ "answer": "y' }
+    chromium:choose { label = "Status", value = "FAILED" }
+    chromium:miss { css = "time >> text=" .. chromium:read { css = "time" } } -- the page has refreshed itself
+    assert.equal('{ "answer": "y', chromium:value { label = "Output (JSON)" })
+    assert.equal("FAILED", chromium:value { label = "Status" })
+    chromium:choose { label = "Status", value = "COMPLETED" }
+    chromium:type { label = "Output (JSON)", value = '{ "answer": "yes" }' }
+    chromium:click { role = "button", name = "Report" }
+    chromium:see { text = "The task ask was reported as completed." }
+    assert.equal("yes", shown_run().executedTasks[1].output.answer)
+  end)
+
   it("keeps open what has moved, and focused what is left", function()
     local run = start_run "parts"
     chromium:look {}
@@ -205,6 +227,31 @@ describe("a form in a browser #timed", function()
     chromium:click { role = "button", name = "Clear" }
     chromium:see { text = "The fault was cleared." }
     assert.is_false(chromium:evaluate { script = "document.documentElement.scrollWidth > innerWidth" })
+    assert.same({}, chromium:complaints())
+  end)
+end)
+
+describe("a page on a narrow screen #timed", function()
+  -- Words that reach out of the box that they stand in.
+  local OUTSIDE = [=[ [...document.querySelectorAll("svg g")].flatMap((g) => {
+    const right = g.querySelector(".box").getBoundingClientRect().right;
+    return [...g.querySelectorAll("text")].filter((text) => text.getBoundingClientRect().right > right);
+  }).length ]=]
+
+  it("fits, whatever the names, which do nothing", function()
+    chromium:look { width = 400 }
+    local name = ("W"):rep(255)
+    local run, base = start_run(name), "/ui/my-project/"
+    for _, path in ipairs {
+      "/", base .. "executions", base .. "executions/" .. run.id, base .. "workflows", base .. "workflows/" .. name,
+      base .. "workflows/" .. name .. "/versions/1", base .. "workflows/" .. name .. "/run", base .. "functions",
+      base .. "sessions", "/ui/controls",
+    } do
+      assert.equal(200, chromium:go { url = sim.url .. path })
+      assert.is_false(chromium:evaluate { script = "document.documentElement.scrollWidth > innerWidth" }, path)
+      assert.equal(0, chromium:evaluate { script = OUTSIDE }, path)
+      assert.equal("undefined", chromium:evaluate { script = "typeof pwned" })
+    end
     assert.same({}, chromium:complaints())
   end)
 end)

@@ -97,6 +97,13 @@ for _, kind in ipairs {
       assert.equal("10", facts)
     end)
 
+    it("gives no body with 204, so that the connection can be kept", function()
+      sim:fault { status = 204, match = { path = "^/x$" } }
+      local _, facts, status = curl(("%s -o /dev/null '%s/x' '%s/y'"):format(kind.flags, sim.url, sim.url),
+        "%{http_code} %{num_connects};")
+      assert.same({ "204 1;404 0;", 0 }, { facts, status })
+    end)
+
     it("answers HEAD without a body", function()
       local _, facts, status = ask("/", "--head", "%{http_code} %{size_download}")
       assert.equal("200 0", facts)
@@ -257,6 +264,9 @@ describe("the seam for tests", function()
       assert.matches(message, core.decode(body).error.message)
     end
     refused("400", "seconds", "-d '{\"seconds\": -1}' " .. sim.url .. "/_simulator/advance")
+    refused("400", "seconds: a number from 0 to 3155760000", "-d '{\"seconds\": 1e300}' " .. sim.url
+      .. "/_simulator/advance")
+    refused("400", 'unknown member "fault"', "-X DELETE -d '{\"fault\":1}' " .. sim.url .. "/_simulator/fault")
     refused("400", "JSON object", "-d nonsense " .. sim.url .. "/_simulator/advance")
     for order, why in pairs {
       ['{"statsu":1}'] = 'unknown member "statsu"; did you mean "status"?', ["{}"] = "it does nothing",

@@ -25,7 +25,7 @@ describe("simulator.serve.visitors", function()
   it("do not know a name that leads here by somebody else's doing", function()
     for _, host in ipairs {
       "rebound.example:8080", "127.0.0.1.rebound.example", "localhost.rebound.example:80", "10.0.0.7", "::1.example",
-      "", "[::2]", "notlocalhost", "127.0.0.1@rebound.example",
+      "", "[::2]", "notlocalhost", "127.0.0.1@rebound.example", "[::1]rebound.example", "127.0.0.1:80.rebound.example",
     } do
       assert.is_false(knows(host), host)
     end

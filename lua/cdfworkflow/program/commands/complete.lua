@@ -19,7 +19,7 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param args table
 function complete.run(context, args)
-  local output = inputs.json(args.output, "--output")
+  local output = inputs.object(args.output, "--output")
   local task = exits.check(context:client().workflows.tasks:update(args.task_id, args.status, output))
   context.out:resource(task, task.id, task.status)
 end

@@ -1,9 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- cdfworkflow definition: a version as CDF has it, in a form that lint, graph and deploy read.
 
-local core = require "cdfworkflow.core"
 local exits = require "cdfworkflow.program.exits"
-local pretty = require "cdfworkflow.program.pretty"
+local json_text = require "cdfworkflow.program.json_text"
 
 local definition = {}
 
@@ -16,7 +15,7 @@ end
 ---@param args table
 function definition.run(context, args)
   local version = exits.check(context:client().workflows.versions:retrieve(args.workflow, args.version))
-  context.out:resource(version, version.version, pretty(assert(core.encode(version))))
+  context.out:resource(version, version.version, json_text(version, true))
 end
 
 return definition

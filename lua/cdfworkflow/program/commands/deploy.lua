@@ -64,12 +64,18 @@ local function show(context, steps)
   end)
 end
 
+--- Puts them there in turn, and tells what was done also where something went wrong.
 local function put_all(context, steps)
-  for _, step in ipairs(steps) do
-    if step.action ~= "none" then deployment.put(context:client(), step) end
-    context.out:text(("%s %s %s"):format(DONE[step.action], step.kind, step.name))
-  end
-  if context.out.form ~= "text" then show(context, steps) end
+  local done = {}
+  local ok, failure = pcall(function()
+    for i, step in ipairs(steps) do
+      if step.action ~= "none" then deployment.put(context:client(), step) end
+      done[i] = step
+      context.out:text(("%s %s %s"):format(DONE[step.action], step.kind, step.name))
+    end
+  end)
+  if context.out.form ~= "text" then show(context, done) end
+  if not ok then error(failure, 0) end
 end
 
 ---@param context cdfworkflow.program.Context
@@ -78,7 +84,7 @@ end
 function deploy.run(context, args)
   local found = documents.read(args.path, { values = inputs.pairs(args.set, "--set") or {} })
   check_definitions(context, found)
-  local steps, changes = deployment.steps(found, settings.variables(args)), 0
+  local steps, changes = deployment.steps(found, settings.variables(context)), 0
   for _, step in ipairs(steps) do
     deployment.compare(context:client(), step)
     if step.action ~= "none" then changes = changes + 1 end

@@ -28,21 +28,27 @@ local function subjects(context, what)
   end
   local found = {}
   for _, document in ipairs(documents.read({ what }, { values = {}, lenient = true })) do
-    if document.kind == "version" or document.kind == "definition" then found[#found + 1] = document.value end
+    local value = document.value
+    if value.workflowDefinition ~= nil or document.kind == "definition" then found[#found + 1] = value end
   end
   if not found[1] then exits.fail(exits.INPUT, what .. ": no definition in it") end
   return found
 end
 
+local function draw(context, args, subject)
+  local opts = args.format == "text" and context.out:graph_options() or nil
+  local ok, picture = pcall(cdf.graph, subject, args.format, opts)
+  if ok then return context.out:text(picture) end
+  if not tostring(picture):find("cdf.graph: subject: ", 1, true) then error(picture, 0) end
+  exits.fail(exits.INPUT, args.what .. ": its definition cannot be drawn; lint says what is wrong with it")
+end
+
 ---@param context cdfworkflow.program.Context
 ---@param args table
 function graph.run(context, args)
-  local opts = args.format == "text" and context.out:graph_options() or nil
-  for _, subject in ipairs(subjects(context, args.what)) do
-    local ok, picture = pcall(cdf.graph, subject, args.format, opts)
-    if not ok then exits.fail(exits.INPUT, ("%s: %s"):format(args.what, tostring(picture):gsub("^.-: ", ""))) end
-    context.out:resource(subject, subject.id, picture)
-  end
+  local found = subjects(context, args.what)
+  for _, subject in ipairs(found) do draw(context, args, subject) end
+  context.out:some(found, found[2] ~= nil)
 end
 
 return graph

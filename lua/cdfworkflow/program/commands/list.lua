@@ -20,7 +20,7 @@ function list.define(command)
     :convert(arguments.word(STATUSES))
   command:option("--since", "Created since then: a duration such as 1d, a date, or an RFC 3339 time.")
     :argname "TIME":convert(moment)
-  command:option("--limit", "How many at most.", tostring(LIMIT)):argname "N":convert(arguments.count)
+  command:option("--limit", "How many at most.", tostring(LIMIT)):argname "N":convert(arguments.count())
 end
 
 local function took(execution)
@@ -33,8 +33,8 @@ local function rows_of(executions)
   local rows = {}
   for i, execution in ipairs(executions) do
     rows[i] = {
-      execution.id, execution.status, times.shown(execution.createdTime), took(execution),
-      execution.workflowExternalId, execution.version or "-", execution.reasonForIncompletion or "",
+      execution.id, execution.status, execution.workflowExternalId, execution.version or "-",
+      times.shown(execution.createdTime), took(execution), execution.reasonForIncompletion or "",
     }
   end
   return rows
@@ -49,7 +49,7 @@ function list.run(context, args)
     workflowFilters = args.workflow and { { externalId = args.workflow, version = args.version } },
   })
   context.out:list(executions, function(execution) return execution.id end, function()
-    return context.out:columns({ "ID", "STATUS", "CREATED", "TOOK", "WORKFLOW", "VERSION", "REASON" },
+    return context.out:columns({ "ID", "STATUS", "WORKFLOW", "VERSION", "CREATED", "TOOK", "REASON" },
       rows_of(executions))
   end)
   if #executions == args.limit then context.out:note(("the newest %d only; --limit shows more"):format(args.limit)) end

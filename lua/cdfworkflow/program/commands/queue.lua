@@ -26,11 +26,11 @@ function define.list() end
 function define.drain(command)
   command:flag("--follow", "Go on when the queue is empty, or CDF cannot be reached.")
   command:option("--concurrency", "How many are started at the same time; 1: one after another.", "1"):argname "N"
-    :convert(arguments.count)
+    :convert(arguments.count(1000))
   command:option("--max-running", "Wait while so many runs are running in the project."):argname "N"
-    :target "max_running":convert(arguments.count)
+    :target "max_running":convert(arguments.count(1000000))
   command:option("--max-running-per-workflow", "Wait while so many runs of the workflow are running."):argname "N"
-    :target "max_running_per_workflow":convert(arguments.count)
+    :target "max_running_per_workflow":convert(arguments.count(1000000))
 end
 
 local function define_ids(command) command:argument("id", "The ids, as `queue list` shows them."):args "+" end
@@ -65,7 +65,7 @@ end
 
 function act.add(context, args)
   local id, err, is_new = open(args):put(args.workflow, args.version, {
-    input = inputs.json(args.input, "--input"), metadata = inputs.pairs(args.metadata, "--metadata"), id = args.id,
+    input = inputs.object(args.input, "--input"), metadata = inputs.pairs(args.metadata, "--metadata"), id = args.id,
   })
   exits.check(id, err)
   if not is_new then context.out:note(("%s is known already, and nothing was added"):format(id)) end

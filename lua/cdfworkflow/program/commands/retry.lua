@@ -18,14 +18,19 @@ end
 ---@return integer code
 function retry.run(context, args)
   follow.check(args, "--wait", args.wait)
+  local several, started, ids = args.id[2] ~= nil, {}, {}
   local code = exits.each(context.out, args.id, function(id)
     local execution = starts.start(context, { execution = id }, function()
       return context:client().workflows.executions:retry(id)
     end)
-    starts.tell(context, execution, args.wait)
+    started[#started + 1], ids[#ids + 1] = execution, id
+    starts.tell(context, execution, args.wait or several)
   end)
-  if not args.wait or code ~= exits.OK then return code end
-  return follow.run(context, args.id, args, { started = true })
+  if not args.wait or not ids[1] then
+    if several and context.out.form == "json" then context.out:some(started, several) end
+    return code
+  end
+  return exits.worse(code, follow.run(context, ids, args, { started = true, several = several }))
 end
 
 return retry

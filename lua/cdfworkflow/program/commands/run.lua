@@ -11,6 +11,9 @@ local times = require "cdfworkflow.program.times"
 local run = {}
 
 local LOOK_BACK = 24 * 3600 -- seconds that a request id is remembered
+local MOST_LOOK_BACK = 92 * 86400 -- CDF keeps executions for three months (CDF.md 5)
+
+local function to_look_back(text) return times.duration(text, MOST_LOOK_BACK) end
 
 function run.define(command)
   command:argument("workflow", "The workflow's external id.")
@@ -21,7 +24,7 @@ function run.define(command)
   command:option("--request-id", "Starts exactly one run for this id, however often it is repeated.")
     :argname "ID":target "request_id"
   command:option("--look-back", "How far back a run with the request id is looked for; 0: not at all (default: 24h).")
-    :argname "DURATION":target "look_back":convert(times.duration)
+    :argname "DURATION":target "look_back":convert(to_look_back)
   command:flag("-w --wait", "Wait for the end of the run.")
   command:flag("--watch", "Show its tasks meanwhile.")
   follow.define(command)
@@ -33,7 +36,7 @@ local function options_of(args)
   follow.check(args, "--wait or --watch", args.wait or args.watch)
   local look_back = args.request_id and (args.look_back or LOOK_BACK)
   return {
-    input = inputs.json(args.input, "--input"), metadata = inputs.pairs(args.metadata, "--metadata"),
+    input = inputs.object(args.input, "--input"), metadata = inputs.pairs(args.metadata, "--metadata"),
     request_id = args.request_id, look_back = look_back ~= 0 and look_back or nil, dry_run = args.dry_run,
   }
 end

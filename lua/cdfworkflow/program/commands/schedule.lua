@@ -20,9 +20,9 @@ function schedule.define(command)
 end
 
 --- A function keeps the pair as its secrets, so it must be had as text; a trigger uses the client's own login.
-local function credentials(args)
+local function credentials(context, args)
   if args.via ~= "function" then return nil end
-  local variables = settings.variables(args)
+  local variables = settings.variables(context)
   local pair = { client_id = variables "IDP_CLIENT_ID", client_secret = variables "IDP_CLIENT_SECRET" }
   if pair.client_id and pair.client_secret then return pair end
   exits.fail(exits.INPUT, "--via function needs IDP_CLIENT_ID and IDP_CLIENT_SECRET, which the function keeps")
@@ -31,10 +31,10 @@ end
 ---@param context cdfworkflow.program.Context
 ---@param args table
 function schedule.run(context, args)
-  local input = inputs.json(args.input, "--input")
+  local input = inputs.object(args.input, "--input")
   local made = exits.check(context:client():schedule {
     workflow_external_id = args.workflow, version = args.version, cron = args.cron, timezone = args.timezone,
-    name = args.name, input = input, via = args.via, client_credentials = credentials(args),
+    name = args.name, input = input, via = args.via, client_credentials = credentials(context, args),
   })
   context.out:resource(made.resource, made.name, made.name)
 end

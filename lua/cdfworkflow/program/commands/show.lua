@@ -3,6 +3,7 @@
 
 local cdf = require "cdfworkflow"
 local exits = require "cdfworkflow.program.exits"
+local output = require "cdfworkflow.program.output"
 local times = require "cdfworkflow.program.times"
 
 local show = {}
@@ -10,7 +11,7 @@ local show = {}
 function show.define(command) command:argument("id", "The run's id.") end
 
 local function json_line(name, value)
-  return type(value) == "table" and next(value) ~= nil and name .. cdf.encode(value) or nil
+  return type(value) == "table" and next(value) ~= nil and name .. output.clean(cdf.encode(value)) or nil
 end
 
 local function add(lines, line) lines[#lines + 1] = line end

@@ -61,7 +61,7 @@ local function carry_out(name, handler, request)
   local ok, value, status, seconds = pcall(handler, request)
   if not ok then
     refuse(refusals.handler_raised, name, tostring(value))
-  elseif status ~= nil and not (type(status) == "number" and status >= 200 and status <= 599) then
+  elseif status ~= nil and not (type(status) == "number" and status >= 200 and status <= 599 and status % 1 == 0) then
     refuse(refusals.handler_status, name, tostring(status))
   end
   value = value == nil and {} or value
@@ -73,7 +73,7 @@ local function carry_out(name, handler, request)
 end
 
 local function read_name(name)
-  local method, path = tostring(name):match("^(%u+) (/%S*)$")
+  local method, path = tostring(name):match("^(%u+) (/[^%s?#]*)$")
   if not method then
     return nil, nil, ("%q is not of the form METHOD /path"):format(tostring(name))
   end
@@ -93,8 +93,15 @@ function other.add(routes, name, answer)
   if problem then
     return problem
   end
-  local handler = type(answer) == "function" and answer or function()
-    return answer
+  local handler = answer
+  if type(answer) == "table" then
+    local text, message = core.encode(answer)
+    if not text then
+      return ("%s gives no JSON: %s"):format(name, message)
+    end
+    handler = function()
+      return answer
+    end
   end
   routes:add {
     method = method, path = path, entered = true,

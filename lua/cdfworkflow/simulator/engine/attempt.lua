@@ -13,9 +13,10 @@
 ---@field output table
 ---@field reason string|nil why it failed
 ---@field terminal boolean|nil true when a further attempt cannot help
----@field wait integer|nil ms until it is over
+---@field wait integer ms until it is over
 
 local core = require "cdfworkflow.core"
+local pace = require "cdfworkflow.simulator.lib.pace"
 
 local attempt = {}
 
@@ -29,19 +30,27 @@ function attempt.milliseconds(seconds)
   return math.floor(math.min(seconds * 1000, LONGEST_MS) + 0.5)
 end
 
---- The outcome of an attempt that no other can better.
+--- The outcome of an attempt that came to nothing.
+---@return cdfworkflow.simulator.Outcome
+function attempt.failed(reason)
+  return { ok = false, output = {}, reason = reason, wait = attempt.milliseconds(pace.other) }
+end
+
+--- The same, where no other attempt can do better.
 ---@return cdfworkflow.simulator.Outcome
 function attempt.hopeless(reason)
-  return { ok = false, terminal = true, output = {}, reason = reason }
+  local outcome = attempt.failed(reason)
+  outcome.terminal = true
+  return outcome
 end
 
 --- What a function of the world answers, or a failure when it raises: one bad function must not stop the engine.
 ---@return table
 function attempt.ask(world, method, ...)
   local called, outcome = pcall(world[method], world, ...)
-  if not called then return { ok = false, error = tostring(outcome) } end
-  if type(outcome) ~= "table" then return { ok = false, error = method .. " gave no outcome" } end
-  return outcome
+  if called and type(outcome) == "table" then return outcome end
+  local problem = called and method .. " gave no outcome" or tostring(outcome)
+  return { ok = false, error = problem, duration = pace.other }
 end
 
 --- What a function of the user's is told beside its input.

@@ -98,7 +98,7 @@ local function run_transformation(site, input)
   elseif policy == "restartAfterCurrent" then
     job = run_job(site, transformation, job.endTime - site.now)
   elseif policy ~= "waitForCurrent" then
-    return { ok = false, output = {}, reason = "Transformation " .. transformation.externalId .. " is running already" }
+    return attempt.failed("Transformation " .. transformation.externalId .. " is running already")
   end
   return { ok = job.ok, output = { jobId = job.jobId }, reason = job.reason, wait = job.endTime - site.now }
 end
@@ -127,7 +127,7 @@ local function run_request(site, input)
   local called, status, body, seconds = pcall(site.world.request, site.world, site.record, request.method,
     request.resourcePath, absent_to_nil(request.queryParameters), absent_to_nil(request.body), timeout)
   if not called or type(status) ~= "number" then
-    return { ok = false, output = {}, reason = "Request failed: " .. tostring(called and body or status) }
+    return attempt.failed("Request failed: " .. tostring(called and body or status))
   end
   local wait = milliseconds(seconds)
   if wait > timeout then

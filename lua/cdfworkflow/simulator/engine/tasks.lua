@@ -11,7 +11,7 @@ local task_types = require "cdfworkflow.simulator.engine.task_types"
 ---@class cdfworkflow.simulator.tasks
 local tasks = {}
 
-tasks.milliseconds = attempt.milliseconds
+tasks.milliseconds, tasks.hopeless = attempt.milliseconds, attempt.hopeless
 
 local function shape(definition, parameters)
   local kind = task_types.types[definition.type]
@@ -79,7 +79,7 @@ end
 
 local function within_limits(outcome, limit)
   local output, reason = as_stored(outcome.output, limit)
-  if not output then return attempt.hopeless(reason) end
+  if not output then return { ok = false, terminal = true, output = {}, reason = reason, wait = outcome.wait } end
   outcome.output = output
   return outcome
 end

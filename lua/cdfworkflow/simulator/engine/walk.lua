@@ -158,7 +158,7 @@ function Walk:_start_attempt(node)
   entry.endTime, entry.reasonForIncompletion = nil, nil
   entry.attempts = entry.attempts + 1
   local input, reason = tasks.input(node.definition, source_of(node), self.world.limits.output_bytes)
-  if not input then return self:_fail(node, reason, "FAILED_WITH_TERMINAL_ERROR") end
+  if not input then return self:_end_later(node, tasks.hopeless(reason)) end
   entry.input = input
   if container then return self:_expand(node) end
   return self:_call(node)
@@ -179,7 +179,13 @@ function Walk:_call(node)
     if entry.status == "COMPLETED" then add_missing(entry.output, outcome.output) end
     return
   end
-  local over, deadline = self:_now() + (outcome.wait or 0), timeout_at(node)
+  self:_end_later(node, outcome)
+end
+
+-- Time passes in every task, in one that comes to nothing, too.
+function Walk:_end_later(node, outcome)
+  local entry = node.entry
+  local over, deadline = self:_now() + outcome.wait, timeout_at(node)
   if over > deadline then return self:_schedule(node, deadline) end
   entry.call = { ok = outcome.ok, output = outcome.output, reason = outcome.reason, terminal = outcome.terminal }
   entry.output = { callId = outcome.output.callId, functionId = outcome.output.functionId }
@@ -309,7 +315,7 @@ function Walk:_expand(node)
   local scope, reason = self:_build_children(node)
   if not scope then
     node.entry.input = tasks.raw_input(node.definition)
-    return self:_fail(node, reason, "FAILED_WITH_TERMINAL_ERROR")
+    return self:_end_later(node, tasks.hopeless(reason))
   end
   node.children, node.entry.expanded = scope, true
   self:_schedule(node, timeout_at(node))

@@ -1,10 +1,12 @@
 -- SPDX-License-Identifier: Apache-2.0
 -- Every refusal of the simulator, and how much of it is CDF's own: the one place that says what a program must not rely
 -- on. Besides these, invented are: what the engine decides where CDF.md leaves a question open (engine/init.lua);
--- reasonForIncompletion, where no handler gave it; the words of the token endpoint, which follow Entra ID's; how long
--- things take (lib/pace.lua; a function is Ready five seconds after it was made); that a nonce lives for 60 s, and a
--- session that nobody holds for an hour; the order of lists other than triggers and their histories; the output of
--- function apps; that a run is in the list at once (a fault with `behind` shows the other case).
+-- reasonForIncompletion, where no handler gave it, and a trigger run's reasonForFailure; why a function is Failed, what
+-- functions/limits says, and `when` of a function schedule; the words of the token endpoint, which follow Entra ID's,
+-- and of the host that takes uploads; the page of a foreign answer, unless it is a 503; how long things take
+-- (lib/pace.lua; a function is Ready five seconds after it was made); that a nonce lives for 60 s, and a session that
+-- nobody holds for an hour; the order of lists other than triggers and their histories; the output of function apps;
+-- that a run is in the list at once (a fault with `behind` shows the other case).
 
 local refusals = {}
 

@@ -4,9 +4,12 @@
 
 local core = require "cdfworkflow.core"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
+local pace = require "cdfworkflow.simulator.lib.pace"
 local metrics = require "cdfworkflow.simulator.serve.metrics"
 local pieces = require "cdfworkflow.simulator.serve.pieces"
 local reply = require "cdfworkflow.simulator.serve.reply"
+local shown = require "cdfworkflow.simulator.lib.shown"
+local suggest = require "cdfworkflow.suggest"
 local visitors = require "cdfworkflow.simulator.serve.visitors"
 
 local control = {}
@@ -50,6 +53,8 @@ actions["GET /_simulator/fault"] = function(server)
 end
 
 actions["DELETE /_simulator/fault"] = function(server, argument)
+  local unknown = suggest.unknown(argument, { "id" })[1]
+  if unknown then return reply.refusal(400, "unknown member " .. shown(unknown)) end
   if argument.id ~= nil and type(argument.id) ~= "number" then
     return reply.refusal(400, "id: the number of a fault is needed, or none for all")
   end
@@ -57,10 +62,11 @@ actions["DELETE /_simulator/fault"] = function(server, argument)
 end
 
 actions["POST /_simulator/advance"] = function(server, argument)
-  if type(argument.seconds) ~= "number" or argument.seconds < 0 then
-    return reply.refusal(400, "seconds: a number that is not negative is needed")
+  local seconds = argument.seconds
+  if type(seconds) ~= "number" or not (seconds >= 0 and seconds <= pace.furthest) then
+    return reply.refusal(400, ("seconds: a number from 0 to %.0f is needed"):format(pace.furthest))
   end
-  server.sim:advance(argument.seconds)
+  server.sim:advance(seconds)
   return reply.json(200, { now = server.sim:now() })
 end
 
@@ -98,7 +104,7 @@ raw["PUT /_simulator/state"] = function(server, body)
 end
 
 local function may_control(server, stream, request)
-  return visitors.is_near(stream) and not request.headers.origin and visitors.knows_name(request, server.host)
+  return visitors.is_near(stream) and not visitors.is_page(request) and visitors.knows_name(request, server.host)
 end
 
 local function carry_out(server, name, body)
@@ -108,8 +114,12 @@ local function carry_out(server, name, body)
   return actions[name](server, argument)
 end
 
+local function path_of(request)
+  return request.path:match("^[^?#]*")
+end
+
 local function act(server, stream, request)
-  local name = request.method .. " " .. request.path
+  local name = request.method .. " " .. path_of(request)
   if not actions[name] and not raw[name] then return reply.refusal(404, "no such control") end
   if not may_control(server, stream, request) then
     return reply.refusal(403, "controls are for programs on this machine")
@@ -132,7 +142,7 @@ end
 ---@param request cdfworkflow.simulator.Request
 ---@return cdfworkflow.simulator.Response|nil # nil when the request is not for this room
 function control.respond(server, stream, request)
-  local public = open[(request.method == "HEAD" and "GET" or request.method) .. " " .. request.path]
+  local public = open[(request.method == "HEAD" and "GET" or request.method) .. " " .. path_of(request)]
   if public then return public(server) end
   if server.control and request.path:find("^/_simulator/") then return act(server, stream, request) end
   return nil

@@ -2,6 +2,7 @@
 -- Draws a task graph as SVG: columns by depth, and within a column the order that keeps edges short. A long edge gets a
 -- place of its own in each column that it passes, so that it does not run through boxes.
 
+local lettering = require "cdfworkflow.simulator.serve.lettering"
 local markup = require "cdfworkflow.simulator.serve.markup"
 
 local drawing = {}
@@ -11,9 +12,11 @@ local SWEEPS = 3
 local SMALLEST = 0.7 -- how far a wide graph may shrink before it has to be scrolled
 
 -- Where many tasks stand above one another, each gets one line instead of three.
-local ROOMY = { height = 62, row = 86, thin = 24, title = 20 } -- `thin` is the place that a passing edge takes
-local DENSE = { height = 32, row = 40, thin = 14, title = 17 }
+local ROOMY = { height = 62, row = 86, thin = 24 } -- `thin` is the place that a passing edge takes
+local DENSE = { height = 32, row = 40, thin = 14 }
 local MOST_ROOMY = 6
+local TITLE, SMALL = 14, 12 -- the sizes of letters, as the page's style has them
+local LEFT, RIGHT, BETWEEN = 27, 10, 8 -- what a box leaves free beside its words
 
 local function by_id(tasks)
   local found = {}
@@ -143,21 +146,23 @@ local LINE = [[
 <text x="{tx}" y="{y_title}">{title}</text><text class="sub took" x="{right}" y="{y_title}">{short}</text>]]
 
 local function draw_words(place, style, top)
-  local task, dense = place.task, style == DENSE
+  local task, dense, room = place.task, style == DENSE, WIDTH - LEFT - RIGHT
+  local taken = dense and lettering.width(task.short) * SMALL + BETWEEN or 0
   return markup.fill(dense and LINE or LINES, {
-    title = markup.cut(task.title, style.title), sub = task.sub, word = task.word, short = task.short,
-    tx = place.x + 27, right = place.x + WIDTH - 10, y_title = top + (dense and 21 or 22), y_sub = top + 38,
-    y_word = top + 54,
+    title = lettering.fit(task.title, (room - taken) / TITLE), sub = lettering.fit(task.sub, room / SMALL),
+    word = task.word, short = task.short, tx = place.x + LEFT, right = place.x + WIDTH - RIGHT,
+    y_title = top + (dense and 21 or 22), y_sub = top + 38, y_word = top + 54,
   })
 end
 
 local function draw_box(place, style)
   local task, x, y = place.task, place.x, place.y - style.height / 2
-  local box = markup.fill([[<g class="{tone}"><title>{id}: {word}</title>
+  local box = markup.fill([[<g class="{tone}"><title>{name}</title>
 <rect class="box" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/>
 <rect class="tint" x="{x}" y="{y}" width="{w}" height="{h}" rx="9"/><circle class="dot" cx="{cx}" cy="{cy}" r="4.5"/>
 {!words}</g>]], {
-    tone = task.tone, id = task.id, word = task.word, words = draw_words(place, style, y),
+    tone = task.tone, name = task.word ~= "" and task.id .. ": " .. task.word or task.id,
+    words = draw_words(place, style, y),
     x = x, y = y, w = WIDTH, h = style.height, cx = x + 15, cy = y + (style == DENSE and 16 or 17),
   })
   return task.href and markup.fill('<a href="{href}">{!box}</a>', { href = task.href, box = box }) or box
@@ -167,7 +172,8 @@ end
 -- not shrink, says how narrow the frame around both may get.
 local FRAME = [[
 <div class="fit"><svg width="{least}" height="0" aria-hidden="true"></svg>
-<svg class="drawn" role="img" aria-label="Task graph" width="{width}" height="{height}" viewBox="0 0 {width} {height}">
+<svg class="drawn" role="group" aria-label="Task graph" width="{width}" height="{height}"
+viewBox="0 0 {width} {height}">
 {!edges}
 {!boxes}
 </svg></div>]]

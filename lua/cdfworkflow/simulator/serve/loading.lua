@@ -3,7 +3,10 @@
 
 local core = require "cdfworkflow.core"
 local fault_rules = require "cdfworkflow.simulator.fault_rules"
-local options = require "cdfworkflow.options"
+local other = require "cdfworkflow.simulator.api.other"
+local shown = require "cdfworkflow.simulator.lib.shown"
+local sorted_keys = require "cdfworkflow.sorted_keys"
+local suggest = require "cdfworkflow.suggest"
 
 local loading = {}
 
@@ -30,32 +33,78 @@ local MEMBERS = {
 }
 
 -- Through the simulator's own API, so that what it refuses is refused here too.
+---@return string|nil problem
 local function put(sim, path, item)
   for _, project in ipairs(sim.project_names) do
     local response = sim:answer({
       method = "POST", path = ("/api/v1/projects/%s%s"):format(core.segment("project", project), path),
       headers = { ["content-type"] = "application/json" }, body = assert(core.encode({ items = { item } })),
     }, sim.directory.order[1])
-    if response.status >= 300 then error(core.decode(response.body).error.message, 0) end
+    if response.status >= 300 then return core.decode(response.body).error.message end
+  end
+end
+
+local function complain(message, ...) error(message:format(...), 0) end
+
+local function names_of(given, kind)
+  for name in pairs(given[kind]) do
+    if type(name) ~= "string" then complain("%s must have names, and has %s", kind, shown(name)) end
+  end
+  return sorted_keys(given[kind])
+end
+
+-- Lua functions by external id.
+local function each_handler(given, kind, use)
+  for _, external_id in ipairs(names_of(given, kind)) do
+    local handler = given[kind][external_id]
+    if type(handler) ~= "function" then
+      complain("%s[%q] must be a Lua function, not %s", kind, external_id, shown(handler))
+    end
+    use(external_id, handler)
   end
 end
 
 local function register(sim, given)
-  for external_id, handler in pairs(given.functions or {}) do sim:function_handler(external_id, handler) end
+  each_handler(given, "functions", function(external_id, handler) sim:function_handler(external_id, handler) end)
   for _, kind in ipairs(HANDLERS) do
-    for external_id, handler in pairs(given[kind] or {}) do sim[kind][external_id] = handler end
+    each_handler(given, kind, function(external_id, handler) sim[kind][external_id] = handler end)
   end
-  for name, answer in pairs(given.requests or {}) do sim:request_handler(name, answer) end
+  for _, name in ipairs(names_of(given, "requests")) do
+    local answer = given.requests[name]
+    if not other.ANSWER.accepts(answer) then
+      complain("requests: %s needs %s, not %s", name, other.ANSWER.word, shown(answer))
+    end
+    local problem = other.add(sim.other, name, answer)
+    if problem then complain("requests: %s", problem) end
+  end
+end
+
+local function put_all(sim, given, kind, path)
+  for index, item in ipairs(given[kind]) do
+    local problem = put(sim, path, item)
+    if problem then complain("%s[%d]: %s", kind, index, problem) end
+  end
+end
+
+-- All members, those that are left out as empty tables.
+local function read(given)
+  local unknown, all = suggest.unknown(given, MEMBERS)[1], {}
+  if unknown ~= nil then complain("unknown member %s%s", shown(unknown), suggest.hint(unknown, MEMBERS)) end
+  for _, name in ipairs(MEMBERS) do
+    all[name] = given[name] == nil and {} or given[name]
+    if type(all[name]) ~= "table" then complain("%s must be a table, not %s", name, shown(all[name])) end
+  end
+  return all
 end
 
 local function load_table(sim, given)
-  options.check(given, MEMBERS, "the loaded table")
+  given = read(given)
   register(sim, given)
-  for _, workflow in ipairs(given.workflows or {}) do put(sim, "/workflows", workflow) end
-  for _, version in ipairs(given.versions or {}) do put(sim, "/workflows/versions", version) end
-  for index, fault in ipairs(given.faults or {}) do
+  put_all(sim, given, "workflows", "/workflows")
+  put_all(sim, given, "versions", "/workflows/versions")
+  for index, fault in ipairs(given.faults) do
     local problem = fault_rules.problem(fault)
-    if problem then error(("faults[%d]: %s"):format(index, problem), 0) end
+    if problem then complain("faults[%d]: %s", index, problem) end
     sim:fault(fault)
   end
 end

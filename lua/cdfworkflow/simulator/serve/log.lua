@@ -23,12 +23,26 @@ function log.text()
   }
 end
 
+local function escape(byte)
+  return ("%%%02X"):format(byte:byte())
+end
+
+-- What is not UTF-8 is told byte by byte, as a path could have been sent.
+local function encoded(entry)
+  local text = core.encode(entry)
+  if text then return text end
+  for name, value in pairs(entry) do
+    if type(value) == "string" then entry[name] = value:gsub("[\128-\255]", escape) end
+  end
+  return assert(core.encode(entry))
+end
+
 ---@param now fun(): integer the simulator's clock in milliseconds
 ---@return cdfworkflow.simulator.Log
 function log.json(now)
   local function write(entry)
     entry.time = moment(now())
-    io.stderr:write((core.encode(entry) or '{"level":"error","message":"not UTF-8"}'), "\n")
+    io.stderr:write(encoded(entry), "\n")
   end
   return {
     say = function(...)

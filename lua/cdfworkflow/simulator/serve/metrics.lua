@@ -5,6 +5,9 @@ local sorted_keys = require "cdfworkflow.sorted_keys"
 
 local metrics = {}
 
+local REQUESTS = "Requests, by operation and status of the answer, also of one that an ordered fault lost on its way; "
+  .. "0 is a request that was cut off unhandled."
+
 local ESCAPES = { ["\\"] = "\\\\", ['"'] = '\\"', ["\n"] = "\\n" }
 
 local function labels(pairs_of)
@@ -58,7 +61,7 @@ end
 ---@return string
 function metrics.text(sim)
   local lines = {}
-  requests(family(lines, "counter", "requests_total", "Answers, by operation and status; 0 is a connection cut."), sim)
+  requests(family(lines, "counter", "requests_total", REQUESTS), sim)
   by_status(family(lines, "gauge", "executions", "Workflow executions that are kept."), sim, function(project)
     return project.engine_state.executions
   end, execution_status)

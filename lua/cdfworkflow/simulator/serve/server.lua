@@ -3,6 +3,7 @@
 -- on the wire, the page to look at. What CDF would answer is decided by the simulator alone.
 
 local control = require "cdfworkflow.simulator.serve.control"
+local has_no_body = require "cdfworkflow.simulator.lib.has_no_body"
 local http_date = require "cdfworkflow.simulator.lib.http_date"
 local options = require "cdfworkflow.options"
 local page = require "cdfworkflow.simulator.serve.page"
@@ -198,13 +199,9 @@ local function answer_headers(http, response, length)
   return headers
 end
 
-local function may_have_body(status)
-  return status >= 200 and status ~= 204 and status ~= 304
-end
-
 local function send(http, stream, method, response, close)
   local body = response.body or ""
-  local headers = answer_headers(http, response, may_have_body(response.status) and #body or nil)
+  local headers = answer_headers(http, response, not has_no_body(response.status) and #body or nil)
   if close and stream.connection.version < 2 then headers:append("connection", "close") end
   local empty = method == "HEAD" or body == ""
   if stream:write_headers(headers, empty, ANSWER_TIMEOUT) and not empty then

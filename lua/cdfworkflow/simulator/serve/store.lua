@@ -15,7 +15,7 @@ local function open_private(path)
   local shell = assert(io.popen(("exec 2>&1; umask 077; set -C; rm -f -- %s; : > %s"):format(quote(path), quote(path))))
   local said = shell:read("*a")
   shell:close()
-  if said ~= "" then return nil, said:match("([^:\n]+)\n$") or said end
+  if said ~= "" then return nil, said:match("([^:%s][^:\n]*)\n$") or said end
   return io.open(path, "r+b")
 end
 

@@ -6,8 +6,8 @@ local visitors = {}
 
 -- The name without its port, in lower case; brackets of an IPv6 address are gone.
 local function host_name(host)
-  local name = host:match("^%[(.*)%]") or host:match("^[^:]*")
-  return name:lower()
+  local name = host:gsub(":%d*$", "")
+  return (name:match("^%[(.*)%]$") or name):lower()
 end
 
 ---@param name string
@@ -26,6 +26,13 @@ function visitors.knows_name(request, own)
   if not host then return true end
   local name = host_name(host)
   return visitors.is_loopback(name) or name == own:lower()
+end
+
+---@param request cdfworkflow.simulator.Request
+---@return boolean # whether a page asks that a browser has open, as far as the browser says so
+function visitors.is_page(request)
+  local site = request.headers["sec-fetch-site"]
+  return request.headers.origin ~= nil or site ~= nil and site ~= "none"
 end
 
 ---@param stream table lua-http's

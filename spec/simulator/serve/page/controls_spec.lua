@@ -66,6 +66,13 @@ describe("faults on the page", function()
     assert.equal(2, ordered[1].left)
   end)
 
+  it("may hit more often, or later, than anybody counts", function()
+    local html = world:act(PATH, { deed = "order", fault = "run:503x99999999999999999999" })
+    assert.matches('data-label="Hits"><div>100000000000000000000</div>', html, 1, true)
+    world.sim:fault { status = 503, match = { times = math.huge } }
+    assert.matches('data-label="Hits"><div>all</div>', world:get(PATH), 1, true)
+  end)
+
   it("that are none are said to be, beside the field", function()
     for text, message in pairs { ["rnu:503"] = "did you mean &quot;run&quot;?", [""] = "WHERE:WHAT",
       ["run:x"] = "nothing that a fault can do" } do

@@ -24,9 +24,11 @@ end
 before_each(function()
   world = support.new { functions = {
     quick = function() return {} end, slow = function() return {}, 3600 end, bad = function() error("broken", 0) end,
+    endless = function() error(("x"):rep(5000), 0) end,
   } }
   world:define("good", { call("a", "quick") })
   world:define("bad", { call("a", "bad", { retries = 0 }) })
+  world:define("endless", { call("a", "endless", { retries = 0 }) })
   world:define("long", { call("a", "slow") })
   world:define("half", { call("a", "bad", { retries = 0, onFailure = "skipTask" }) })
   path = world:path "executions"
@@ -57,7 +59,15 @@ describe("the list of executions", function()
   it("tells the reasons", function()
     world:start "bad"
     world.sim:advance(1)
-    assert.matches('<div class="reason">Task a failed · a: broken</div>', world:get(path), 1, true)
+    assert.matches('<div class="reason">Task a failed: broken</div>', world:get(path), 1, true)
+  end)
+
+  it("tells the beginning of a reason that is very long", function()
+    world:start "endless"
+    world.sim:advance(1)
+    local reason = world:get(path):match '<div class="reason">(.-)</div>'
+    assert.matches("^Task a failed: x+…$", reason)
+    assert.is_true(#reason < 320)
   end)
 
   describe("is filtered by", function()

@@ -73,8 +73,8 @@ describe("an execution on the page", function()
     local execution = world:start "w"
     world.sim:advance(5)
     local html = world:view(execution)
-    assert.matches('<span class="status bad">failed</span><div class="reason">Task a failed · a: no &lt;such&gt; '
-      .. "sensor</div>", html, 1, true)
+    assert.matches('<span class="status bad">failed</span><div class="reason">Task a failed: no &lt;such&gt; sensor'
+      .. "</div>", html, 1, true)
     assert.matches('<g class="bad"><title>a: failed', html, 1, true)
     assert.matches('<g class="idle"><title>b: not run</title>', html, 1, true)
     assert.is_nil(html:find("waiting", 1, true))
@@ -148,6 +148,18 @@ describe("an execution on the page", function()
     local html = world:view(waiting)
     assert.matches('<span class="status idle">queued</span>', html, 1, true)
     assert.is_nil(html:find("Timeline", 1, true))
+  end)
+
+  it("shows its own input whole, and says where other data is cut", function()
+    world:define("w", { call("a", "quick", { parameters = { ["function"] = { externalId = "quick",
+      data = "${workflow.input}" } } }) })
+    local execution = world:start("w", { long = ("y"):rep(3000) })
+    local html = world:view(execution)
+    assert.equal(1, select(2, html:gsub(("y"):rep(3000), "")))
+    world.sim:advance(1)
+    html = world:view(execution)
+    assert.equal(1, select(2, html:gsub(("y"):rep(3000), "")))
+    assert.matches("…</pre><p class=\"hint\">The first 2,000 characters.</p>", html, 1, true)
   end)
 
   it("is cut short where a task says very much", function()

@@ -146,13 +146,32 @@ describe("the page", function()
     end
   end)
 
-  it("refreshes itself where there is something to watch and nothing to type", function()
+  it("refreshes itself where there is something to watch", function()
     local paths = full_world()
-    assert.matches('<body data-refresh="1">', world:get(paths[1]), 1, true)
-    for _, position in ipairs { 2, 5, 10 } do -- controls, a task, the start of a run
+    for _, position in ipairs { 1, 2 } do -- the first page, the faults that wait
+      assert.matches('<body data-refresh="1">', world:get(paths[position]), 1, true)
+    end
+    for _, position in ipairs { 5, 10 } do -- a task that is over, the start of a run
       assert.matches('<body data-refresh="">', world:get(paths[position]), 1, true)
     end
+    local answer = world:send("/ui/controls", { deed = "order", fault = "no" }) -- what is wrong stays to be read
+    assert.matches('<body data-refresh="">', answer.body, 1, true)
     for _, path in ipairs(paths) do assert.is_nil(world:get(path):find("http-equiv", 1, true), path) end
+  end)
+
+  it("marks where one is, on the pages below a list too", function()
+    full_world()
+    local here = '<a href="%s" aria-current="%s">'
+    for path, expected in pairs {
+      [world:path "executions"] = here:format(world:path "executions", "page"),
+      [world:path("workflows", "w")] = here:format(world:path "workflows", "true"),
+      [world:path("triggers", "daily")] = here:format(world:path "schedules", "true"),
+      ["/ui/controls"] = here:format("/ui/controls", "page"),
+    } do
+      local html = world:get(path)
+      assert.matches(expected, html, 1, true)
+      assert.equal(1, select(2, html:gsub("aria%-current", "")))
+    end
   end)
 
   it("says that there is nothing", function()
@@ -208,7 +227,7 @@ describe("the page", function()
       for _, path in ipairs { "/", "/ui/controls", "/ui/style.css" } do
         local response = world:ask(path, { host = host })
         assert.equal(403, response.status)
-        assert.matches("names of this machine only", response.body, 1, true)
+        assert.matches("To see it under another name", response.body, 1, true)
         assert.is_nil(response.body:find("my-project", 1, true))
       end
     end
@@ -260,7 +279,7 @@ describe("an action on the page", function()
     refused("sent by another page", nil, headers { origin = "http://localhost:9090" })
     refused("sent by another page", nil, headers { ["sec-fetch-site"] = "cross-site" })
     refused("sent by another page", nil, headers { ["sec-fetch-site"] = "same-site" })
-    refused("names of this machine only", nil, headers { host = "rebound.example" })
+    refused("To see it under another name", nil, headers { host = "rebound.example" })
     refused("not a form", nil, headers { ["content-type"] = "text/plain" })
   end)
 

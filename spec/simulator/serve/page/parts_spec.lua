@@ -33,9 +33,14 @@ end)
 describe("a table", function()
   it("names each cell, for where there is no room for columns", function()
     local html = parts.table({ { "A & b" }, { "N", class = "number" } }, { { id = "x", "<i>1</i>", "2" } }, "None.")
-    assert.matches('<th scope="col">A &amp; b</th>', html, 1, true)
+    assert.matches('<th scope="col">A &amp; b</th><th scope="col" class="number">N</th>', html, 1, true)
     assert.matches('<tr id="x"><td data-label="A &amp; b"><div><i>1</i></div></td>'
       .. '<td class="number" data-label="N"><div>2</div></td></tr>', html, 1, true)
+  end)
+
+  it("has no heading without words", function()
+    local html = parts.table({ { "A" }, { "" } }, { { "1", "2" } }, "None.")
+    assert.matches('<thead><tr><th scope="col">A</th><td></td></tr></thead>', html, 1, true)
   end)
 
   it("says when it has no row", function()

@@ -11,6 +11,7 @@ before_each(function()
   world = support.new { functions = {
     ask = function() return { asked = true } end,
     bad = function() error("broken", 0) end,
+    endless = function() error(("x"):rep(5000), 0) end,
   } }
   world:define("w", { call("wait", "ask", { parameters = { ["function"] = { externalId = "ask" },
     isAsyncComplete = true } }) })
@@ -32,6 +33,18 @@ describe("a task on the page", function()
     local _, rows = html:gsub('<td data%-label="Reason"><div><div class="reason">broken</div></div></td>', "")
     assert.equal(2, rows)
     assert.is_nil(html:find("Report the outcome", 1, true))
+  end)
+
+  it("shows reasons whole, once, and refreshes itself while it is under way", function()
+    world:define("x", { call("a", "endless", { retries = 0 }) })
+    local _, _, path = begun "x"
+    local html = world:get(path)
+    assert.equal(1, select(2, html:gsub(("x"):rep(5000), "")))
+    assert.matches(("x"):rep(200) .. "…", html, 1, true)
+    assert.matches('<body data-refresh="">', html, 1, true)
+    local _, _, live = begun "w"
+    assert.matches('<body data-refresh="1">', world:get(live), 1, true)
+    assert.matches('<body data-refresh="">', world:send(live, { status = "COMPLETED", output = "no" }).body, 1, true)
   end)
 
   it("shows its data whole", function()

@@ -39,6 +39,13 @@ describe("a value", function()
     written:revert()
   end)
 
+  it("is shown to the same number of characters in every script", function()
+    local list = {}
+    for i = 1, 100 do list[i] = ("漢"):rep(10) end
+    assert.matches("漢\"\n%]$", values.json(list, 2000))
+    assert.equal(100, select(2, values.json(list, 2000):gsub(('漢'):rep(10), "")))
+  end)
+
   it("that is no JSON is not shown", function()
     assert.equal('{\n  "f": "…"\n}', values.json({ f = print }, 1000))
   end)

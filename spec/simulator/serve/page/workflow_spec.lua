@@ -53,7 +53,7 @@ describe("a workflow on the page", function()
     world:define("w & v", { call("a", "quick") })
     for _ = 1, 11 do world:start "w & v" end
     local html = world:get(world:path("workflows", "w & v"))
-    assert.matches('href="/ui/my-project/executions?workflow=w%20%26%20v"', html, 1, true)
+    assert.matches('href="/ui/my-project/executions?workflow=w%20%26%20v">All executions »', html, 1, true)
   end)
 end)
 
@@ -62,7 +62,8 @@ describe("a version on the page", function()
     world:define("w", { call("a", "quick", { retries = 5, timeout = 90 }),
       call("b", "quick", { dependsOn = { { externalId = "a" } }, onFailure = "skipTask" }) })
     local html = world:get(world:path("workflows", "w", "versions", "1"))
-    assert.matches('<g class="idle"><title>a', html, 1, true)
+    assert.matches('<a href="#d-a"><g class="idle"><title>a</title>', html, 1, true) -- which leads to its row
+    assert.matches('<tr id="d-a">', html, 1, true)
     assert.matches('<td class="number" data-label="Retries"><div>5</div></td>'
       .. '<td class="number" data-label="Timeout"><div>1 min 30 s</div></td>', html, 1, true)
     assert.matches("skipTask", html, 1, true)

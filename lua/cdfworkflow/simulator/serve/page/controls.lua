@@ -32,6 +32,10 @@ local function where(match)
   return #words > 0 and table.concat(words, " ") or "any request"
 end
 
+local function number(amount)
+  return amount and ("%.0f"):format(amount) or "all"
+end
+
 local FAULTS = { { "Where" }, { "What" }, { "Lets pass", class = "number" }, { "Hits", class = "number" }, { "" } }
 
 local function faults(view)
@@ -39,7 +43,7 @@ local function faults(view)
   for i, ordered in ipairs(view.sim:list_faults()) do
     rows[i] = {
       markup.escape(where(ordered.fault.match)), "<code>" .. markup.escape(one_line(ordered.fault)) .. "</code>",
-      ("%d"):format(ordered.skip), ordered.left and ("%d"):format(ordered.left) or "all",
+      number(ordered.skip), number(ordered.left),
       forms.button(view, PATH, { deed = "clear", id = ("%d"):format(ordered.id) }, "Clear"),
     }
   end
@@ -69,7 +73,7 @@ local function page_of(view, problems)
   local help = view.page.guard.acts and fill('<details id="notation"><summary>How a fault is written</summary>'
     .. '<pre class="card data">{help}</pre></details>', { help = fault_notation.HELP }) or ""
   return {
-    title = "Clock and faults", status = next(problems) and 422 or nil,
+    title = "Clock and faults", status = next(problems) and 422 or nil, refresh = not next(problems) and 1 or nil,
     body = (boxes ~= "" and '<div class="pair">' .. boxes .. "</div>" or "") .. help .. faults(view),
   }
 end

@@ -8,12 +8,14 @@ local heart = require "cdfworkflow.simulator.serve.page.heart"
 local markup = require "cdfworkflow.simulator.serve.markup"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local reading = require "cdfworkflow.simulator.serve.page.reading"
+local sessions_page = require "cdfworkflow.simulator.serve.page.sessions"
 local timeline = require "cdfworkflow.simulator.serve.page.timeline"
 
 local fill = markup.fill
 
 local execution_page = {}
 
+local MOST_INPUT = 250000 -- more than CDF takes
 local RETRYABLE = { FAILED = true, TIMED_OUT = true, TERMINATED = true }
 
 --- The stored execution that a path names.
@@ -45,11 +47,11 @@ end
 
 local function task_row(view, execution, entry)
   local id = entry.id
-  local folds = parts.fold("i-" .. id, "Input", entry.input) .. parts.fold("o-" .. id, "Output", entry.output)
+  local folds = fill('<code class="id">{id}</code>', entry) .. parts.fold("i-" .. id, "Input", entry.input)
+    .. parts.fold("o-" .. id, "Output", entry.output)
   return {
     id = "t-" .. id, parts.badge(entry.status),
-    parts.link(task_path(view, execution, entry), reading.task_name(entry))
-      .. fill('<div><code class="id">{id}</code></div>', entry) .. reasons(entry) .. parts.folds(folds),
+    parts.link(task_path(view, execution, entry), reading.task_name(entry)) .. reasons(entry) .. parts.folds(folds),
     markup.escape(entry.taskType), ("%d"):format(entry.attempts), parts.moment(entry.startTime),
     parts.elapsed(entry, view.now),
   }
@@ -84,26 +86,20 @@ local function workflow_link(view, execution)
     .. parts.link(markup.path("ui", name, "workflows", workflow, "versions", version), version)
 end
 
-local function session_link(view, execution)
-  if not execution.session then return "" end
-  local id = ("%.0f"):format(execution.session)
-  return parts.link(markup.path("ui", view.project.name, "sessions", id), id)
-end
-
 local function facts(view, execution)
   local done, all = reading.progress(execution)
   return parts.facts {
     { "Status", reading.badge(execution) .. parts.reason(reading.why(execution)) },
-    { "Workflow and version", workflow_link(view, execution) },
+    { "Workflow", workflow_link(view, execution) },
     { "Id", "<code>" .. markup.escape(execution.id) .. "</code>" },
     { "Tasks", ("%d of %d done"):format(done, all) },
     { "Created (UTC)", parts.moment(execution.createdTime) },
     { "Started (UTC)", parts.moment(execution.startTime) },
     { "Ended (UTC)", parts.moment(execution.endTime) },
     { "Took", parts.elapsed(execution, view.now) },
-    { "Session", session_link(view, execution) },
+    { "Session", sessions_page.link(view, execution.session) },
     { "Metadata", parts.pairs(execution.metadata) },
-    { "Input", parts.fold("input", "Show", execution.input) },
+    { "Input", parts.fold("input", "Show", execution.input, MOST_INPUT) },
   }
 end
 

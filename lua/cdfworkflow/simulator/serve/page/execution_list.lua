@@ -86,7 +86,7 @@ local function named(view, execution)
 end
 
 local HEADS = {
-  { "Status" }, { "Workflow" }, { "Tasks", class = "number" }, { "Created (UTC)", class = "time" },
+  { "Status" }, { "Workflow" }, { "Tasks", class = "word" }, { "Created (UTC)", class = "time" },
   { "Took", class = "time" },
 }
 

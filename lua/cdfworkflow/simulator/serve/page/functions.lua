@@ -11,7 +11,7 @@ local values = require "cdfworkflow.simulator.serve.page.values"
 local functions_page = {}
 
 local HEADS = {
-  { "Status" }, { "Function" }, { "Name" }, { "What answers" }, { "Created (UTC)", class = "time" },
+  { "Status" }, { "Function" }, { "Name" }, { "What answers", class = "word" }, { "Created (UTC)", class = "time" },
   { "Last called (UTC)", class = "time" },
 }
 

@@ -5,6 +5,7 @@
 local drawing = require "cdfworkflow.simulator.serve.drawing"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local reading = require "cdfworkflow.simulator.serve.page.reading"
+local router = require "cdfworkflow.simulator.api.router"
 local task_graph = require "cdfworkflow.simulator.engine.graph"
 
 local graphs = {}
@@ -50,7 +51,10 @@ end
 ---@return string html
 function graphs.of_definition(definitions)
   local tasks = {}
-  for i, definition in ipairs(definitions) do tasks[i] = box(definition) end
+  for i, definition in ipairs(definitions) do
+    tasks[i] = box(definition)
+    tasks[i].href = "#d-" .. router.escape(definition.externalId)
+  end
   return part("Task graph", tasks)
 end
 

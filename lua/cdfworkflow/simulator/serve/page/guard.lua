@@ -13,6 +13,10 @@ local guard = {}
 local Guard = {}
 Guard.__index = Guard
 
+--- What is said where there are no forms.
+guard.ONLY_SHOWS = "This page only shows: the simulator listens to other machines, too, and was started without "
+  .. "--page-actions."
+
 -- No script but our own file, no frame around the page, nothing from elsewhere. The referrer policy is not
 -- `no-referrer`, with which browsers send `Origin: null` for our own forms.
 guard.HEADERS = {
@@ -63,10 +67,7 @@ end
 ---@param form table<string, string>
 ---@return boolean|nil ok, string|nil message
 function Guard:takes(headers, form)
-  if not self.acts then
-    return nil, "This page only shows: the simulator listens to more than this machine and was started without "
-      .. "--page-actions."
-  end
+  if not self.acts then return nil, guard.ONLY_SHOWS end
   local kind = (headers["content-type"] or ""):lower()
   if not kind:find("^application/x%-www%-form%-urlencoded") then return nil, "What was sent is not a form." end
   if not is_own_origin(headers) then return nil, "This form was sent by another page." end

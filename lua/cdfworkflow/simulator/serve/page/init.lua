@@ -160,8 +160,8 @@ end
 ---@return cdfworkflow.simulator.Response
 function Page:answer(request)
   if not self.guard:knows(request) then
-    return response(403, "text/plain; charset=utf-8", "This page is shown under the names of this machine only: "
-      .. "localhost, 127.0.0.1, and the one that --host gives.\n")
+    return response(403, "text/plain; charset=utf-8", "This page is shown under localhost, 127.0.0.1 and what --host "
+      .. "gives only. To see it under another name, or address, of this machine, give that as --host.\n")
   end
   local path, segments, query = router.split(request.path)
   if FILES[path] then return file(path) end

@@ -3,6 +3,7 @@
 -- what a click has done.
 
 local forms = require "cdfworkflow.simulator.serve.page.forms"
+local guard = require "cdfworkflow.simulator.serve.page.guard"
 local markup = require "cdfworkflow.simulator.serve.markup"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 
@@ -24,7 +25,7 @@ local PAGE = [[
 {!notice}<h1>{heading}</h1>
 {!body}
 </main>
-<footer>{!still}{!only_shows}
+<footer>{!still}<span>{only_shows}</span>
 <span class="lost">The simulator does not answer; this is what it showed last.</span></footer>
 </body></html>
 ]]
@@ -41,12 +42,22 @@ local function moves(view)
 end
 
 local ROOMS = {
-  { "executions", "Executions" }, { "workflows", "Workflows" }, { "schedules", "Schedules" },
+  { "executions", "Executions" }, { "workflows", "Workflows" }, { "schedules", "Schedules", below = "triggers" },
   { "functions", "Functions" }, { "sessions", "Sessions" },
 }
 
-local function tab(view, path, label)
-  local here = view.path == path and ' aria-current="page"' or ""
+local function is_below(view, path)
+  return view.path:sub(1, #path + 1) == path .. "/"
+end
+
+---@param below string|nil another path whose pages belong to this tab
+local function tab(view, path, label, below)
+  local here = ""
+  if view.path == path then
+    here = ' aria-current="page"'
+  elseif is_below(view, path) or below and is_below(view, below) then
+    here = ' aria-current="true"'
+  end
   return fill('<a href="{path}"{!here}>{label}</a>', { path = path, label = label, here = here })
 end
 
@@ -54,7 +65,8 @@ local function navigation(view)
   local links = {}
   local project = view.project or view.sim.projects[view.sim.project_names[1]]
   for _, room in ipairs(ROOMS) do
-    links[#links + 1] = tab(view, markup.path("ui", project.name, room[1]), room[2])
+    links[#links + 1] = tab(view, markup.path("ui", project.name, room[1]), room[2],
+      room.below and markup.path("ui", project.name, room.below))
   end
   links[#links + 1] = tab(view, "/ui/controls", "Clock and faults")
   return '<nav aria-label="Pages">' .. table.concat(links) .. "</nav>"
@@ -77,9 +89,6 @@ end
 ---@field refresh integer? seconds after which the page looks again; none where there is something to be typed
 ---@field status integer? of the answer; default 200
 
-local ONLY_SHOWS = "<span>This page only shows: more than this machine is listened to, and --page-actions was not "
-  .. "given. </span>"
-
 --- The whole page.
 ---@param view cdfworkflow.simulator.View
 ---@param text cdfworkflow.simulator.PageText
@@ -90,7 +99,7 @@ function layout.whole(view, text)
     title = text.title .. " · cdfworkflow-sim", heading = text.title,
     refresh = text.refresh or "", body = text.body, clock = parts.moment(view.now), moves = moves(view),
     project = project_name(view), navigation = navigation(view), notice = notice(view), still = still,
-    only_shows = view.page.guard.acts and "" or ONLY_SHOWS,
+    only_shows = view.page.guard.acts and "" or guard.ONLY_SHOWS,
   })
 end
 

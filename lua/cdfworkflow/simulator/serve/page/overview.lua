@@ -16,8 +16,8 @@ local function project_part(view)
   local name = view.project.name
   local all, rest = markup.path("ui", name, "executions"), markup.path("ui", name, "workflows")
   return "<h2>" .. parts.link(all, "Latest executions") .. "</h2>"
-    .. execution_list.table(view, latest, "No execution yet.") .. parts.pager(nil, older and all)
-    .. "<h2>" .. parts.link(rest, "Workflows") .. "</h2>" .. workflows .. parts.pager(nil, more and rest)
+    .. execution_list.table(view, latest, "No execution yet.") .. parts.to_all(older and all, "All executions")
+    .. "<h2>" .. parts.link(rest, "Workflows") .. "</h2>" .. workflows .. parts.to_all(more and rest, "All workflows")
 end
 
 local function show(view)

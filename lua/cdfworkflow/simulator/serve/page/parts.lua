@@ -9,6 +9,7 @@ local fill, escape = markup.fill, markup.escape
 local parts = {}
 
 local MOST_JSON = 2000
+local MOST_REASON = 250
 
 local TONES = {
   COMPLETED = "done", COMPLETED_WITH_ERRORS = "warn", RUNNING = "live", IN_PROGRESS = "live", SCHEDULED = "idle",
@@ -71,6 +72,13 @@ function parts.elapsed(record, now)
   return parts.duration(math.max((record.endTime or now) - record.startTime, 0))
 end
 
+---@param amount integer
+---@return string # in groups of three digits
+function parts.number(amount)
+  local text = ("%.0f"):format(amount):reverse():gsub("(%d%d%d)", "%1,"):reverse()
+  return (text:gsub("^,", ""))
+end
+
 --- A text that may be absent, or null.
 ---@param value any
 ---@return string html
@@ -86,29 +94,38 @@ function parts.link(path, text)
   return fill('<a href="{path}">{text}</a>', { path = path, text = text })
 end
 
+--- Why something went wrong.
 ---@param text string|nil
+---@param most integer? characters; default 250, for where there are many reasons
 ---@return string html, empty without a text; what looks like a secret in it is left out
-function parts.reason(text)
-  return text and fill('<div class="reason">{text}</div>', { text = (values.mask(tostring(text))) }) or ""
+function parts.reason(text, most)
+  if not text then return "" end
+  return fill('<div class="reason">{text}</div>',
+    { text = markup.cut((values.mask(tostring(text))), most or MOST_REASON) })
 end
 
+--- A value as JSON.
 ---@param value any
 ---@param most integer? characters; default 2000
 ---@return string html
 function parts.json(value, most)
   most = most or MOST_JSON
-  return fill("<pre>{text}</pre>", { text = markup.cut(values.json(value, most), most) })
+  local whole = values.json(value, most)
+  local text = markup.cut(whole, most)
+  local note = text ~= whole and ('<p class="hint">The first %s characters.</p>'):format(parts.number(most)) or ""
+  return fill("<pre>{text}</pre>", { text = text }) .. note
 end
 
 --- A value that is seen once its title is clicked; stays open while the page refreshes itself.
 ---@param id string unique in the page
 ---@param title string
 ---@param value any
+---@param most integer? characters; default 2000
 ---@return string html, empty when there is nothing in the value
-function parts.fold(id, title, value)
+function parts.fold(id, title, value, most)
   if value == nil or type(value) == "table" and next(value) == nil then return "" end
   return fill('<details id="{id}"><summary>{title}</summary>{!json}</details>',
-    { id = id, title = title, json = parts.json(value) })
+    { id = id, title = title, json = parts.json(value, most) })
 end
 
 --- Several folds beside one another.
@@ -154,11 +171,14 @@ end
 ---@field id string? of the element
 ---@field [integer] string HTML of the cells
 
+local function class_of(head)
+  return head.class and ' class="' .. head.class .. '"' or ""
+end
+
 local function row_html(heads, row)
   local cells = {}
   for i, head in ipairs(heads) do
-    local class = head.class and ' class="' .. head.class .. '"' or ""
-    cells[i] = ('<td%s data-label="%s"><div>%s</div></td>'):format(class, escape(head[1]), row[i])
+    cells[i] = ('<td%s data-label="%s"><div>%s</div></td>'):format(class_of(head), escape(head[1]), row[i])
   end
   return ("<tr%s>%s</tr>"):format(row.id and ' id="' .. escape(row.id) .. '"' or "", table.concat(cells))
 end
@@ -170,7 +190,10 @@ end
 function parts.table(heads, rows, empty)
   if #rows == 0 then return fill('<div class="card empty">{empty}</div>', { empty = empty }) end
   local titles, lines = {}, {}
-  for i, head in ipairs(heads) do titles[i] = '<th scope="col">' .. escape(head[1]) .. "</th>" end
+  for i, head in ipairs(heads) do
+    titles[i] = head[1] == "" and "<td></td>"
+      or ('<th scope="col"%s>%s</th>'):format(class_of(head), escape(head[1]))
+  end
   for i, row in ipairs(rows) do lines[i] = row_html(heads, row) end
   return ('<div class="card"><table><thead><tr>%s</tr></thead><tbody>\n%s\n</tbody></table></div>')
     :format(table.concat(titles), table.concat(lines, "\n"))
@@ -186,6 +209,14 @@ function parts.pager(first, next_page, note)
     .. (next_page and parts.link(next_page, "Next page »") or "")
   local said = note and fill("<span>{note}</span>", { note = note }) or ""
   return links .. said ~= "" and '<nav class="pager" aria-label="Pages">' .. links .. said .. "</nav>" or ""
+end
+
+--- The way from the first entries of a list to all of them.
+---@param path string|nil nil where there are no more
+---@param label string
+---@return string html
+function parts.to_all(path, label)
+  return path and '<div class="pager">' .. parts.link(path, label .. " »") .. "</div>" or ""
 end
 
 return parts

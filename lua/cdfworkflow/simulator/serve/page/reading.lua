@@ -60,7 +60,9 @@ function reading.why(execution)
   local own, entry = execution.reasonForIncompletion, nil
   if execution.status ~= "RUNNING" then entry = culprit(execution) end
   if not entry then return own end
-  local theirs = entry.externalId .. ": " .. tostring(entry.reasonForIncompletion)
+  local reason = tostring(entry.reasonForIncompletion)
+  if own and own:find("Task " .. entry.externalId .. " ", 1, true) == 1 then return own .. ": " .. reason end
+  local theirs = entry.externalId .. ": " .. reason
   return own and own .. " · " .. theirs or theirs
 end
 

@@ -8,15 +8,11 @@ local heart = require "cdfworkflow.simulator.serve.page.heart"
 local markup = require "cdfworkflow.simulator.serve.markup"
 local parts = require "cdfworkflow.simulator.serve.page.parts"
 local schedule_list = require "cdfworkflow.simulator.serve.page.schedule_list"
+local sessions_page = require "cdfworkflow.simulator.serve.page.sessions"
 
 local schedule_page = {}
 
 local LATEST = 25
-
-local function session_link(view, id)
-  local text = ("%.0f"):format(id)
-  return parts.link(markup.path("ui", view.project.name, "sessions", text), text)
-end
 
 ---------------------------------------------------------------------------------------------------------------------
 -- A trigger
@@ -69,7 +65,7 @@ local function trigger_page(view, trigger, problem)
       { "When", markup.escape(schedule_list.when(resource.triggerRule)) },
       { "Next (UTC)", parts.moment(trigger.next_fire) },
       { "Waiting items", #trigger.waiting > 0 and ("%d"):format(#trigger.waiting) or "" },
-      { "Session", session_link(view, trigger.session) }, { "Metadata", parts.pairs(resource.metadata) },
+      { "Session", sessions_page.link(view, trigger.session) }, { "Metadata", parts.pairs(resource.metadata) },
       { "Rule", parts.fold("rule", "Show", resource.triggerRule) },
       { "Input", parts.fold("input", "Show", resource.input) },
     } .. items_form(view, trigger, problem) .. history(view, resource.externalId),
@@ -128,7 +124,8 @@ local function show_schedule(view)
       { "Function", schedule_list.function_link(view, resource.functionId) },
       { "When", markup.escape(resource.cronExpression .. " UTC") }, { "In words", markup.escape(resource.when) },
       { "Next (UTC)", parts.moment(schedule.next_fire) }, { "Description", parts.text(resource.description) },
-      { "Created (UTC)", parts.moment(resource.createdTime) }, { "Session", session_link(view, resource.sessionId) },
+      { "Created (UTC)", parts.moment(resource.createdTime) },
+      { "Session", sessions_page.link(view, resource.sessionId) },
       { "Data", parts.fold("data", "Show", schedule.data) },
     } .. function_calls.latest(view, function(call) return call.scheduleId == resource.id end),
   }

@@ -16,6 +16,15 @@ local HEADS = {
   { "Ends (UTC)", class = "time" },
 }
 
+--- A session's id, and the way to it.
+---@param view cdfworkflow.simulator.View
+---@param id integer|nil
+---@return string html, empty without an id
+function sessions_page.link(view, id)
+  local text = id and ("%.0f"):format(id)
+  return text and parts.link(markup.path("ui", view.project.name, "sessions", text), text) or ""
+end
+
 -- What the API does not tell: what the session was bound to.
 local function holder(view, id)
   local stored = view.project.state.sessions[id]
@@ -25,7 +34,7 @@ end
 local function row(view, session)
   local id = ("%.0f"):format(session.id)
   return {
-    parts.badge(session.status), parts.link(markup.path("ui", view.project.name, "sessions", id), id),
+    parts.badge(session.status), sessions_page.link(view, session.id),
     markup.escape(parts.words(session.type)), markup.escape(session.clientId or ""), holder(view, id),
     parts.moment(session.creationTime), parts.moment(session.expirationTime),
   }

@@ -13,6 +13,7 @@ local reading = require "cdfworkflow.simulator.serve.page.reading"
 local task_page = {}
 
 local MOST_JSON = 250000 -- more than CDF lets a task have
+local MOST_REASON = 20000
 
 local function find(view)
   local execution = execution_page.find(view)
@@ -32,7 +33,7 @@ local function attempts(view, entry)
   for i, attempt in ipairs(reading.attempts(entry)) do
     rows[i] = {
       ("%d"):format(i), parts.badge(attempt.status), parts.moment(attempt.startTime), parts.elapsed(attempt, view.now),
-      parts.reason(attempt.reason),
+      parts.reason(attempt.reason, MOST_REASON),
     }
   end
   return parts.section("Attempts", parts.table(ATTEMPTS, rows, "The task has not begun."))
@@ -66,6 +67,7 @@ end
 local function page_of(view, execution, entry, problems)
   return {
     title = reading.task_name(entry), status = problems and 422 or nil,
+    refresh = execution.status == "RUNNING" and not problems and 1 or nil,
     body = parts.facts {
       { "Status", parts.badge(entry.status) .. parts.reason(entry.reasonForIncompletion) },
       { "Run", parts.link(execution_list.path(view.project, execution.id),

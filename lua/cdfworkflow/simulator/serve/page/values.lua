@@ -43,7 +43,8 @@ end
 
 local function put(out, text)
   out[#out + 1] = text
-  out.size = out.size + #text
+  local _, characters = text:gsub("[^\128-\191]", "")
+  out.size = out.size + characters
 end
 
 local write
@@ -80,7 +81,7 @@ end
 
 --- A value as JSON for a reader, secrets hidden.
 ---@param value any
----@param most integer bytes after which no more is written, but for brackets
+---@param most integer characters after which no more is written, but for brackets
 ---@return string
 function values.json(value, most)
   local out = { size = 0, most = most }

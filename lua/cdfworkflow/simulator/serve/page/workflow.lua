@@ -64,7 +64,8 @@ local function latest(view, filter)
   local found, more, cut = execution_list.find(view.project, filter, LATEST)
   local all = markup.with_query(markup.path("ui", view.project.name, "executions"), { { "workflow", filter.workflow } })
   local empty = cut and "None among the latest of the project." or "No execution yet."
-  return parts.section("Latest executions", execution_list.table(view, found, empty) .. parts.pager(nil, more and all))
+  return parts.section("Latest executions", execution_list.table(view, found, empty)
+    .. parts.to_all(more and all, "All executions"))
 end
 
 local function show_workflow(view)

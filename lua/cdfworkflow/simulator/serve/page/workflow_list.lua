@@ -8,6 +8,7 @@ local values = require "cdfworkflow.simulator.serve.page.values"
 local workflow_list = {}
 
 local PAGE = 50
+local NONE = "No workflow yet. A file for --load has them, or a client puts them here through the API."
 
 -- How many executions each workflow has had, by the list of executions that they were counted in. That list only
 -- grows, so each page counts on from where the last one stopped.
@@ -52,7 +53,7 @@ function workflow_list.table(view, skip, most)
   local ids, counts = values.sorted_names(view.project.state.workflows), workflow_list.counts(view.project)
   local rows = {}
   for i = skip + 1, math.min(skip + most, #ids) do rows[#rows + 1] = row(view, ids[i], counts) end
-  return parts.table(HEADS, rows, "No workflow yet."), #ids > skip + most
+  return parts.table(HEADS, rows, NONE), #ids > skip + most
 end
 
 local function show(view)
