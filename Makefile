@@ -34,6 +34,10 @@
 # Variables: CC (default cc), CFLAGS, LUAS ("5.4 luajit", default: all found), BUILD (where the build goes), SPECS; with
 # install also LUA (which starts the programs, default: lua of that version). This is for GNU make: gmake on BSD.
 
+# To BSD's make this is the order to say so and stop; to GNU's a rule that nothing asks for.
+.error This is for GNU make: install gmake, and say gmake in place of make
+.DEFAULT_GOAL := build
+
 CFLAGS ?= -O2
 BUILD ?= build
 
