@@ -9,9 +9,9 @@ local TONES = { "done", "live", "bad", "warn", "idle", "stop" }
 local function colours_of(block)
   local colours = {}
   for name, hex in block:gmatch "%-%-([%a]+): #(%x+);" do
-    if #hex == 3 then hex = hex:gsub("%x", "%0%0") end
+    local six = #hex == 3 and hex:gsub("%x", "%0%0") or hex
     local colour = {}
-    for pair in hex:gmatch "%x%x" do colour[#colour + 1] = tonumber(pair, 16) end
+    for pair in six:gmatch "%x%x" do colour[#colour + 1] = tonumber(pair, 16) end
     colours[name] = colour
   end
   return colours
