@@ -81,7 +81,7 @@ describe("a signal #timed", function()
     end
     assert(program.run({ "wait", ids[2] }, { env = env }).status == 0)
     local words = "-v wait " .. table.concat(ids, " ")
-    local there = ([[ [ "$(grep -c 'executions/.*: 200' err)" -ge 3 ] ]])
+    local there = ([[ [ "$(grep -sc 'executions/.*: 200' err)" -ge 3 ] ]])
     local outcome = interrupted(words, there, "INT", env)
     assert.matches(("still going on: cdfworkflow wait %s %s\n"):format(ids[1], ids[3]):gsub("%-", "%%-"), outcome.err)
     assert.equal(130, outcome.status)
@@ -125,7 +125,7 @@ describe("a signal #timed", function()
   end)
 
   it("a second time ends that too, and says how to find out", function()
-    local twice = "kill -INT $pid; until grep -q 'waiting for CDF' err; do sleep 0.02; done; kill -INT $pid"
+    local twice = "kill -INT $pid; until grep -sq 'waiting for CDF' err; do sleep 0.02; done; kill -INT $pid"
     local outcome = interrupted_at(SLOW_RUN:gsub("SECONDS", "60"), "[ -e FLAG ]", twice, "run w 1 --request-id order-7")
     assert.equal("", outcome.out)
     assert.matches("it is not known whether a run was started; to find out, run it again with the same "
@@ -142,7 +142,7 @@ describe("a signal #timed", function()
     local twice = "kill -INT $pid; until [ -e FLAG ]; do sleep 0.02; done; kill -INT $pid"
     local words = "-v wait 059edaa4-a17a-4102-910e-2c3591500cce 059edaa4-a17a-4102-910e-2c3591500ccf "
       .. "--on-interrupt cancel"
-    local outcome = interrupted_at(CANCELS, "grep -q 'executions/.*200' err", twice, words)
+    local outcome = interrupted_at(CANCELS, "grep -sq 'executions/.*200' err", twice, words)
     assert.equal(130, outcome.status)
     local notes = outcome.err:gsub("[^\n]* %d+%.%d+ s\n", "")
     assert.equal("cdfworkflow: interrupted; whether execution 059edaa4-a17a-4102-910e-2c3591500cce is cancelled, "
