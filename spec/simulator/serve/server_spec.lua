@@ -353,6 +353,38 @@ describe("the server", function()
     assert.is_nil(said:find("hidden", 1, true))
   end)
 
+  it("goes on with a connection on which a frame comes late, for a stream that is over", function()
+    write(scratch .. "/forgetful.lua", [[return function(sim)
+      local handle = sim.handle
+      function sim:handle(request)
+        collectgarbage() -- as it may come at any time: streams that are over are forgotten by lua-http
+        return handle(self, request)
+      end
+    end]])
+    local sim = server.start { "--load", scratch .. "/forgetful.lua" }
+    local cqueues, h2, new_headers = require "cqueues", require "http.h2_connection", require "http.headers".new
+    local answers = {}
+    local loop = cqueues.new():wrap(function()
+      local connection = h2.new(require("cqueues.socket").connect("127.0.0.1", sim.port), "client", {})
+      cqueues.running():wrap(function() connection:loop() end)
+      for i = 1, 4 do
+        local stream, headers = connection:new_stream(), new_headers()
+        for name, value in pairs { [":method"] = "GET", [":scheme"] = "http", [":authority"] = "localhost",
+          [":path"] = UNSIGNED } do headers:append(name, value) end
+        assert(stream:write_headers(headers, true, 5))
+        local answer = stream:get_headers(5)
+        answers[i] = answer and answer:get ":status" or "none"
+        stream:get_body_as_string(5)
+        connection:write_http2_frame(8, 0, 1, "\0\0\0\1", 5, "f") -- WINDOW_UPDATE, as libcurl 8.22 is fond of
+      end
+      connection:close()
+    end)
+    local ok, message = loop:loop(20)
+    sim:stop()
+    assert.is_true(ok, message)
+    assert.same({ "401", "401", "401", "401" }, answers)
+  end)
+
   for _, name in ipairs { "INT", "TERM" } do
     it("ends in good order on SIG" .. name .. ", after the answer under way", function()
       local output = start_alone { "--port", "0", "--control", "--fault", "any:delay=0.6" }

@@ -279,6 +279,8 @@ end
 local function serve(self, stream)
   if stream.connection.version == 2 then listen_always(stream.connection) end
   local incoming, problem = stream:get_headers(BODY_TIMEOUT)
+  -- lua-http forgets streams that are over, and takes a late frame for one of them for a new one.
+  if not incoming and stream.connection.version == 2 and stream.state == "closed" then return end
   if not incoming then
     if problem and stream.state == "open" then refuse(self, stream, 400) end
     return hang_up(stream)
