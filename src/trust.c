@@ -13,7 +13,6 @@
 #include "transfer.h"
 
 enum {
-  LEAST_SIZE = 32 * 1024,  /* bytes of a bundle for which it pays */
   EX_INDEX_X509_STORE = 4, /* CRYPTO_EX_INDEX_X509_STORE */
   SET_VERIFY_STORE = 106   /* SSL_CTRL_SET_VERIFY_CERT_STORE: the context owns it then */
 };
@@ -193,23 +192,34 @@ static CURLcode on_ssl_context(CURL *easy, void *ssl_context, void *user) {
 
 /* }==== */
 
+/* A certificate whose key nobody has, nor may it sign others: libcurl 8.18 and newer read what they
+   were built to trust, or have macOS asked, where an application names nothing. */
+static char nobody[] =
+    "-----BEGIN CERTIFICATE-----\n"
+    "MIH/MIGyoAMCAQICAQEwBQYDK2VwMBExDzANBgNVBAMMBm5vYm9keTAeFw0yNjEx\n"
+    "MjUwNDQ0NDlaFw0yNjExMjYwNDQ0NDlaMBExDzANBgNVBAMMBm5vYm9keTAqMAUG\n"
+    "AytlcAMhAPtzQU2DddanUrskQpbqsZSy1sd/EhZJw6Men782yk5eoy8wLTAMBgNV\n"
+    "HRMBAf8EAjAAMB0GA1UdDgQWBBQt+xMaS/ULsE5IWyXHTSP/bVpCjTAFBgMrZXAD\n"
+    "QQCPrxuiTxsK0raseKq5ceDNiqlC06Ck9EUldgWEmnIRvdi7Zluveev1CB5uC2a3\n"
+    "JlLfz4ewIDSVmaTV0dgu/JAG\n"
+    "-----END CERTIFICATE-----\n";
+
 static bool is_ready(cdfw_trust *trust) {
   if (!trust->looked) {
     trust->looked = true;
-    trust->off = !has_openssl() || !cdfw_bundle_read(&trust->bundle, trust->path) ||
-                 trust->bundle.size < LEAST_SIZE;
-    if (trust->off) cdfw_bundle_free(&trust->bundle);
+    trust->off = !has_openssl() || !cdfw_bundle_read(&trust->bundle, trust->path);
   }
   return !trust->off;
 }
 
-/* libcurl is left without a bundle to read. */
+/* libcurl is left without a bundle to read: one in memory comes before CURLOPT_CAINFO. */
 void cdfw_trust_offer(struct cdfw_transfer *transfer) {
   cdfw_trust *trust = transfer->trust;
+  struct curl_blob blob = {nobody, sizeof nobody - 1, CURL_BLOB_NOCOPY};
   if (trust->path == NULL || !is_ready(trust)) return;
   if (curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_DATA, transfer) == CURLE_OK &&
       curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_context) == CURLE_OK &&
-      curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, NULL) == CURLE_OK)
+      curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK)
     return;
   trust->off = true;
   cdfw_trust_withdraw(transfer);
@@ -218,7 +228,7 @@ void cdfw_trust_offer(struct cdfw_transfer *transfer) {
 void cdfw_trust_withdraw(struct cdfw_transfer *transfer) {
   if (!transfer->trust->off) return;
   curl_easy_setopt(transfer->easy, CURLOPT_SSL_CTX_FUNCTION, NULL);
-  curl_easy_setopt(transfer->easy, CURLOPT_CAINFO, transfer->trust->path);
+  curl_easy_setopt(transfer->easy, CURLOPT_CAINFO_BLOB, NULL);
 }
 
 void cdfw_trust_free(cdfw_trust *trust) {
