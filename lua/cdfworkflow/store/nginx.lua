@@ -60,13 +60,14 @@ function nginx.new(settings)
   return setmetatable({ settings = settings, library = library, number = made, generation = 1 }, Nginx)
 end
 
---- Neither library's `connect` of old knows TLS; what both are made of does. It raises in place of some errors.
+--- Neither library's `connect` of old knows TLS; what both are made of does. Where the handshake is over at once, it
+--- raises in place of telling why the certificate was refused.
 local function start_tls(client, host)
   local socket = rawget(client, "_sock")
   local fine, done, message = pcall(socket.sslhandshake, socket, nil, host, true)
   if fine and done then return end
   client:close()
-  return "TLS: " .. (fine and tostring(message) or "the handshake failed")
+  return "TLS: " .. (fine and tostring(message) or "the handshake failed, or its certificate was refused")
 end
 
 --- A connected client of the library.
